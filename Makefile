@@ -1,0 +1,43 @@
+# Everything a fresh machine needs beyond Python 3.11 and make is set up by .ci/setup, once.
+# Settings are environment variables (MOLVA_PORT=9000 make run); ARGS are further words for pytest.
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check lint types layers workflows clean
+MAKEFLAGS += --no-print-directory
+
+help: ## Show these targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+run: ## Set up what is missing and serve in the foreground, on http://127.0.0.1:8000 unless told otherwise
+	@.ci/setup runtime
+	@exec .venv/bin/molva serve
+
+test: ## Set up what is missing and run every test (ARGS="-k removed -x" chooses)
+	@.ci/setup development
+	@.ci/setup node
+	@.venv/bin/pytest $(ARGS)
+
+check: lint types layers workflows ## Run every check that CI runs beside the tests
+
+lint: ## Check style and formatting
+	@.ci/setup development
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+
+types: ## Check types
+	@.ci/setup development
+	.venv/bin/mypy
+
+layers: ## Check that imports run one way
+	@.ci/setup development
+	.venv/bin/lint-imports
+
+workflows: ## Check the workflows of GitHub Actions
+	@.ci/setup development
+	.venv/bin/actionlint .github/workflows/*.yml
+	.venv/bin/zizmor --offline --no-progress .github
+
+clean: ## Remove what was set up and built; data stays
+	rm -rf .venv .tools build *.egg-info tests/js/node_modules
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage* htmlcov
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,51 @@
+"""The documented bounds of what a client may send: in the schemas, in ``session:ready.limits`` and in the docs."""
+
+from typing import Final
+
+from core import rates
+
+TEXT_CHARS_MAX: Final = 4096
+TITLE_CHARS_MAX: Final = 128
+DISPLAY_NAME_CHARS_MAX: Final = 64
+ABOUT_CHARS_MAX: Final = 256
+CAPTION_CHARS_MAX: Final = 1024
+DEVICE_NAME_CHARS_MAX: Final = 128
+QUERY_CHARS_MAX: Final = 256
+
+GROUP_MEMBERS_MAX: Final = 1000
+MEMBERS_PER_ADD_MAX: Final = 100
+MENTIONS_MAX: Final = 50
+PAGE_SIZE_DEFAULT: Final = 50
+PAGE_SIZE_MAX: Final = 100
+PHONES_PER_FIND_MAX: Final = 100
+PINS_MAX: Final = 10
+WATCH_LIST_MAX: Final = 200
+
+PACKET_BYTES_MAX: Final = 64 * 1024
+AVATAR_BYTES_MAX: Final = 5 * 1024 * 1024
+AVATAR_PIXELS_MAX: Final = 25_000_000
+FILE_BYTES_MAX: Final = 25 * 1024 * 1024
+
+SEQ_MAX: Final = 2**53 - 1
+"""The largest integer that JavaScript keeps exact."""
+
+
+def shown_to_clients() -> dict[str, int]:
+    """The bounds as ``session:ready.limits`` carries them."""
+    return {
+        "text_chars": TEXT_CHARS_MAX,
+        "title_chars": TITLE_CHARS_MAX,
+        "display_name_chars": DISPLAY_NAME_CHARS_MAX,
+        "about_chars": ABOUT_CHARS_MAX,
+        "caption_chars": CAPTION_CHARS_MAX,
+        "group_members": GROUP_MEMBERS_MAX,
+        "members_per_add": MEMBERS_PER_ADD_MAX,
+        "page_size": PAGE_SIZE_MAX,
+        "pins": PINS_MAX,
+        "watch_list": WATCH_LIST_MAX,
+        "packet_bytes": PACKET_BYTES_MAX,
+        "avatar_bytes": AVATAR_BYTES_MAX,
+        "avatar_pixels": AVATAR_PIXELS_MAX,
+        "file_bytes": FILE_BYTES_MAX,
+        **rates.shown_to_clients(),
+    }

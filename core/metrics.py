@@ -1,0 +1,27 @@
+"""Prometheus metrics. Labels are of bounded cardinality: declared names, codes and outcomes, never ids.
+
+A metric is declared here and used where the thing happens; ``/metrics`` shows all of them.
+"""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_LATENCY_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+ACTIONS = Counter(
+    "molva_actions_total", "Actions answered, by name and outcome (ok or the error code).", ["action", "code"]
+)
+ACTION_SECONDS = Histogram("molva_action_duration_seconds", "From receipt to ack.", ["action"], buckets=_LATENCY_BUCKETS_S)
+CONNECTIONS = Gauge("molva_connections", "Socket.IO connections in the /chat namespace.")
+CONNECTS = Counter("molva_connects_total", "Connects, by outcome (ok or the error code).", ["code"])
+DISCONNECTS = Counter("molva_disconnects_total", "Disconnects, by reason.", ["reason"])
+DELIVERIES = Counter("molva_deliveries_total", "Events handed to connections, by event.", ["event"])
+STATEMENT_SECONDS = Histogram(
+    "molva_sql_statement_duration_seconds",
+    "SQL statements, by name.",
+    ["statement"],
+    buckets=_LATENCY_BUCKETS_S,
+)
+DATABASE_ERRORS = Counter("molva_database_errors_total", "Failed statements and lost connections, by kind.", ["kind"])
+HTTP_REQUESTS = Counter("molva_http_requests_total", "HTTP answers, by route and status.", ["method", "route", "status"])
+HTTP_SECONDS = Histogram("molva_http_duration_seconds", "HTTP requests.", ["route"], buckets=_LATENCY_BUCKETS_S)
+SIGN_INS = Counter("molva_sign_ins_total", "One-time codes and tokens, by step and outcome.", ["step", "outcome"])

@@ -1,0 +1,156 @@
+"""Configuration: environment variables with the prefix ``MOLVA_``, read once, refused whole if anything is wrong.
+
+Every field's description is the operator's documentation. ``production`` refuses whatever is only safe on a developer's
+machine. To add a setting: a field here, and its use; nothing else reads the environment.
+"""
+
+import secrets
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from core.errors import StartupError
+
+SECRET_BYTES_MIN = 32
+
+
+class Environment(StrEnum):
+    """Where the process runs."""
+
+    DEVELOPMENT = "development"
+    TEST = "test"
+    PRODUCTION = "production"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set from outside."""
+
+    model_config = SettingsConfigDict(env_prefix="MOLVA_", extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    environment: Environment = Field(
+        Environment.DEVELOPMENT,
+        description="`production` refuses development secrets and code senders, and wants explicit CORS origins.",
+    )
+    host: str = Field("127.0.0.1", min_length=1, description="The address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="The port to listen on; 0 picks a free one.")
+    data_dir: Path = Field(
+        Path("./var"), description="Home of the embedded PostgreSQL, local files and the development secret."
+    )
+    database_url: SecretStr | None = Field(
+        None, description="`postgresql://…`: use this server (15 or newer) instead of the embedded one."
+    )
+    database_pool_max: int = Field(20, ge=2, le=500, description="Connections to PostgreSQL at the most.")
+    database_timeout_s: float = Field(10.0, gt=0, le=300, description="A statement that takes longer is cancelled.")
+    slow_statement_s: float = Field(0.2, gt=0, description="A statement that takes longer is logged as slow.")
+    jwt_secret: SecretStr | None = Field(
+        None,
+        description="Signs access tokens: at least 32 bytes. Made once in DATA_DIR when absent in development.",
+    )
+    code_sender: Literal["console", "webhook"] = Field(
+        "console",
+        description="How one-time codes leave: `console` logs them (development), `webhook` posts them.",
+    )
+    code_webhook_url: str | None = Field(
+        None, pattern=r"^https?://\S+$", description="Where `webhook` posts `{phone, code, expires_in}`."
+    )
+    code_webhook_secret: SecretStr | None = Field(
+        None, description="Signs the webhook's body (HMAC-SHA256, header `Molva-Signature`)."
+    )
+    phone_region: str = Field(
+        "RU",
+        pattern=r"^[A-Z]{2}$",
+        description="The country in which a number without a country code is read.",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Origins that browsers may call from, comma-separated; empty in development = any."
+    )
+    trusted_proxies: int = Field(
+        0,
+        ge=0,
+        le=10,
+        description="Proxies in front: so many X-Forwarded-For hops, from the right, are believed.",
+    )
+    rate_limits: Literal["on", "off"] = Field("on", description="`off` for load tests; development alone.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least level logged.")
+    log_format: Literal["json", "text"] | None = Field(
+        None, description="`json` (default on a pipe) or `text` (default on a terminal)."
+    )
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(origin.strip().rstrip("/") for origin in value.split(",") if origin.strip())
+        return value
+
+    @field_validator("jwt_secret", "code_webhook_secret")
+    @classmethod
+    def _refuse_short_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value().encode()) < SECRET_BYTES_MIN:
+            raise ValueError(f"must be at least {SECRET_BYTES_MIN} bytes long")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _refuse_foreign_scheme(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("must start with postgresql://")
+        return value
+
+    @model_validator(mode="after")
+    def _refuse_unsafe(self) -> "Settings":
+        if self.code_sender == "webhook" and not (self.code_webhook_url and self.code_webhook_secret):
+            raise ValueError("CODE_SENDER=webhook needs CODE_WEBHOOK_URL and CODE_WEBHOOK_SECRET")
+        if self.rate_limits == "off" and self.environment is Environment.PRODUCTION:
+            raise ValueError("RATE_LIMITS=off is for load tests in development, never for production")
+        if self.environment is Environment.PRODUCTION:
+            self._refuse_development_defaults()
+        return self
+
+    def _refuse_development_defaults(self) -> None:
+        if self.jwt_secret is None:
+            raise ValueError("production needs JWT_SECRET")
+        if self.code_sender == "console":
+            raise ValueError("production needs CODE_SENDER=webhook: `console` shows codes in the log")
+        if not self.cors_origins or "*" in self.cors_origins:
+            raise ValueError("production needs CORS_ORIGINS, an explicit list of origins")
+
+    @property
+    def shows_codes(self) -> bool:
+        """Whether answers hold the one-time code (development alone)."""
+        return self.environment is Environment.DEVELOPMENT
+
+    def signing_secret(self) -> bytes:
+        """The secret that signs tokens and codes: the given one, or one made once in ``data_dir`` (mode 0600)."""
+        if self.jwt_secret is not None:
+            return self.jwt_secret.get_secret_value().encode()
+        path = self.data_dir / "development_secret"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.exists():
+                path.touch(mode=0o600)
+                path.write_text(secrets.token_urlsafe(SECRET_BYTES_MIN), encoding="ascii")
+            secret = path.read_bytes().strip()
+        except OSError as error:
+            raise StartupError(f"DATA_DIR cannot be used: {error}.") from error
+        if len(secret) < SECRET_BYTES_MIN:
+            raise StartupError(f"{path} is damaged: remove it to have a new secret made (all tokens end).")
+        return secret
+
+
+def load_settings() -> Settings:
+    """The settings of this process; ``StartupError`` with one sentence that names every fault."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise StartupError("; ".join(_sentence(fault) for fault in error.errors()) + ".") from None
+
+
+def _sentence(fault: object) -> str:
+    location, message = fault["loc"], fault["msg"].removeprefix("Value error, ")  # type: ignore[index]  # a TypedDict
+    if not location:
+        return f"The settings do not fit together: {message}"
+    return f"MOLVA_{'_'.join(map(str, location)).upper()} is wrong: {message[0].lower()}{message[1:]}"

@@ -1,0 +1,39 @@
+"""Blocks: who wants to hear nothing from whom."""
+
+from db.pool import Tx
+from db.query import query
+from db.users import UserRow, user_columns
+
+
+@query("""
+    -- Blocks somebody; again changes nothing.
+    INSERT INTO blocks (user_id, blocked_id) VALUES ($1, $2) ON CONFLICT ON CONSTRAINT blocks_pkey DO NOTHING
+""")
+async def block_user(tx: Tx, user_id: str, blocked_id: str) -> None: ...
+
+
+@query("""
+    -- Takes a block back.
+    DELETE FROM blocks WHERE user_id = $1 AND blocked_id = $2
+""")
+async def unblock_user(tx: Tx, user_id: str, blocked_id: str) -> None: ...
+
+
+@query(f"""
+    -- Whom the person has blocked, the latest first.
+    SELECT {user_columns("u")}
+      FROM blocks b
+      JOIN users u ON u.id = b.blocked_id
+     WHERE b.user_id = $1
+     ORDER BY b.blocked_at DESC, u.id
+""")
+async def list_blocked(tx: Tx, user_id: str) -> list[UserRow]: ...
+
+
+@query("""
+    -- Between whom and the person nothing passes that is not a message: those they blocked and those who blocked them.
+    SELECT blocked_id FROM blocks WHERE user_id = $1
+    UNION
+    SELECT user_id FROM blocks WHERE blocked_id = $1
+""")
+async def list_estranged(tx: Tx, user_id: str) -> list[str]: ...

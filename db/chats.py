@@ -1,0 +1,310 @@
+"""Chats and the caller's side of them.
+
+``lock_chat`` takes the chat's row lock, under which everything in a chat changes; it is the first lock of every change
+(lock order: person's pins, chat, its members, login sessions).
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from db.messages import MessageRow, message_columns
+from db.pool import Tx
+from db.query import Affected, query
+from db.users import UserRow, user_columns
+
+_SHARED: Final = (
+    "id", "type", "title", "creator_id", "member_count", "message_count", "created_at", "updated_at", "version",
+)  # fmt: skip
+_PERSONAL: Final = ("title", "pinned", "muted_until", "read_seq", "first_seq", "joined_at")
+
+
+def _columns(prefix: str = "") -> str:
+    """The columns of :class:`ChatRow`; ``prefix`` for nesting."""
+    return ", ".join(
+        [
+            *(f'c.{name} AS "{prefix}{name}"' for name in _SHARED),
+            *(f'me.{name} AS "{prefix}me.{name}"' for name in _PERSONAL),
+            message_columns("last", "me.user_id", prefix=f"{prefix}last_message."),
+            user_columns("peer", prefix=f"{prefix}peer."),
+        ]
+    )
+
+
+_FROM: Final = """
+      FROM members me
+      JOIN chats c ON c.id = me.chat_id AND c.deleted_at IS NULL
+      LEFT JOIN messages last ON last.chat_id = c.id AND last.seq = c.message_count AND last.seq >= me.first_seq
+      LEFT JOIN members other ON c.type = 'private' AND other.chat_id = c.id AND other.user_id <> me.user_id
+      LEFT JOIN users peer ON peer.id = other.user_id
+     WHERE me.left_at IS NULL
+"""
+_VIEW: Final = f"SELECT {_columns()} {_FROM}"
+
+
+@dataclass(frozen=True, slots=True)
+class MeRow:
+    """What is one member's alone."""
+
+    title: str | None
+    pinned: int | None
+    muted_until: str | None
+    read_seq: int
+    first_seq: int
+    joined_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRow:
+    """A chat as one member sees it."""
+
+    id: str
+    type: Literal["private", "group"]
+    title: str | None
+    creator_id: str
+    member_count: int
+    message_count: int
+    created_at: str
+    updated_at: str
+    version: int
+    me: MeRow
+    last_message: MessageRow | None
+    peer: UserRow | None
+
+
+@dataclass(frozen=True, slots=True)
+class MembershipRow:
+    """That somebody is in a chat, and from which message on they see it."""
+
+    chat_id: str
+    first_seq: int
+
+
+@query("""
+    -- Every chat the person is in: what their connections listen to.
+    SELECT chat_id, first_seq FROM members WHERE user_id = $1 AND left_at IS NULL
+""")
+async def list_memberships(tx: Tx, user_id: str) -> list[MembershipRow]: ...
+
+
+@query("""
+    -- Whether the person is in the chat.
+    SELECT chat_id, first_seq FROM members WHERE chat_id = $1 AND user_id = $2 AND left_at IS NULL
+""")
+async def find_membership(tx: Tx, chat_id: str, user_id: str) -> MembershipRow | None: ...
+
+
+@query(f"{_VIEW} AND me.chat_id = $1 AND me.user_id = $2 -- one chat, as one member sees it")
+async def find_chat(tx: Tx, chat_id: str, user_id: str) -> ChatRow | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ViewRow:
+    """A chat as ``user_id`` sees it."""
+
+    user_id: str
+    chat: ChatRow
+
+
+@query(f"""
+    -- One chat, as each of these members sees it.
+    SELECT me.user_id, {_columns("chat.")}
+    {_FROM} AND me.chat_id = $1 AND me.user_id = ANY ($2::uuid[])
+""")
+async def list_views(tx: Tx, chat_id: str, user_ids: list[str]) -> list[ViewRow]: ...
+
+
+@query(f"{_VIEW} AND me.user_id = $1 AND me.chat_id = ANY ($2::uuid[]) -- these chats, as one member sees them")
+async def find_chats(tx: Tx, user_id: str, chat_ids: list[str]) -> list[ChatRow]: ...
+
+
+@query(f"""
+    -- A page of somebody's chats: pinned first by position, then the newest. $2-$4 are where the last page ended
+    -- (32767 stands for "not pinned"), $5 the type or null for both, $6 how many.
+    {_VIEW} AND me.user_id = $1
+       AND ($5::text IS NULL OR c.type = $5)
+       AND ($2::int IS NULL
+            OR coalesce(me.pinned, 32767) > $2
+            OR coalesce(me.pinned, 32767) = $2 AND (c.updated_at, c.id) < ($3::timestamptz, $4::uuid))
+     ORDER BY coalesce(me.pinned, 32767), c.updated_at DESC, c.id DESC
+     LIMIT $6
+""")
+async def list_chats(
+    tx: Tx,
+    user_id: str,
+    after_pinned: int | None,
+    after_updated_at: str | None,
+    after_id: str | None,
+    type: str | None,
+    limit: int,
+) -> list[ChatRow]: ...
+
+
+@query("""
+    -- Opens a private chat unless the pair has one: direct_key is unique, so of two who try at once one succeeds.
+    INSERT INTO chats (id, type, creator_id, direct_key, member_count)
+    VALUES ($1, 'private', $2, $3, 2)
+    ON CONFLICT ON CONSTRAINT chats_direct_key_key DO NOTHING
+    RETURNING id
+""")
+async def insert_private_chat(tx: Tx, chat_id: str, creator_id: str, direct_key: str) -> str | None: ...
+
+
+@query("""
+    -- The pair's private chat.
+    SELECT id FROM chats WHERE direct_key = $1 AND deleted_at IS NULL
+""")
+async def find_private_chat(tx: Tx, direct_key: str) -> str | None: ...
+
+
+@query("""
+    -- The chat on a device's screen.
+    UPDATE login_sessions SET active_chat_id = $2 WHERE id = $1
+""")
+async def set_active_chat(tx: Tx, session_id: str, chat_id: str | None) -> None: ...
+
+
+@query("""
+    -- The chat on a device's screen, if its person is still in it.
+    SELECT s.active_chat_id
+      FROM login_sessions s
+      JOIN members me ON me.chat_id = s.active_chat_id AND me.user_id = s.user_id AND me.left_at IS NULL
+     WHERE s.id = $1
+""")
+async def find_active_chat(tx: Tx, session_id: str) -> str | None: ...
+
+
+@query("""
+    -- Who may always look at the chat.
+    SELECT creator_id FROM chats WHERE id = $1 AND deleted_at IS NULL
+""")
+async def find_creator(tx: Tx, chat_id: str) -> str | None: ...
+
+
+@query("""
+    -- From here on nothing in the chat changes but by us. What is read afterwards sees what committed before.
+    SELECT id FROM chats WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE
+""")
+async def lock_chat(tx: Tx, chat_id: str) -> str | None: ...
+
+
+@query("""
+    -- Opens a group unless this creation_key opened one before (a retry); then null.
+    INSERT INTO chats (id, type, title, creator_id, creation_key, creation_hash, member_count, version)
+    VALUES ($1, 'group', $2, $3, $4, $5, $6, 0)
+    ON CONFLICT ON CONSTRAINT chats_creation_key_key DO NOTHING
+    RETURNING id
+""")
+async def insert_group(
+    tx: Tx,
+    chat_id: str,
+    title: str,
+    creator_id: str,
+    creation_key: str | None,
+    creation_hash: bytes | None,
+    member_count: int,
+) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedRow:
+    """The group that a creation_key opened, and what was asked for."""
+
+    chat_id: str
+    creation_hash: bytes
+
+
+@query("""
+    -- What this creation_key opened.
+    SELECT id AS chat_id, creation_hash FROM chats WHERE creation_key = $1
+""")
+async def find_created(tx: Tx, creation_key: str) -> CreatedRow | None: ...
+
+
+@query("""
+    -- A locked private chat becomes a group: newcomers see nothing from before, the pair may open another chat.
+    UPDATE chats SET type = 'group', direct_key = NULL, group_since_seq = message_count + 1 WHERE id = $1
+""")
+async def convert_to_group(tx: Tx, chat_id: str) -> None: ...
+
+
+@query("""
+    -- Where newcomers of a chat that was private begin; null for one that was born as a group.
+    SELECT group_since_seq FROM chats WHERE id = $1
+""")
+async def find_group_since(tx: Tx, chat_id: str) -> int | None: ...
+
+
+@query("""
+    -- A change of a locked chat that is no message: the next version.
+    UPDATE chats SET version = version + 1, changed_xid = change_xid() WHERE id = $1 RETURNING version
+""")
+async def raise_version(tx: Tx, chat_id: str) -> int: ...
+
+
+@query("""
+    -- A locked group has another creator.
+    UPDATE chats SET creator_id = $2, version = version + 1, changed_xid = change_xid() WHERE id = $1
+""")
+async def transfer_chat(tx: Tx, chat_id: str, creator_id: str) -> None: ...
+
+
+@query("""
+    -- A locked group is no more; its messages go in the background.
+    UPDATE chats SET deleted_at = wire_now(), version = version + 1, changed_xid = change_xid() WHERE id = $1
+""")
+async def delete_chat(tx: Tx, chat_id: str) -> None: ...
+
+
+@query("""
+    -- Deleted chats of which nothing is left to sweep.
+    UPDATE chats c SET swept_at = wire_now()
+     WHERE c.deleted_at IS NOT NULL AND c.swept_at IS NULL
+       AND NOT EXISTS (SELECT FROM messages m WHERE m.chat_id = c.id)
+""")
+async def mark_swept(tx: Tx) -> Affected: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedRow:
+    """That something changed about a chat for somebody, and in which transaction."""
+
+    chat_id: str
+    changed_xid: int
+    is_lost: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HorizonRow:
+    """Below ``oldest_running`` every transaction has ended; below ``next_unused`` every one has begun."""
+
+    oldest_running: int
+    next_unused: int
+
+
+@query("""
+    -- Where the next session:sync has to begin so that it misses nothing: at the oldest transaction that still runs.
+    SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest_running,
+           pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next_unused
+""")
+async def read_horizon(tx: Tx) -> HorizonRow: ...
+
+
+@query("""
+    -- A page of what changed about somebody's chats in transaction $2 or later, in that order, behind ($3, $4): shared
+    -- state, what is theirs alone, the other one's profile, and chats they lost.
+    SELECT * FROM (
+        SELECT me.chat_id, greatest(c.changed_xid, me.changed_xid, peer.changed_xid) AS changed_xid,
+               me.left_at IS NOT NULL OR c.deleted_at IS NOT NULL AS is_lost
+          FROM members me
+          JOIN chats c ON c.id = me.chat_id
+          LEFT JOIN members other ON c.type = 'private' AND other.chat_id = c.id AND other.user_id <> me.user_id
+          LEFT JOIN users peer ON peer.id = other.user_id
+         WHERE me.user_id = $1
+    ) changed
+    WHERE changed_xid >= $2 AND ($3::bigint IS NULL OR (changed_xid, chat_id) > ($3, $4::uuid))
+    ORDER BY changed_xid, chat_id
+    LIMIT $5
+""")
+async def list_changed(
+    tx: Tx, user_id: str, since_xid: int, after_xid: int | None, after_id: str | None, limit: int
+) -> list[ChangedRow]: ...

@@ -1,0 +1,11 @@
+"""Whether the database does its work."""
+
+from db.pool import Tx
+from db.query import query
+
+
+@query("""
+    -- Answers, and takes writes: a standby during a failover does not.
+    SELECT NOT pg_is_in_recovery()
+""")
+async def is_writable(tx: Tx) -> bool: ...

@@ -1,0 +1,56 @@
+"""Likes: who likes which message, once. Written under the chat's lock, with the message's count."""
+
+from dataclasses import dataclass
+
+from db.pool import Tx
+from db.query import query
+from db.users import UserRow, user_columns
+
+
+@dataclass(frozen=True, slots=True)
+class LikerRow:
+    """Somebody who likes a message, and since when."""
+
+    liked_at: str
+    user: UserRow
+
+
+@query("""
+    -- Likes a message of a locked chat; null if the person did already, else the new count.
+    WITH added AS (
+        INSERT INTO likes (chat_id, seq, user_id) VALUES ($1, $2, $3)
+        ON CONFLICT ON CONSTRAINT likes_pkey DO NOTHING
+        RETURNING seq
+    )
+    UPDATE messages m SET like_count = m.like_count + 1, version = $4
+      FROM added WHERE m.chat_id = $1 AND m.seq = added.seq
+    RETURNING m.like_count
+""")
+async def like_message(tx: Tx, chat_id: str, seq: int, user_id: str, version: int) -> int | None: ...
+
+
+@query("""
+    -- Takes a like back; null if there was none, else the new count.
+    WITH removed AS (
+        DELETE FROM likes WHERE chat_id = $1 AND likes.seq = $2 AND user_id = $3 RETURNING likes.seq
+    )
+    UPDATE messages m SET like_count = m.like_count - 1, version = $4
+      FROM removed WHERE m.chat_id = $1 AND m.seq = removed.seq
+    RETURNING m.like_count
+""")
+async def unlike_message(tx: Tx, chat_id: str, seq: int, user_id: str, version: int) -> int | None: ...
+
+
+@query(f"""
+    -- A page of those who like a message, in the order in which they did, behind ($3, $4).
+    SELECT l.liked_at, {user_columns("u", prefix="user.")}
+      FROM likes l
+      JOIN users u ON u.id = l.user_id
+     WHERE l.chat_id = $1 AND l.seq = $2
+       AND ($3::timestamptz IS NULL OR (l.liked_at, l.user_id) > ($3, $4::uuid))
+     ORDER BY l.liked_at, l.user_id
+     LIMIT $5
+""")
+async def list_likers(
+    tx: Tx, chat_id: str, seq: int, after_time: str | None, after_id: str | None, limit: int
+) -> list[LikerRow]: ...

@@ -1,0 +1,143 @@
+"""Members of chats: coming, going, and what is each one's alone.
+
+Whatever changes who is in a chat happens under its lock (``db.chats.lock_chat``).
+"""
+
+from dataclasses import dataclass
+
+from db.pool import Tx
+from db.query import query
+from db.users import UserRow, user_columns
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRow:
+    """Somebody in a chat."""
+
+    joined_at: str
+    added_by: str | None
+    is_creator: bool
+    user: UserRow
+
+
+@dataclass(frozen=True, slots=True)
+class PinRow:
+    """A pinned chat."""
+
+    chat_id: str
+    pinned: int
+
+
+@query(f"""
+    -- A page of a chat's members, in the order in which they came, behind ($2, $3).
+    SELECT m.joined_at, m.added_by, u.id = c.creator_id AS is_creator, {user_columns("u", prefix="user.")}
+      FROM members m
+      JOIN chats c ON c.id = m.chat_id
+      JOIN users u ON u.id = m.user_id
+     WHERE m.chat_id = $1 AND m.left_at IS NULL
+       AND ($2::timestamptz IS NULL OR (m.joined_at, m.user_id) > ($2, $3::uuid))
+     ORDER BY m.joined_at, m.user_id
+     LIMIT $4
+""")
+async def list_members(
+    tx: Tx, chat_id: str, after_time: str | None, after_id: str | None, limit: int
+) -> list[MemberRow]: ...
+
+
+@query("""
+    -- Everybody in the chat.
+    SELECT user_id FROM members WHERE chat_id = $1 AND left_at IS NULL
+""")
+async def list_member_ids(tx: Tx, chat_id: str) -> list[str]: ...
+
+
+@query("""
+    -- Of these people, those whom the caller may add: they exist and have not blocked the caller.
+    SELECT u.id FROM users u
+     WHERE u.id = ANY ($1::uuid[]) AND u.deleted_at IS NULL
+       AND NOT EXISTS (SELECT FROM blocks b WHERE b.user_id = u.id AND b.blocked_id = $2)
+""")
+async def list_addable(tx: Tx, user_ids: list[str], caller_id: str) -> list[str]: ...
+
+
+@query("""
+    -- Lets people in. Somebody who was in before starts anew.
+    INSERT INTO members (chat_id, user_id, added_by, first_seq, read_seq)
+    SELECT $1, unnest($2::uuid[]), $3, $4, $5
+    ON CONFLICT ON CONSTRAINT members_pkey DO UPDATE
+       SET title = NULL, pinned = NULL, muted_until = NULL, read_seq = excluded.read_seq,
+           first_seq = excluded.first_seq, added_by = excluded.added_by, joined_at = wire_now(), left_at = NULL,
+           changed_xid = change_xid()
+""")
+async def insert_members(
+    tx: Tx, chat_id: str, user_ids: list[str], added_by: str, first_seq: int, read_seq: int
+) -> None: ...
+
+
+@query("""
+    -- Puts people out of a chat; it leaves their screens.
+    WITH gone AS (
+        UPDATE members SET left_at = wire_now(), pinned = NULL, changed_xid = change_xid()
+         WHERE chat_id = $1 AND user_id = ANY ($2::uuid[]) AND left_at IS NULL
+        RETURNING user_id
+    )
+    UPDATE login_sessions s SET active_chat_id = NULL
+      FROM gone WHERE s.user_id = gone.user_id AND s.active_chat_id = $1
+""")
+async def remove_members(tx: Tx, chat_id: str, user_ids: list[str]) -> None: ...
+
+
+@query("""
+    -- The member's own name for the group.
+    UPDATE members SET title = $3, changed_xid = change_xid()
+     WHERE chat_id = $1 AND user_id = $2 AND left_at IS NULL
+""")
+async def rename_chat(tx: Tx, chat_id: str, user_id: str, title: str | None) -> None: ...
+
+
+@query("""
+    -- Until when the member wants no notifications.
+    UPDATE members SET muted_until = $3, changed_xid = change_xid()
+     WHERE chat_id = $1 AND user_id = $2 AND left_at IS NULL
+""")
+async def mute_chat(tx: Tx, chat_id: str, user_id: str, until: str | None) -> None: ...
+
+
+@query("""
+    -- The person's pins by position. Who changes them holds the person's row (lock_pins).
+    SELECT chat_id, pinned FROM members
+     WHERE user_id = $1 AND pinned IS NOT NULL AND left_at IS NULL
+     ORDER BY pinned, chat_id
+""")
+async def list_pins(tx: Tx, user_id: str) -> list[PinRow]: ...
+
+
+@query("""
+    -- One change of a person's pins at a time.
+    SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE
+""")
+async def lock_pins(tx: Tx, user_id: str) -> str | None: ...
+
+
+@query("""
+    -- New positions: $2 in this order from 1; $3 unpinned.
+    UPDATE members m SET pinned = p.position, changed_xid = change_xid()
+      FROM (SELECT chat_id, position::smallint FROM unnest($2::uuid[]) WITH ORDINALITY AS kept (chat_id, position)
+            UNION ALL
+            SELECT chat_id, NULL FROM unnest($3::uuid[]) AS dropped (chat_id)) p
+     WHERE m.user_id = $1 AND m.chat_id = p.chat_id AND m.pinned IS DISTINCT FROM p.position
+    RETURNING m.chat_id
+""")
+async def set_pins(tx: Tx, user_id: str, kept: list[str], dropped: list[str]) -> list[str]: ...
+
+
+@query("""
+    -- Moves the read mark, forward only; null when it did not move.
+    UPDATE members me
+       SET read_seq = least($3, c.message_count), changed_xid = change_xid()
+      FROM chats c
+     WHERE c.id = me.chat_id AND me.chat_id = $1 AND me.user_id = $2 AND me.left_at IS NULL
+       AND least($3, c.message_count) > me.read_seq
+    RETURNING me.read_seq
+""")
+async def move_read_mark(tx: Tx, chat_id: str, user_id: str, seq: int) -> int | None: ...

@@ -1,0 +1,307 @@
+-- The whole schema of Molva: what every table, column and index is for.
+-- It equals the sum of db/migrations (a test compares the two); a change goes into a new migration and here.
+--
+-- Everything of a chat hangs on chat_id, which is the key by which the database can be distributed.
+-- Ids are UUIDv7, made by the server. Times are kept to the millisecond, as they go over the wire, so that a
+-- cursor made of one is exact.
+
+-- Words of a search index under a chat: one index over (uuid, tsvector).
+CREATE EXTENSION IF NOT EXISTS btree_gin;
+
+-- The id of the running transaction, kept with a row when it changes. session:sync compares it with the oldest
+-- transaction still running at the last sync, so that a change that commits late is never skipped.
+CREATE FUNCTION change_xid() RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT pg_current_xact_id()::text::bigint
+$$;
+
+-- Milliseconds, the precision of the wire. Not now(): a transaction that waited for a chat's lock must not write a
+-- time before that of its predecessor.
+CREATE FUNCTION wire_now() RETURNS timestamptz LANGUAGE sql VOLATILE AS $$
+    SELECT date_trunc('milliseconds', clock_timestamp())
+$$;
+
+-- People. A deleted account keeps its row, emptied, because its messages stay.
+CREATE TABLE users (
+    id            uuid PRIMARY KEY,
+    phone         text,                                     -- E.164; null once deleted
+    display_name  text NOT NULL,
+    username      text,                                     -- unique whatever its case
+    about         text,
+    avatar_id     text,                                     -- content address of the four images
+    created_at    timestamptz(3) NOT NULL DEFAULT wire_now(),
+    last_seen_at  timestamptz(3),
+    deleted_at    timestamptz(3),
+    changed_xid   bigint NOT NULL DEFAULT change_xid(),     -- session:sync of those who share a private chat
+    CONSTRAINT users_phone_key UNIQUE (phone),
+    CONSTRAINT users_deleted_check CHECK ((deleted_at IS NULL) = (phone IS NOT NULL))
+);
+CREATE UNIQUE INDEX users_username_key ON users (lower(username));
+
+-- One-time codes, one row per code sent. Kept a day for the limits per number, then swept.
+CREATE TABLE login_codes (
+    id          uuid PRIMARY KEY,
+    phone       text NOT NULL,                              -- E.164, registered or not
+    code_hash   bytea NOT NULL,                             -- HMAC-SHA256 of id and code under the server's secret
+    guesses     smallint NOT NULL DEFAULT 0,                -- compared so far; at the limit the code is dead
+    created_at  timestamptz(3) NOT NULL DEFAULT wire_now(),
+    expires_at  timestamptz(3) NOT NULL,
+    used_at     timestamptz(3)
+);
+CREATE INDEX login_codes_phone_idx ON login_codes (phone, created_at DESC);
+CREATE INDEX login_codes_created_idx ON login_codes (created_at);
+
+-- A device that signed in. Access tokens name it (sid); ending it ends them.
+CREATE TABLE login_sessions (
+    id              uuid PRIMARY KEY,
+    user_id         uuid NOT NULL,
+    device_name     text,
+    refresh_seed    bytea NOT NULL,                         -- with the server's secret and the generation: the refresh token
+    refresh_hash    bytea NOT NULL,                         -- SHA-256 of the current refresh token
+    generation      integer NOT NULL DEFAULT 1,             -- rises with every rotation; an older token is a reuse
+    rotated_at      timestamptz(3) NOT NULL DEFAULT wire_now(), -- starts the grace of the token before
+    active_chat_id  uuid,                                   -- the chat on this device's screen
+    created_at      timestamptz(3) NOT NULL DEFAULT wire_now(),
+    last_seen_at    timestamptz(3) NOT NULL DEFAULT wire_now(),
+    expires_at      timestamptz(3) NOT NULL,                -- idle end, moved by every rotation up to a fixed age
+    revoked_at      timestamptz(3),
+    revoke_reason   text,                                   -- logged_out, ended_elsewhere, token_reused, account_deleted
+    CONSTRAINT login_sessions_user_fk FOREIGN KEY (user_id) REFERENCES users (id)
+);
+CREATE INDEX login_sessions_user_idx ON login_sessions (user_id) WHERE revoked_at IS NULL;
+-- Who has this chat on the screen: to let it fall to null when somebody loses the chat.
+CREATE INDEX login_sessions_active_chat_idx ON login_sessions (active_chat_id) WHERE active_chat_id IS NOT NULL;
+
+-- Chats. Its row is the lock under which everything in the chat changes.
+CREATE TABLE chats (
+    id               uuid PRIMARY KEY,
+    type             text NOT NULL,                         -- private: two people; group: any number
+    title            text,                                  -- of groups
+    creator_id       uuid NOT NULL,                         -- deletes the group and removes members; may pass that on
+    direct_key       text,                                  -- the ordered pair of a private chat: one chat a pair
+    creation_key     text,                                  -- who and client_id of chat:create_group: a retry finds it
+    creation_hash    bytea,                                 -- what the first try asked for
+    member_count     integer NOT NULL,
+    message_count    bigint NOT NULL DEFAULT 0,             -- = the newest seq
+    version          bigint NOT NULL DEFAULT 1,             -- rises by one with every change that all members share
+    group_since_seq  bigint,                                -- when a private chat became a group: the first seq that newcomers may see
+    created_at       timestamptz(3) NOT NULL DEFAULT wire_now(),
+    updated_at       timestamptz(3) NOT NULL DEFAULT wire_now(), -- of the newest message: the order of the chat list
+    deleted_at       timestamptz(3),                        -- the row stays for session:sync; messages are swept
+    swept_at         timestamptz(3),                        -- when the messages of a deleted chat were gone
+    changed_xid      bigint NOT NULL DEFAULT change_xid(),
+    CONSTRAINT chats_type_check CHECK (type IN ('private', 'group')),
+    CONSTRAINT chats_direct_key_key UNIQUE (direct_key),
+    CONSTRAINT chats_creation_key_key UNIQUE (creation_key),
+    CONSTRAINT chats_direct_key_check CHECK (direct_key IS NULL OR type = 'private'),
+    CONSTRAINT chats_creator_fk FOREIGN KEY (creator_id) REFERENCES users (id)
+);
+-- What the sweeper has still to do.
+CREATE INDEX chats_deleted_idx ON chats (deleted_at) WHERE deleted_at IS NOT NULL AND swept_at IS NULL;
+
+-- Who is, or was, in a chat, and what is theirs alone about it.
+CREATE TABLE members (
+    chat_id      uuid NOT NULL,
+    user_id      uuid NOT NULL,
+    title        text,                                      -- their own name for the group
+    pinned       smallint,                                  -- position among their pins, from 1
+    muted_until  timestamptz(3),
+    read_seq     bigint NOT NULL DEFAULT 0,                 -- unread = message_count - read_seq
+    first_seq    bigint NOT NULL DEFAULT 1,                 -- nothing before it exists for them
+    added_by     uuid,
+    joined_at    timestamptz(3) NOT NULL DEFAULT wire_now(),
+    left_at      timestamptz(3),                            -- left, removed, or the chat was deleted; the row tells session:sync
+    changed_xid  bigint NOT NULL DEFAULT change_xid(),
+    CONSTRAINT members_pkey PRIMARY KEY (chat_id, user_id),
+    CONSTRAINT members_chat_fk FOREIGN KEY (chat_id) REFERENCES chats (id),
+    CONSTRAINT members_user_fk FOREIGN KEY (user_id) REFERENCES users (id)
+);
+CREATE INDEX members_user_idx ON members (user_id, chat_id);
+CREATE INDEX members_present_idx ON members (chat_id, joined_at, user_id) WHERE left_at IS NULL;
+
+-- Messages. A message is (chat_id, seq). Written only under its chat's lock, which is why foreign keys would check
+-- again what is already certain.
+CREATE TABLE messages (
+    chat_id     uuid NOT NULL,
+    seq         bigint NOT NULL,                            -- from 1, without gaps
+    sender_id   uuid NOT NULL,
+    client_id   uuid,                                       -- the sender's own id of the send; null on system messages
+    body_hash   bytea,                                      -- SHA-256 of what was asked for: a retry must ask for the same
+    type        text NOT NULL,                              -- text, image, video, audio, file, location, contact, system
+    content     jsonb,                                      -- null once deleted
+    reply_to    bigint,                                     -- a seq of the same chat
+    mentions    uuid[] NOT NULL DEFAULT '{}',
+    like_count  integer NOT NULL DEFAULT 0,
+    version     bigint NOT NULL,                            -- the chat's version at this message's last change
+    created_at  timestamptz(3) NOT NULL,
+    edited_at   timestamptz(3),
+    deleted_at  timestamptz(3),
+    CONSTRAINT messages_pkey PRIMARY KEY (chat_id, seq),
+    CONSTRAINT messages_client_id_key UNIQUE (sender_id, client_id, chat_id)
+);
+-- message:changes: what is newer than the version a client has.
+CREATE INDEX messages_version_idx ON messages (chat_id, version);
+-- message:search. The configuration `russian` stems Cyrillic words as Russian and Latin ones as English.
+CREATE INDEX messages_search_idx ON messages USING gin (
+    chat_id,
+    to_tsvector('russian', coalesce(content ->> 'text', content ->> 'caption', content ->> 'title', ''))
+) WHERE deleted_at IS NULL AND type <> 'system';
+
+-- Who likes which message, once.
+CREATE TABLE likes (
+    chat_id   uuid NOT NULL,
+    seq       bigint NOT NULL,
+    user_id   uuid NOT NULL,
+    liked_at  timestamptz(3) NOT NULL DEFAULT wire_now(),
+    CONSTRAINT likes_pkey PRIMARY KEY (chat_id, seq, user_id),
+    CONSTRAINT likes_message_fk FOREIGN KEY (chat_id, seq) REFERENCES messages (chat_id, seq) ON DELETE CASCADE
+);
+CREATE INDEX likes_order_idx ON likes (chat_id, seq, liked_at, user_id);
+
+-- Who wants to hear nothing from whom.
+CREATE TABLE blocks (
+    user_id     uuid NOT NULL,
+    blocked_id  uuid NOT NULL,
+    blocked_at  timestamptz(3) NOT NULL DEFAULT wire_now(),
+    CONSTRAINT blocks_pkey PRIMARY KEY (user_id, blocked_id),
+    CONSTRAINT blocks_user_fk FOREIGN KEY (user_id) REFERENCES users (id),
+    CONSTRAINT blocks_blocked_fk FOREIGN KEY (blocked_id) REFERENCES users (id)
+);
+CREATE INDEX blocks_blocked_idx ON blocks (blocked_id, user_id);
+
+-- Sends one message: lock, rights, repeat, seq, insert, read mark, in one round trip and one commit.
+--
+-- It is a function because each statement in it sees what committed while the chat's lock was waited for; a single
+-- statement would look with the eyes it had before. outcome: sent, or why not (duplicate, reused, not_found,
+-- reply_not_found, mention_not_found, you_blocked_user). For a duplicate, seq tells the first message.
+CREATE FUNCTION send_message(
+    p_chat_id uuid, p_sender_id uuid, p_client_id uuid, p_body_hash bytea,
+    p_type text, p_content jsonb, p_reply_to bigint, p_mentions uuid[]
+) RETURNS TABLE (
+    outcome text, seq bigint, sent_at timestamptz, version bigint,
+    chat_type text, chat_title text, creator_id uuid, member_count integer, chat_created_at timestamptz
+) LANGUAGE plpgsql AS $$
+DECLARE
+    chat   chats%ROWTYPE;
+    me     members%ROWTYPE;
+    first  messages%ROWTYPE;
+    peer   uuid;
+BEGIN
+    -- 1. The chat's row lock: from here on nothing in the chat changes but by us.
+    SELECT * INTO chat FROM chats c WHERE c.id = p_chat_id AND c.deleted_at IS NULL FOR NO KEY UPDATE;
+    SELECT * INTO me FROM members m WHERE m.chat_id = p_chat_id AND m.user_id = p_sender_id AND m.left_at IS NULL;
+    IF chat.id IS NULL OR me.user_id IS NULL THEN
+        outcome := 'not_found'; RETURN NEXT; RETURN;
+    END IF;
+    -- 2. The same send again?
+    SELECT * INTO first FROM messages m
+     WHERE m.sender_id = p_sender_id AND m.client_id = p_client_id AND m.chat_id = p_chat_id;
+    IF first.seq IS NOT NULL THEN
+        outcome := CASE WHEN first.body_hash = p_body_hash THEN 'duplicate' ELSE 'reused' END;
+        seq := first.seq; RETURN NEXT; RETURN;
+    END IF;
+    -- 3. May they?
+    IF chat.type = 'private' THEN
+        SELECT m.user_id INTO peer FROM members m WHERE m.chat_id = p_chat_id AND m.user_id <> p_sender_id;
+        IF EXISTS (SELECT FROM blocks b WHERE b.user_id = peer AND b.blocked_id = p_sender_id) THEN
+            outcome := 'not_found'; RETURN NEXT; RETURN;
+        END IF;
+        IF EXISTS (SELECT FROM blocks b WHERE b.user_id = p_sender_id AND b.blocked_id = peer) THEN
+            outcome := 'you_blocked_user'; RETURN NEXT; RETURN;
+        END IF;
+    END IF;
+    IF p_reply_to IS NOT NULL AND NOT p_reply_to BETWEEN me.first_seq AND chat.message_count THEN
+        outcome := 'reply_not_found'; RETURN NEXT; RETURN;
+    END IF;
+    IF cardinality(p_mentions) > 0 AND cardinality(p_mentions) <> (
+        SELECT count(*) FROM members m
+         WHERE m.chat_id = p_chat_id AND m.user_id = ANY (p_mentions) AND m.left_at IS NULL
+    ) THEN
+        outcome := 'mention_not_found'; RETURN NEXT; RETURN;
+    END IF;
+    -- 4. The next seq, the next version, and everything that follows from them.
+    UPDATE chats c
+       SET message_count = c.message_count + 1, version = c.version + 1,
+           updated_at = greatest(wire_now(), c.updated_at), changed_xid = change_xid()
+     WHERE c.id = p_chat_id
+     RETURNING c.* INTO chat;
+    INSERT INTO messages (chat_id, seq, sender_id, client_id, body_hash, type, content, reply_to, mentions,
+                          version, created_at)
+    VALUES (p_chat_id, chat.message_count, p_sender_id, p_client_id, p_body_hash, p_type, p_content, p_reply_to,
+            p_mentions, chat.version, chat.updated_at);
+    UPDATE members m SET read_seq = chat.message_count, changed_xid = change_xid()
+     WHERE m.chat_id = p_chat_id AND m.user_id = p_sender_id;
+    outcome := 'sent'; seq := chat.message_count; sent_at := chat.updated_at; version := chat.version;
+    chat_type := chat.type; chat_title := chat.title; creator_id := chat.creator_id;
+    member_count := chat.member_count; chat_created_at := chat.created_at;
+    RETURN NEXT;
+END $$;
+
+-- Sends many messages in one commit, as send_message does each: group commit. No (sender, client_id, chat) may occur
+-- twice in one call. One row a message, in the order given (place).
+CREATE FUNCTION send_messages(
+    p_chat_ids uuid[], p_sender_ids uuid[], p_client_ids uuid[], p_body_hashes bytea[],
+    p_types text[], p_contents jsonb[], p_reply_tos bigint[], p_mentions text[]
+) RETURNS TABLE (
+    place bigint, outcome text, seq bigint, sent_at timestamptz, version bigint,
+    chat_type text, chat_title text, creator_id uuid, member_count integer, chat_created_at timestamptz
+) LANGUAGE plpgsql AS $$
+BEGIN
+    -- 1. All locks, in the order of ids, so that two batches never wait for each other in a circle.
+    PERFORM FROM chats c WHERE c.id = ANY (p_chat_ids) AND c.deleted_at IS NULL ORDER BY c.id FOR NO KEY UPDATE;
+    -- 2. What is seen now stays true until the commit.
+    RETURN QUERY
+    WITH wish AS (
+        SELECT w.*, w.mentions_text::uuid[] AS mentions
+          FROM unnest(p_chat_ids, p_sender_ids, p_client_ids, p_body_hashes, p_types, p_contents, p_reply_tos, p_mentions)
+               WITH ORDINALITY AS w (chat_id, sender_id, client_id, body_hash, type, content, reply_to, mentions_text, place)
+    ), judged AS (
+        SELECT w.*, c.type AS chat_type, c.title, c.creator_id, c.member_count, c.message_count, c.version, c.created_at,
+               first.seq AS first_seq, greatest(wire_now(), c.updated_at) AS sent_at,
+               CASE
+                   WHEN c.id IS NULL OR me.user_id IS NULL THEN 'not_found'
+                   WHEN first.body_hash = w.body_hash THEN 'duplicate'
+                   WHEN first.seq IS NOT NULL THEN 'reused'
+                   WHEN c.type = 'private' AND EXISTS (
+                       SELECT FROM blocks b JOIN members peer ON peer.user_id = b.user_id
+                        WHERE peer.chat_id = c.id AND b.blocked_id = w.sender_id) THEN 'not_found'
+                   WHEN c.type = 'private' AND EXISTS (
+                       SELECT FROM blocks b JOIN members peer ON peer.user_id = b.blocked_id
+                        WHERE peer.chat_id = c.id AND b.user_id = w.sender_id) THEN 'you_blocked_user'
+                   WHEN NOT w.reply_to BETWEEN me.first_seq AND c.message_count THEN 'reply_not_found'
+                   WHEN cardinality(w.mentions) > 0 AND cardinality(w.mentions) <> (
+                       SELECT count(*) FROM members m
+                        WHERE m.chat_id = c.id AND m.user_id = ANY (w.mentions) AND m.left_at IS NULL
+                       ) THEN 'mention_not_found'
+                   ELSE 'sent'
+               END AS outcome
+          FROM wish w
+          LEFT JOIN chats c ON c.id = w.chat_id AND c.deleted_at IS NULL
+          LEFT JOIN members me ON me.chat_id = w.chat_id AND me.user_id = w.sender_id AND me.left_at IS NULL
+          LEFT JOIN messages first
+                 ON first.sender_id = w.sender_id AND first.client_id = w.client_id AND first.chat_id = w.chat_id
+    ), placed AS (
+        SELECT j.*, row_number() OVER (PARTITION BY j.chat_id ORDER BY j.place) AS nth
+          FROM judged j WHERE j.outcome = 'sent'
+    ), stored AS (
+        INSERT INTO messages (chat_id, seq, sender_id, client_id, body_hash, type, content, reply_to, mentions,
+                              version, created_at)
+        SELECT p.chat_id, p.message_count + p.nth, p.sender_id, p.client_id, p.body_hash, p.type, p.content, p.reply_to,
+               p.mentions, p.version + p.nth, p.sent_at
+          FROM placed p
+    ), moved AS (
+        UPDATE chats c
+           SET message_count = c.message_count + n.added, version = c.version + n.added,
+               updated_at = n.sent_at, changed_xid = change_xid()
+          FROM (SELECT p.chat_id, count(*) AS added, max(p.sent_at) AS sent_at FROM placed p GROUP BY p.chat_id) n
+         WHERE c.id = n.chat_id
+    ), marked AS (
+        UPDATE members m SET read_seq = n.seq, changed_xid = change_xid()
+          FROM (SELECT p.chat_id, p.sender_id, max(p.message_count + p.nth) AS seq
+                  FROM placed p GROUP BY p.chat_id, p.sender_id) n
+         WHERE m.chat_id = n.chat_id AND m.user_id = n.sender_id
+    )
+    SELECT j.place, j.outcome, coalesce(j.message_count + p.nth, j.first_seq), p.sent_at, p.version + p.nth,
+           p.chat_type, p.title, p.creator_id, p.member_count, p.created_at
+      FROM judged j LEFT JOIN placed p ON p.place = j.place
+     ORDER BY j.place;
+END $$;

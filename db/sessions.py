@@ -1,0 +1,144 @@
+"""Login sessions: the devices of a person, and the refresh token that each of them holds.
+
+A session is never deleted by its end: ``revoked_at`` and ``revoke_reason`` tell its device why. The refresh token itself
+is nowhere: the row has its SHA-256 and, with the server's secret, what it takes to derive the tokens of each generation.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from db.pool import Tx
+from db.query import Affected, query
+from db.users import UserRow, user_columns
+
+IDLE_DAYS_MAX: Final = 30
+"""A device that refreshes less often is signed out."""
+AGE_DAYS_MAX: Final = 90
+"""However often it refreshes."""
+GRACE_S: Final = 10
+"""How long after a rotation the token before still gets the answer that may have been lost."""
+
+_EXPIRES_IN_S: Final = "extract(epoch FROM expires_at - wire_now())::int"
+_ALIVE: Final = "revoked_at IS NULL AND expires_at > wire_now()"
+
+
+class EndReason(StrEnum):
+    """Why a session was ended; ``session:revoked`` carries it."""
+
+    LOGGED_OUT = "logged_out"
+    ENDED_ELSEWHERE = "ended_elsewhere"
+    TOKEN_REUSED = "token_reused"  # noqa: S105  (a reason, not a password)
+    ACCOUNT_DELETED = "account_deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """A session and whose it is."""
+
+    id: str
+    active_chat_id: str | None
+    revoked_at: str | None
+    user: UserRow
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRow:
+    """A session as its owner sees it."""
+
+    id: str
+    device_name: str | None
+    created_at: str
+    last_seen_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshRow:
+    """What decides about a refresh token."""
+
+    user_id: str
+    refresh_seed: bytes
+    refresh_hash: bytes
+    generation: int
+    expires_in_s: int
+    in_grace: bool
+    is_revoked: bool
+
+
+@query(f"""
+    -- The session that an access token names. A deleted account has none.
+    SELECT s.id, s.active_chat_id, s.revoked_at, {user_columns("u", prefix="user.")}
+      FROM login_sessions s
+      JOIN users u ON u.id = s.user_id AND u.deleted_at IS NULL
+     WHERE s.id = $1
+""")
+async def find_session(tx: Tx, session_id: str) -> SessionRow | None: ...
+
+
+@query(f"""
+    -- A device signs in. Returns how many seconds its refresh token is good for.
+    INSERT INTO login_sessions (id, user_id, device_name, refresh_seed, refresh_hash, expires_at)
+    VALUES ($1, $2, $3, $4, $5, wire_now() + interval '{IDLE_DAYS_MAX} days')
+    RETURNING {_EXPIRES_IN_S}
+""")
+async def insert_session(
+    tx: Tx, session_id: str, user_id: str, device_name: str | None, refresh_seed: bytes, refresh_hash: bytes
+) -> int: ...
+
+
+@query(f"""
+    -- Locks the session, so that of two refreshes the second sees what the first made of it.
+    SELECT user_id, refresh_seed, refresh_hash, generation, {_EXPIRES_IN_S} AS expires_in_s,
+           rotated_at > clock_timestamp() - interval '{GRACE_S} seconds' AS in_grace, revoked_at IS NOT NULL AS is_revoked
+      FROM login_sessions
+     WHERE id = $1
+       FOR UPDATE
+""")
+async def lock_session(tx: Tx, session_id: str) -> RefreshRow | None: ...
+
+
+@query(f"""
+    -- The next generation of a locked session's refresh token. Returns how many seconds it is good for.
+    UPDATE login_sessions
+       SET generation = generation + 1, refresh_hash = $2, rotated_at = wire_now(), last_seen_at = wire_now(),
+           expires_at = least(wire_now() + interval '{IDLE_DAYS_MAX} days',
+                              created_at + interval '{AGE_DAYS_MAX} days')
+     WHERE id = $1
+    RETURNING {_EXPIRES_IN_S}
+""")
+async def rotate_session(tx: Tx, session_id: str, refresh_hash: bytes) -> int: ...
+
+
+@query(f"""
+    -- Where somebody is signed in, the device used last first.
+    SELECT id, device_name, created_at, last_seen_at
+      FROM login_sessions
+     WHERE user_id = $1 AND {_ALIVE}
+     ORDER BY last_seen_at DESC, id DESC
+""")
+async def list_sessions(tx: Tx, user_id: str) -> list[DeviceRow]: ...
+
+
+@query(f"""
+    -- Ends one session of somebody. Nothing happens to one that has ended or is not theirs.
+    UPDATE login_sessions SET revoked_at = wire_now(), revoke_reason = $3, active_chat_id = NULL
+     WHERE id = $1 AND user_id = $2 AND {_ALIVE}
+""")
+async def end_session(tx: Tx, session_id: str, user_id: str, reason: str) -> Affected: ...
+
+
+@query(f"""
+    -- Ends every session of somebody but one; returns which.
+    UPDATE login_sessions SET revoked_at = wire_now(), revoke_reason = $3, active_chat_id = NULL
+     WHERE user_id = $1 AND id <> $2 AND {_ALIVE}
+    RETURNING id
+""")
+async def end_other_sessions(tx: Tx, user_id: str, kept_session_id: str, reason: str) -> list[str]: ...
+
+
+@query("""
+    -- A connection of the session went away: the device and its person were here until now.
+    WITH device AS (UPDATE login_sessions SET last_seen_at = wire_now() WHERE id = $1 RETURNING user_id)
+    UPDATE users SET last_seen_at = wire_now() FROM device WHERE users.id = device.user_id
+""")
+async def note_last_seen(tx: Tx, session_id: str) -> None: ...

@@ -1,0 +1,82 @@
+"""People. A deleted account keeps its row, emptied, and nothing here finds it.
+
+The phone belongs to its owner: :class:`UserRow`, which others get to see, does not have it, :class:`ProfileRow` does.
+What answers on behalf of a caller finds nobody who blocked the caller.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from db.pool import Tx
+from db.query import query
+
+USER_FIELDS: Final = ("id", "display_name", "username", "about", "avatar_id", "last_seen_at")
+
+
+def user_columns(table: str, *, prefix: str = "") -> str:
+    """The columns of :class:`UserRow` from ``table``; ``prefix`` for nesting."""
+    return ", ".join(f'{table}.{name} AS "{prefix}{name}"' for name in USER_FIELDS)
+
+
+@dataclass(frozen=True, slots=True)
+class UserRow:
+    """A person, as anybody may see them."""
+
+    id: str
+    display_name: str
+    username: str | None
+    about: str | None
+    avatar_id: str | None
+    last_seen_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRow:
+    """A person with what is for their own eyes, or for those who knew the phone already."""
+
+    phone: str
+    created_at: str
+    user: UserRow
+
+
+_PROFILE: Final = f"u.phone, u.created_at, {user_columns('u', prefix='user.')}"
+_NOT_BLOCKED: Final = "NOT EXISTS (SELECT FROM blocks b WHERE b.user_id = u.id AND b.blocked_id = $2)"
+
+
+@query(f"""
+    -- Somebody with what is theirs alone.
+    SELECT {_PROFILE} FROM users u WHERE u.id = $1 AND u.deleted_at IS NULL
+""")
+async def find_profile(tx: Tx, user_id: str) -> ProfileRow | None: ...
+
+
+@query(f"""
+    -- Somebody, as the caller may see them.
+    SELECT {user_columns("u")} FROM users u WHERE u.id = $1 AND u.deleted_at IS NULL AND {_NOT_BLOCKED}
+""")
+async def find_user_for(tx: Tx, user_id: str, caller_id: str) -> UserRow | None: ...
+
+
+@query(f"""
+    -- The people with these numbers (E.164), as the caller may see them.
+    SELECT {_PROFILE} FROM users u WHERE u.phone = ANY ($1::text[]) AND u.deleted_at IS NULL AND {_NOT_BLOCKED}
+""")
+async def find_users_by_phones(tx: Tx, phones: list[str], caller_id: str) -> list[ProfileRow]: ...
+
+
+@query(f"""
+    -- The person with this username, whatever its case, as the caller may see them.
+    SELECT {user_columns("u")} FROM users u
+     WHERE lower(u.username) = lower($1) AND u.deleted_at IS NULL AND {_NOT_BLOCKED}
+""")
+async def find_user_by_username(tx: Tx, username: str, caller_id: str) -> UserRow | None: ...
+
+
+@query(f"""
+    -- The person with this number, made if there is none: of two who sign in at once one makes it and both get it. The
+    -- row stays locked, so that the account is not deleted under the session that is about to be opened.
+    INSERT INTO users AS u (id, phone, display_name) VALUES ($1, $2, $3)
+    ON CONFLICT ON CONSTRAINT users_phone_key DO UPDATE SET phone = excluded.phone
+    RETURNING {user_columns("u")}
+""")
+async def register_user(tx: Tx, new_user_id: str, phone: str, display_name: str) -> UserRow: ...

@@ -1,0 +1,37 @@
+"""What the routes work with, in one typed place on the application instead of globals."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from core.settings import Settings
+from core.tokens import AccessTokens, CodeHashes, RefreshTokens
+from db.pool import Database
+from http_api.code_senders import CodeSender
+
+OnSessionEnded = Callable[[str, str], Awaitable[None]]
+"""Called with session id and reason after the commit; closes the session's sockets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """The parts of the house that HTTP touches."""
+
+    settings: Settings
+    database: Database
+    access_tokens: AccessTokens
+    refresh_tokens: RefreshTokens
+    code_hashes: CodeHashes
+    code_sender: CodeSender
+    on_session_ended: OnSessionEnded
+
+
+def _backend_of(request: Request) -> Backend:
+    backend: Backend = request.app.state.backend
+    return backend
+
+
+BackendOf = Annotated[Backend, Depends(_backend_of)]
+"""For a route's parameter."""

@@ -1,0 +1,103 @@
+"""Request bodies: bounded before anything reads them, and JSON that means one thing only.
+
+A route takes at most :data:`JSON_BYTES_MAX` unless :data:`BODY_BYTES_MAX` names it; a route with a larger body is added
+there. Routers that take JSON say ``route_class=StrictRoute``.
+"""
+
+import json
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+import orjson
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from core.errors import PayloadTooLarge
+from core.limits import AVATAR_BYTES_MAX, FILE_BYTES_MAX, PACKET_BYTES_MAX
+from http_api.problems import problem_of
+
+JSON_BYTES_MAX: Final = PACKET_BYTES_MAX
+_FRAME_BYTES_MAX: Final = 64 * 1024
+"""For what surrounds an upload: JSON and a data URL's head, or multipart boundaries."""
+
+BODY_BYTES_MAX: Final[dict[tuple[str, str], int]] = {
+    ("PUT", "/v1/me/avatar"): AVATAR_BYTES_MAX * 4 // 3 + _FRAME_BYTES_MAX,  # base64
+    ("POST", "/v1/files"): FILE_BYTES_MAX + _FRAME_BYTES_MAX,
+}
+"""Method and path → bytes, where it is not :data:`JSON_BYTES_MAX`."""
+
+_HANG_UP: Final = {"Connection": "close"}
+"""The rest of a body that is too large is not worth receiving."""
+
+
+class BodyLimits:
+    """ASGI middleware: 413 for a body over its route's limit, whether it tells its length or comes in chunks.
+
+    Starlette has the like, but answers in plain text where a problem is promised.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with a bounded ``receive``."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        size_bytes_max = BODY_BYTES_MAX.get((scope["method"], scope["path"]), JSON_BYTES_MAX)
+        declared = Headers(scope=scope).get("content-length", "")
+        if declared.isdecimal() and int(declared) > size_bytes_max:
+            await problem_of(PayloadTooLarge(), headers=_HANG_UP)(scope, receive, send)
+            return
+        size_bytes = 0
+
+        async def receive_within_limit() -> Message:
+            nonlocal size_bytes
+            message = await receive()
+            size_bytes += len(message.get("body", b""))
+            if size_bytes > size_bytes_max:
+                raise HTTPException(413, headers=_HANG_UP)  # the one kind that passes through all that reads bodies
+            return message
+
+        await self._app(scope, receive_within_limit, send)
+
+
+def parse_json(body: bytes) -> Any:
+    """``body`` as JSON of which no two readers think differently.
+
+    ``json.JSONDecodeError`` for what is no JSON by RFC 8259 (NaN, lone surrogates, bytes that are no UTF-8), for a key that
+    occurs twice in an object, and for nesting beyond what Python's stack takes.
+    """
+    orjson.loads(body)  # strict about everything but repeated keys
+    try:
+        return json.loads(body, object_pairs_hook=_unrepeated)
+    except RecursionError:
+        raise json.JSONDecodeError("too deeply nested", "", 0) from None
+
+
+def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    read = dict(pairs)
+    if len(read) != len(pairs):
+        raise json.JSONDecodeError("a key occurs twice", "", 0)
+    return read
+
+
+class _StrictRequest(Request):
+    async def json(self) -> Any:
+        return parse_json(await self.body())
+
+
+class StrictRoute(APIRoute):
+    """A route whose JSON body is read by :func:`parse_json`."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's handler, on a stricter request."""
+        handle = super().get_route_handler()
+
+        async def handle_strictly(request: Request) -> Response:
+            return await handle(_StrictRequest(request.scope, request.receive))
+
+        return handle_strictly

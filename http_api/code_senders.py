@@ -1,0 +1,134 @@
+"""How one-time codes leave the house.
+
+A sender promises that the code was handed over when :meth:`CodeSender.send` returns, and raises ``Unavailable``, within
+:data:`TOTAL_TIMEOUT_S`, when it was not. No sender logs a code or a whole number. To add one: a class here, a branch in
+:func:`code_sender_for`, a value of the setting ``CODE_SENDER``.
+"""
+
+import asyncio
+import hmac
+import logging
+import ssl
+import sys
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+import httpx
+import orjson
+
+from core.clock import now_unix_s
+from core.errors import Unavailable
+from core.ids import new_id
+from core.phones import mask_phone
+from core.settings import Environment, Settings
+
+log = logging.getLogger("molva.codes")
+
+TOTAL_TIMEOUT_S: Final = 10.0
+_ATTEMPT_TIMEOUT_S: Final = 4.0
+_BACKOFF_S: Final = (0.25, 1.0)
+"""Pauses between attempts: there is one attempt more than pauses."""
+_NOT_SENT: Final = "The code could not be sent: try again."
+
+
+class CodeSender(Protocol):
+    """Hands one-time codes over to whatever brings them to their phones."""
+
+    async def send(self, phone: str, code: str, expires_in_s: int) -> None:
+        """Send ``code`` to ``phone`` (E.164); ``Unavailable`` when it could not be handed over."""
+
+
+class ConsoleSender:
+    """For development: writes the code where the developer looks. Standard output is not the log."""
+
+    async def send(self, phone: str, code: str, expires_in_s: int) -> None:
+        """Print the code."""
+        sys.stdout.write(f"\n  Code for {mask_phone(phone)}: {code} (good for {expires_in_s // 60} minutes)\n\n")
+        sys.stdout.flush()
+
+
+class SilentSender:
+    """For automated tests, which read codes elsewhere: sends nothing."""
+
+    async def send(self, phone: str, code: str, expires_in_s: int) -> None:
+        """Do nothing."""
+
+
+class WebhookSender:
+    """Posts codes to a URL of the operator, whose service sends the SMS.
+
+    The request::
+
+        POST <url>
+        Content-Type: application/json
+        Idempotency-Key: <UUID, the same for every attempt at one code>
+        Molva-Signature: t=<Unix seconds>,v1=<hex of HMAC-SHA256>
+
+        {"phone": "+79161234567", "code": "123456", "expires_in": 300}
+
+    The signature is taken under the shared secret over ``<t>.<body>``: the digits of ``t`` as sent, a dot, the raw bytes of
+    the body. The receiver computes it again, compares in constant time, refuses a ``t`` that is more than a few minutes
+    off, and answers 2xx once it has taken the code over. After 408, 429, 5xx or no answer the post is repeated.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        secret: bytes,
+        *,
+        backoff_s: Sequence[float] = _BACKOFF_S,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._url = url
+        self._secret = secret
+        self._backoff_s = backoff_s
+        self._transport = transport
+        self._tls = ssl.create_default_context()
+
+    async def send(self, phone: str, code: str, expires_in_s: int) -> None:
+        """Post the code, again after a pause if need be."""
+        body = orjson.dumps({"phone": phone, "code": code, "expires_in": expires_in_s})
+        delivery_id = new_id()
+        try:
+            async with asyncio.timeout(TOTAL_TIMEOUT_S), self._client() as client:
+                for pause_s in (0, *self._backoff_s):
+                    await asyncio.sleep(pause_s)
+                    if await self._attempt(client, body, delivery_id):
+                        return
+        except TimeoutError:
+            log.warning("code webhook too slow", extra={"delivery_id": delivery_id})
+        raise Unavailable(_NOT_SENT)
+
+    def _client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(verify=self._tls, timeout=_ATTEMPT_TIMEOUT_S, transport=self._transport)
+
+    async def _attempt(self, client: httpx.AsyncClient, body: bytes, delivery_id: str) -> bool:
+        """Whether the code was taken over; ``Unavailable`` when a repeat would not help."""
+        headers = {
+            "Content-Type": "application/json",
+            "Idempotency-Key": delivery_id,
+            "Molva-Signature": sign(body, secret=self._secret, time_s=now_unix_s()),
+        }
+        try:
+            response = await client.post(self._url, content=body, headers=headers)
+        except httpx.HTTPError as error:
+            log.warning("code webhook failed", extra={"delivery_id": delivery_id, "problem": type(error).__name__})
+            return False
+        if response.is_success:
+            return True
+        log.warning("code webhook refused", extra={"delivery_id": delivery_id, "status": response.status_code})
+        if response.is_server_error or response.status_code in {408, 429}:
+            return False
+        raise Unavailable(_NOT_SENT)
+
+
+def sign(body: bytes, *, secret: bytes, time_s: int) -> str:
+    """The value of ``Molva-Signature``; see :class:`WebhookSender`."""
+    return f"t={time_s},v1={hmac.new(secret, b'%d.%b' % (time_s, body), 'sha256').hexdigest()}"
+
+
+def code_sender_for(settings: Settings) -> CodeSender:
+    """The sender that the settings ask for; ``console`` is for development, and settings refuse it for production."""
+    if settings.code_sender == "webhook" and settings.code_webhook_url and settings.code_webhook_secret:
+        return WebhookSender(settings.code_webhook_url, settings.code_webhook_secret.get_secret_value().encode())
+    return ConsoleSender() if settings.environment is Environment.DEVELOPMENT else SilentSender()

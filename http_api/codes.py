@@ -1,0 +1,113 @@
+"""``POST /v1/auth/codes``: a one-time code goes to a phone.
+
+What must stay true: the answer, and the work behind it, is the same for every number, registered or not; no more codes go
+to a number than :data:`SENDS_MAX` allows, however many ask at once; a code is stored as a keyed hash alone, and is in the
+answer in development alone.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from core import metrics
+from core.errors import ErrorCode, RateLimited, ValidationFailed
+from core.ids import new_id
+from core.phones import PHONE_CHARS_MAX, mask_phone, normalise_phone
+from core.settings import Settings
+from core.tokens import new_code
+from db import codes
+from http_api.backend import Backend, BackendOf
+from http_api.bodies import StrictRoute
+from http_api.problems import refusals
+from realtime.protocol.fields import Answer, Payload, StoredText
+
+log = logging.getLogger("molva.auth")
+
+SENDS_MAX: Final = ((1, 60), (3, 600), (5, 86_400))
+"""So many codes a number gets at most, in so many seconds."""
+
+PhoneText = Annotated[StoredText, Field(min_length=1, max_length=PHONE_CHARS_MAX)]
+
+router = APIRouter(prefix="/v1/auth", tags=["Sign-in"], route_class=StrictRoute)
+
+
+class CodeRequest(Payload):
+    """Where to send a code."""
+
+    phone: PhoneText = Field(description="A phone number in any usual spelling.", examples=["+79161234567"])
+
+
+class CodeSent(Answer):
+    """A code is on its way."""
+
+    phone: str = Field(description="The number in E.164.", examples=["+79161234567"])
+    expires_in: int = Field(description="Seconds until the code expires.", examples=[codes.LIFETIME_S])
+    retry_after: int = Field(description="Seconds until another one may be asked for.", examples=[60])
+    code: str | None = Field(None, description="The code itself; in development alone.", examples=["042137"])
+
+
+@router.post(
+    "/codes",
+    status_code=202,
+    response_model_exclude_none=True,
+    responses=refusals(
+        ErrorCode.VALIDATION_FAILED, ErrorCode.PAYLOAD_TOO_LARGE, ErrorCode.RATE_LIMITED, ErrorCode.UNAVAILABLE
+    ),
+)
+async def request_code(payload: CodeRequest, backend: BackendOf) -> CodeSent:
+    """Send a one-time code to a phone.
+
+    Six digits, good for five minutes, one use and five guesses; a new code makes the one before it worthless. The answer
+    is the same whether or not the number is registered. One code a minute, three in ten minutes, five a day per number.
+    """
+    phone = normalised(payload.phone, backend.settings)
+    code_id, code = new_id(), new_code()
+    try:
+        await _issue(backend, phone=phone, code_id=code_id, code=code)
+    except RateLimited:
+        metrics.SIGN_INS.labels("code", "rate_limited").inc()
+        raise
+    try:
+        await backend.code_sender.send(phone, code, codes.LIFETIME_S)
+    except Exception:
+        metrics.SIGN_INS.labels("code", "failed").inc()
+        async with backend.database.reading() as tx:
+            await codes.delete_code(tx, code_id)
+        raise
+    metrics.SIGN_INS.labels("code", "sent").inc()
+    log.info("code sent", extra={"phone": mask_phone(phone)})
+    return CodeSent(
+        phone=phone,
+        expires_in=codes.LIFETIME_S,
+        retry_after=SENDS_MAX[0][1],
+        code=code if backend.settings.shows_codes else None,
+    )
+
+
+async def _issue(backend: Backend, *, phone: str, code_id: str, code: str) -> None:
+    """Store a new code, the only living one of its number; ``RateLimited`` when it is too soon."""
+    async with backend.database.transaction() as tx:
+        await codes.lock_phone(tx, phone)
+        if backend.settings.rate_limits == "on":
+            ages_s = await codes.list_ages_s(tx, phone, max(count for count, _ in SENDS_MAX))
+            if (wait_s := wait_before_next_s(ages_s)) > 0:
+                raise RateLimited(wait_s)
+        await codes.expire_codes(tx, phone)
+        await codes.insert_code(tx, code_id, phone, backend.code_hashes.of(code_id, code))
+        await codes.sweep_codes(tx)
+
+
+def wait_before_next_s(ages_s: Sequence[float]) -> float:
+    """Seconds until :data:`SENDS_MAX` allows another code, given how long ago the last ones left, newest first."""
+    return max((window_s - ages_s[count - 1] for count, window_s in SENDS_MAX if len(ages_s) >= count), default=0)
+
+
+def normalised(phone: str, settings: Settings) -> str:
+    """The payload's ``phone`` in E.164; ``validation_failed`` if it can be none."""
+    try:
+        return normalise_phone(phone, region=settings.phone_region)
+    except ValueError as error:
+        raise ValidationFailed.at("phone", str(error)) from None

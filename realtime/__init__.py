@@ -1,0 +1,1 @@
+"""Socket.IO: the /chat namespace, its actions and events."""

@@ -1,0 +1,13 @@
+"""Loads every declaration. A new concept adds its line; a new action of a concept that is here adds none."""
+
+import realtime.chats.actions
+import realtime.chats.groups
+import realtime.chats.personal
+import realtime.chats.typing
+import realtime.members.actions
+import realtime.messages.actions
+import realtime.messages.finding
+import realtime.messages.revisions
+import realtime.sessions.actions
+import realtime.sessions.sync
+import realtime.users.actions  # noqa: F401  (imported for what they declare)

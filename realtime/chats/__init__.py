@@ -1,0 +1,1 @@
+"""Chats: the list, private chats, what is on the screen."""

@@ -1,0 +1,120 @@
+"""``chat:*``: the list, one chat, private chats, the chat on the screen."""
+
+from typing import Final
+
+from core.errors import Conflict, NotFound, ValidationFailed
+from core.ids import new_id
+from core.phones import normalise_phone
+from db import chats, members, users
+from db.chats import ChatRow
+from db.pool import Tx
+from realtime.chats.payloads import (
+    ChatActivate,
+    ChatActivated,
+    ChatAnswer,
+    ChatCreated,
+    ChatCreatePrivate,
+    ChatGet,
+    ChatList,
+    ChatPage,
+)
+from realtime.protocol.chat_changes import let_in, view_chat
+from realtime.protocol.context import Context
+from realtime.protocol.cursors import read_cursor, write_cursor
+from realtime.protocol.effects import Activated
+from realtime.protocol.events import CHAT_UPDATED, Reason, announce_personal
+from realtime.protocol.objects import ChatView
+from realtime.protocol.registry import Rate, Role, action
+
+_UNPINNED: Final = 32767
+"""Where the chats that are not pinned stand among the pinned (the greatest smallint)."""
+
+
+@action("chat:list", role=Role.USER, rate=Rate.READ)
+async def list_chats(context: Context, payload: ChatList) -> ChatPage:
+    """The caller's chats, a page at a time: pinned first by position, then newest first."""
+    after = (None, None, None)
+    if payload.cursor is not None:
+        after = tuple(read_cursor("chats", payload.cursor, int, str, str))
+    async with context.reading() as tx:
+        rows = await chats.list_chats(tx, context.user_id, *after, payload.type, payload.limit + 1)
+        active_chat_id = await chats.find_active_chat(tx, context.caller.session_id)
+    page = rows[: payload.limit]
+    return ChatPage(
+        chats=[ChatView.of(row, context.user_id) for row in page],
+        next_cursor=_cursor_behind(page[-1]) if len(rows) > len(page) else None,
+        active_chat_id=active_chat_id,
+    )
+
+
+def _cursor_behind(row: ChatRow) -> str:
+    return write_cursor("chats", row.me.pinned or _UNPINNED, row.updated_at, row.id)
+
+
+@action("chat:get", role=Role.MEMBER, rate=Rate.READ)
+async def get_chat(context: Context, payload: ChatGet) -> ChatAnswer:
+    """One chat, as the caller sees it."""
+    async with context.reading() as tx:
+        return ChatAnswer(chat=await view_chat(tx, payload.chat_id, context.user_id))
+
+
+@action("chat:create_private", role=Role.USER, rate=Rate.WRITE, conflicts=("with_yourself",), emits=(CHAT_UPDATED,))
+async def create_private_chat(context: Context, payload: ChatCreatePrivate) -> ChatCreated:
+    """Open the private chat with somebody, or find it.
+
+    There is one private chat per pair: a second call, or both sides at once, gives the same chat.
+    """
+    async with context.reading() as tx:
+        peer_id = await _find_peer(tx, context, payload)
+    if peer_id == context.user_id:
+        raise Conflict("with_yourself", "A chat needs another person.")
+    direct_key = ":".join(sorted((context.user_id, peer_id)))
+    async with context.changing(direct_key) as change:
+        tx = change.tx
+        chat_id = await chats.insert_private_chat(tx, new_id(), context.user_id, direct_key)
+        if chat_id is None:
+            found = await chats.find_private_chat(tx, direct_key)
+            if found is None:
+                raise NotFound
+            return ChatCreated(chat=await view_chat(tx, found, context.user_id), created=False)
+        pair = [context.user_id, peer_id]
+        await members.insert_members(tx, chat_id, pair, context.user_id, first_seq=1, read_seq=0)
+        await let_in(change, chat_id, pair, reason=Reason.CREATED)
+        return ChatCreated(chat=await view_chat(tx, chat_id, context.user_id), created=True)
+
+
+async def _find_peer(tx: Tx, context: Context, payload: ChatCreatePrivate) -> str:
+    if payload.user_id is not None:
+        found = [await users.find_user_for(tx, payload.user_id, context.user_id)]
+    else:
+        try:
+            phone = normalise_phone(payload.phone or "", region=context.services.phone_region)
+        except ValueError as error:
+            raise ValidationFailed.at("phone", str(error)) from None
+        found = [row.user for row in await users.find_users_by_phones(tx, [phone], context.user_id)]
+    if not found or found[0] is None:
+        raise NotFound
+    return found[0].id
+
+
+@action("chat:activate", role=Role.MEMBER, rate=Rate.READ, emits=(CHAT_UPDATED,))
+async def activate_chat(context: Context, payload: ChatActivate) -> ChatActivated:
+    """Put a chat on this device's screen, or none.
+
+    Its messages arrive as ``message:created`` from now on. The active chat belongs to the login session: it survives
+    reconnects, is the default of ``message:send`` and ``message:list``, and falls to null when the chat is lost.
+    """
+    session_id = context.caller.session_id
+    if payload.chat_id is None:
+        async with context.changing(session_id, single_statement=True) as change:
+            await chats.set_active_chat(change.tx, session_id, None)
+            change.then(Activated(session_id, context.user_id, None))
+        return ChatActivated(chat=None)
+    async with context.changing(payload.chat_id) as change:
+        chat = await view_chat(change.tx, payload.chat_id, context.user_id)
+        await chats.set_active_chat(change.tx, session_id, payload.chat_id)
+        change.then(
+            Activated(session_id, context.user_id, payload.chat_id),
+            announce_personal(chat, context.user_id, Reason.ACTIVATED),
+        )
+    return ChatActivated(chat=chat)

@@ -1,0 +1,121 @@
+"""Groups as a whole: opening, leaving, handing over, deleting."""
+
+import hashlib
+
+import orjson
+
+from core.errors import Conflict, NotFound
+from core.ids import new_id
+from core.limits import GROUP_MEMBERS_MAX
+from db import chats, members
+from realtime.chats.payloads import ChatAnswer, ChatCreateGroup, ChatGet, ChatTransfer
+from realtime.chats.rules import refuse_creator_leaving, refuse_unless_creator
+from realtime.protocol.chat_changes import add_system_message, let_in, lock_and_view, put_out, view_chat
+from realtime.protocol.context import Change, Context
+from realtime.protocol.events import (
+    CHAT_REMOVED,
+    CHAT_UPDATED,
+    MESSAGE_CREATED,
+    Reason,
+    Removal,
+    announce_chat,
+    announce_personal,
+)
+from realtime.protocol.fields import Nothing
+from realtime.protocol.registry import Rate, Role, action
+
+
+@action(
+    "chat:create_group",
+    role=Role.USER,
+    rate=Rate.WRITE,
+    conflicts=("client_id_reused", "member_limit"),
+    emits=(CHAT_UPDATED,),
+)
+async def create_group(context: Context, payload: ChatCreateGroup) -> ChatAnswer:
+    """Open a group; the caller is its creator. With a ``client_id`` a retry finds the group instead of opening another."""
+    user_id = context.user_id
+    others = [other for other in payload.member_ids if other != user_id]
+    if len(others) >= GROUP_MEMBERS_MAX:
+        raise Conflict("member_limit", f"A group has at most {GROUP_MEMBERS_MAX} members.")
+    chat_id, key, wish = new_id(), None, None
+    if payload.client_id is not None:
+        key = f"{user_id}:{payload.client_id}"
+        wish = hashlib.sha256(orjson.dumps([payload.title, sorted(others)])).digest()
+    async with context.changing(key or chat_id) as change:
+        tx = change.tx
+        if len(await members.list_addable(tx, others, user_id)) < len(others):
+            raise NotFound
+        opened = await chats.insert_group(tx, chat_id, payload.title, user_id, key, wish, 1 + len(others))
+        if opened is None:
+            return await _find_opened(context, change, key or "", wish)
+        await members.insert_members(tx, chat_id, [user_id, *others], user_id, first_seq=1, read_seq=0)
+        chat = (await view_chat(tx, chat_id, user_id)).shared()
+        content = {"event": "group_created", "user_id": user_id, "title": payload.title}
+        await add_system_message(change, chat, user_id, content, reason=Reason.CREATED)
+        await let_in(change, chat_id, [user_id, *others], reason=Reason.CREATED)
+        return ChatAnswer(chat=await view_chat(tx, chat_id, user_id))
+
+
+async def _find_opened(context: Context, change: Change, key: str, wish: bytes | None) -> ChatAnswer:
+    created = await chats.find_created(change.tx, key)
+    if created is None:
+        raise NotFound
+    if created.creation_hash != wish:
+        raise Conflict("client_id_reused", "This client_id was used for another group.")
+    return ChatAnswer(chat=await view_chat(change.tx, created.chat_id, context.user_id))
+
+
+@action(
+    "chat:leave",
+    role=Role.MEMBER,
+    rate=Rate.WRITE,
+    conflicts=("not_a_group", "creator_cannot_leave"),
+    emits=(CHAT_REMOVED, CHAT_UPDATED, MESSAGE_CREATED),
+)
+async def leave_chat(context: Context, payload: ChatGet) -> Nothing:
+    """Leave a group. Anyone may but the creator, who hands it over or deletes it."""
+    async with context.changing(payload.chat_id) as change:
+        view = await lock_and_view(change.tx, payload.chat_id, context.user_id)
+        refuse_creator_leaving(view)
+        await put_out(change, view.id, [context.user_id], why=Removal.LEFT)
+        content = {"event": "member_left", "user_id": context.user_id}
+        await add_system_message(
+            change, view.shared(), context.user_id, content, reason=Reason.MEMBER_LEFT, member_count_change=-1
+        )
+    return Nothing()
+
+
+@action(
+    "chat:transfer",
+    role=Role.CREATOR,
+    rate=Rate.WRITE,
+    forbids=True,
+    conflicts=("not_a_group",),
+    emits=(CHAT_UPDATED,),
+)
+async def transfer_chat(context: Context, payload: ChatTransfer) -> ChatAnswer:
+    """Make another member the group's creator, with all that a creator may do."""
+    async with context.changing(payload.chat_id) as change:
+        tx, chat_id = change.tx, payload.chat_id
+        refuse_unless_creator(await lock_and_view(tx, chat_id, context.user_id))
+        if await chats.find_membership(tx, chat_id, payload.user_id) is None:
+            raise NotFound
+        await chats.transfer_chat(tx, chat_id, payload.user_id)
+        view = await view_chat(tx, chat_id, context.user_id)
+        pair = frozenset((context.user_id, payload.user_id))
+        change.then(announce_chat(view.shared(), Reason.TRANSFERRED, without=pair))
+        for user_id in pair:
+            change.then(announce_personal(await view_chat(tx, chat_id, user_id), user_id, Reason.TRANSFERRED))
+        return ChatAnswer(chat=view)
+
+
+@action("chat:delete", role=Role.CREATOR, rate=Rate.WRITE, forbids=True, conflicts=("not_a_group",), emits=(CHAT_REMOVED,))
+async def delete_chat(context: Context, payload: ChatGet) -> Nothing:
+    """Delete a group for everybody, at once. Its messages are removed in the background."""
+    async with context.changing(payload.chat_id) as change:
+        tx, chat_id = change.tx, payload.chat_id
+        refuse_unless_creator(await lock_and_view(tx, chat_id, context.user_id))
+        await put_out(change, chat_id, await members.list_member_ids(tx, chat_id), why=Removal.DELETED)
+        await chats.delete_chat(tx, chat_id)
+    return Nothing()

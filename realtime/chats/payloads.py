@@ -1,0 +1,133 @@
+"""Payloads of ``chat:*``."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from core import limits
+from core.phones import PHONE_CHARS_MAX
+from realtime.protocol.fields import (
+    CHAT_ID,
+    CLIENT_ID,
+    USER_ID,
+    Answer,
+    Cursor,
+    Id,
+    Ids,
+    PageSize,
+    Payload,
+    StoredText,
+    TimeIn,
+    VisibleText,
+)
+from realtime.protocol.objects import ChatView
+
+
+class ChatList(Payload):
+    """Which page of the caller's chats."""
+
+    limit: PageSize = Field(limits.PAGE_SIZE_DEFAULT, description="How many at the most.", examples=[50])
+    cursor: Cursor | None = Field(
+        None, description="`next_cursor` of the page before; absent for the first.", examples=[None]
+    )
+    type: Literal["private", "group"] | None = Field(None, description="Only chats of this type.", examples=[None])
+
+
+class ChatPage(Answer):
+    """A page of the caller's chats: pinned first by position, then newest first."""
+
+    chats: list[ChatView] = Field(description="The chats.")
+    next_cursor: str | None = Field(description="For the next page; null on the last.", examples=[None])
+    active_chat_id: Id | None = Field(description="The chat on this device's screen.", examples=[CHAT_ID])
+
+
+class ChatGet(Payload):
+    """Which chat."""
+
+    chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
+
+
+class ChatAnswer(Answer):
+    """One chat."""
+
+    chat: ChatView = Field(description="The chat as the caller sees it.")
+
+
+class ChatCreatePrivate(Payload):
+    """With whom: exactly one of the two."""
+
+    user_id: Id | None = Field(None, description="The other person.", examples=[USER_ID])
+    phone: StoredText | None = Field(
+        None, description="Or their phone number, in any usual spelling.", max_length=PHONE_CHARS_MAX, examples=[None]
+    )
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.user_id is None) == (self.phone is None):
+            raise ValueError("exactly one of user_id and phone is needed")
+        return self
+
+
+class ChatCreated(Answer):
+    """The pair's private chat."""
+
+    chat: ChatView = Field(description="The chat as the caller sees it.")
+    created: bool = Field(description="False if the two had it already.", examples=[True])
+
+
+class ChatActivate(Payload):
+    """Which chat is on this device's screen now."""
+
+    chat_id: Id | None = Field(description="The chat; null for none.", examples=[CHAT_ID])
+
+
+class ChatActivated(Answer):
+    """What is on the screen now."""
+
+    chat: ChatView | None = Field(description="The chat as the caller sees it.")
+
+
+class ChatCreateGroup(Payload):
+    """A new group."""
+
+    title: VisibleText = Field(
+        description="What it is called.", max_length=limits.TITLE_CHARS_MAX, examples=["Sunday hike"]
+    )
+    member_ids: Annotated[Ids, Field(max_length=limits.GROUP_MEMBERS_MAX)] = Field(
+        [], description="Who is in it besides the caller.", examples=[[USER_ID]]
+    )
+    client_id: Id | None = Field(
+        None, description="A UUID of the client's own: a retry with it finds the group.", examples=[CLIENT_ID]
+    )
+
+
+class ChatRename(Payload):
+    """The caller's own name for a group."""
+
+    chat_id: Id = Field(description="The group.", examples=[CHAT_ID])
+    title: Annotated[VisibleText, Field(max_length=limits.TITLE_CHARS_MAX)] | None = Field(
+        description="The name; null for the group's own.", examples=["The hikers"]
+    )
+
+
+class ChatPin(Payload):
+    """A chat to keep on top of the list."""
+
+    chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
+    position: Annotated[int, Field(ge=1, le=limits.PINS_MAX)] | None = Field(
+        None, description="From 1; absent: a new pin goes on top.", examples=[1]
+    )
+
+
+class ChatMute(Payload):
+    """For how long a chat makes no sound."""
+
+    chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
+    until: TimeIn | None = Field(description="Until when; null to unmute.", examples=["2026-11-24T07:00:00.000Z"])
+
+
+class ChatTransfer(Payload):
+    """Who is to be the group's creator."""
+
+    chat_id: Id = Field(description="The group.", examples=[CHAT_ID])
+    user_id: Id = Field(description="A member.", examples=[USER_ID])

@@ -1,0 +1,66 @@
+"""What is one member's alone about a chat: its name for them, its place among their pins, its silence.
+
+Nobody else ever hears of it.
+"""
+
+from db import members
+from realtime.chats.payloads import ChatAnswer, ChatGet, ChatMute, ChatPin, ChatRename
+from realtime.chats.rules import place_pin, refuse_unless_group
+from realtime.protocol.chat_changes import view_chat
+from realtime.protocol.context import Change, Context
+from realtime.protocol.events import CHAT_UPDATED, Reason, announce_personal
+from realtime.protocol.registry import Rate, Role, action
+
+
+@action("chat:rename", role=Role.MEMBER, rate=Rate.WRITE, conflicts=("not_a_group",), emits=(CHAT_UPDATED,))
+async def rename_chat(context: Context, payload: ChatRename) -> ChatAnswer:
+    """Give a group a name of the caller's own, or take it back with null. Nobody else sees it."""
+    async with context.changing(payload.chat_id) as change:
+        refuse_unless_group(await view_chat(change.tx, payload.chat_id, context.user_id))
+        await members.rename_chat(change.tx, payload.chat_id, context.user_id, payload.title)
+        return await _answer(context, change, payload.chat_id, Reason.RENAMED)
+
+
+@action("chat:mute", role=Role.MEMBER, rate=Rate.WRITE, emits=(CHAT_UPDATED,))
+async def mute_chat(context: Context, payload: ChatMute) -> ChatAnswer:
+    """Ask for no notifications of a chat until some time, or unmute it with null. Events arrive all the same."""
+    async with context.changing(payload.chat_id) as change:
+        await view_chat(change.tx, payload.chat_id, context.user_id)
+        await members.mute_chat(change.tx, payload.chat_id, context.user_id, payload.until)
+        return await _answer(context, change, payload.chat_id, Reason.MUTED)
+
+
+@action("chat:pin", role=Role.MEMBER, rate=Rate.WRITE, conflicts=("pin_limit",), emits=(CHAT_UPDATED,))
+async def pin_chat(context: Context, payload: ChatPin) -> ChatAnswer:
+    """Keep a chat on top of the caller's list: at ``position``, or above the other pins. At most 10."""
+    return await _arrange_pins(context, payload.chat_id, payload.position, pinned=True)
+
+
+@action("chat:unpin", role=Role.MEMBER, rate=Rate.WRITE, emits=(CHAT_UPDATED,))
+async def unpin_chat(context: Context, payload: ChatGet) -> ChatAnswer:
+    """Take a chat from the caller's pins. One that is not pinned stays so."""
+    return await _arrange_pins(context, payload.chat_id, None, pinned=False)
+
+
+async def _arrange_pins(context: Context, chat_id: str, position: int | None, *, pinned: bool) -> ChatAnswer:
+    """The positions stay without gaps, so other pins may move too: their chats are announced as well."""
+    async with context.changing(chat_id) as change:
+        tx, user_id = change.tx, context.user_id
+        await members.lock_pins(tx, user_id)
+        await view_chat(tx, chat_id, user_id)
+        pins = [row.chat_id for row in await members.list_pins(tx, user_id)]
+        kept = place_pin(pins, chat_id, position) if pinned else [pin for pin in pins if pin != chat_id]
+        moved = await members.set_pins(tx, user_id, kept, [pin for pin in pins if pin not in kept])
+        reason = Reason.PINNED if pinned else Reason.UNPINNED
+        for other in moved:
+            if other != chat_id:
+                change.then(announce_personal(await view_chat(tx, other, user_id), user_id, reason))
+        view = await view_chat(tx, chat_id, user_id)
+        change.then(announce_personal(view, user_id, reason))
+        return ChatAnswer(chat=view)
+
+
+async def _answer(context: Context, change: Change, chat_id: str, reason: Reason) -> ChatAnswer:
+    view = await view_chat(change.tx, chat_id, context.user_id)
+    change.then(announce_personal(view, context.user_id, reason))
+    return ChatAnswer(chat=view)

@@ -1,0 +1,1 @@
+"""Who is online and where, and how an event reaches them."""

@@ -1,0 +1,113 @@
+"""``member:*``: who is in a chat. Adding somebody to a private chat turns it into a group, in place."""
+
+from core.errors import NotFound
+from db import chats, members
+from realtime.members.payloads import (
+    Member,
+    MemberAdd,
+    MemberList,
+    MemberPage,
+    MemberRemove,
+    MemberRemoved,
+    MembersAdded,
+)
+from realtime.members.rules import first_seq_of_newcomers, refuse_overfull, refuse_removal
+from realtime.protocol.chat_changes import add_system_message, let_in, lock_and_view, put_out, view_chat
+from realtime.protocol.context import Change, Context
+from realtime.protocol.cursors import read_cursor, write_cursor
+from realtime.protocol.events import CHAT_REMOVED, CHAT_UPDATED, MESSAGE_CREATED, Reason, Removal
+from realtime.protocol.objects import Chat, ChatView, User
+from realtime.protocol.registry import Rate, Role, action
+
+
+@action("member:list", role=Role.MEMBER, rate=Rate.READ)
+async def list_members(context: Context, payload: MemberList) -> MemberPage:
+    """A chat's members, in the order in which they came."""
+    after = (None, None)
+    if payload.cursor is not None:
+        after = tuple(read_cursor("members", payload.cursor, str, str))
+    async with context.reading() as tx:
+        if await chats.find_membership(tx, payload.chat_id, context.user_id) is None:
+            raise NotFound
+        rows = await members.list_members(tx, payload.chat_id, *after, payload.limit + 1)
+    page = rows[: payload.limit]
+    return MemberPage(
+        members=[
+            Member(
+                user=User.of(row.user),
+                role="creator" if row.is_creator else "member",
+                joined_at=row.joined_at,
+                added_by=row.added_by,
+            )
+            for row in page
+        ],
+        next_cursor=write_cursor("members", page[-1].joined_at, page[-1].user.id) if len(rows) > len(page) else None,
+    )
+
+
+@action(
+    "member:add",
+    role=Role.MEMBER,
+    rate=Rate.WRITE,
+    forbids=True,
+    conflicts=("member_limit",),
+    emits=(CHAT_UPDATED, MESSAGE_CREATED),
+)
+async def add_members(context: Context, payload: MemberAdd) -> MembersAdded:
+    """Let people in; any member may.
+
+    A private chat becomes a group, in place: its id, seq, pins and names stay, ``creator_id`` stays who opened it, who is
+    added sees nothing from before, and the two may open a new private chat.
+    """
+    async with context.changing(payload.chat_id) as change:
+        tx, chat_id = change.tx, payload.chat_id
+        view = await lock_and_view(tx, chat_id, context.user_id)
+        present = set(await members.list_member_ids(tx, chat_id))
+        newcomers = [user_id for user_id in payload.user_ids if user_id not in present]
+        if len(await members.list_addable(tx, newcomers, context.user_id)) < len(newcomers):
+            raise NotFound
+        refuse_overfull(len(present) + len(newcomers))
+        was_private = view.type == "private" or await chats.find_group_since(tx, chat_id) is not None
+        first_seq = first_seq_of_newcomers(view, history=payload.history, was_private=was_private)
+        if newcomers:
+            await _add(context, change, view, newcomers, first_seq)
+        return MembersAdded(chat=await view_chat(tx, chat_id, context.user_id), added=newcomers)
+
+
+async def _add(context: Context, change: Change, view: ChatView, newcomers: list[str], first_seq: int) -> None:
+    chat: Chat = view.shared()
+    actor_id = context.user_id
+    await members.insert_members(change.tx, view.id, newcomers, actor_id, first_seq=first_seq, read_seq=view.message_count)
+    if chat.type == "private":
+        await chats.convert_to_group(change.tx, view.id)
+        chat = chat.model_copy(update={"type": "group"})
+        content = {"event": "became_group", "user_id": actor_id}
+        chat = await add_system_message(change, chat, actor_id, content, reason=Reason.BECAME_GROUP)
+    for user_id in newcomers:
+        content = {"event": "member_added", "user_id": user_id}
+        chat = await add_system_message(change, chat, actor_id, content, reason=Reason.MEMBER_ADDED, member_count_change=1)
+    await let_in(change, view.id, newcomers, reason=Reason.MEMBER_ADDED)
+
+
+@action(
+    "member:remove",
+    role=Role.CREATOR,
+    rate=Rate.WRITE,
+    forbids=True,
+    conflicts=("not_a_group", "creator_cannot_leave"),
+    emits=(CHAT_REMOVED, CHAT_UPDATED, MESSAGE_CREATED),
+)
+async def remove_member(context: Context, payload: MemberRemove) -> MemberRemoved:
+    """Put a member out of a group. Nothing that is said afterwards reaches them."""
+    async with context.changing(payload.chat_id) as change:
+        tx, chat_id = change.tx, payload.chat_id
+        view = await lock_and_view(tx, chat_id, context.user_id)
+        refuse_removal(view, context.user_id, payload.user_id)
+        if await chats.find_membership(tx, chat_id, payload.user_id) is None:
+            raise NotFound
+        await put_out(change, chat_id, [payload.user_id], why=Removal.REMOVED)
+        content = {"event": "member_removed", "user_id": payload.user_id}
+        await add_system_message(
+            change, view.shared(), context.user_id, content, reason=Reason.MEMBER_REMOVED, member_count_change=-1
+        )
+        return MemberRemoved(chat=await view_chat(tx, chat_id, context.user_id))

@@ -1,0 +1,68 @@
+"""Payloads of ``member:*``."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from core import limits
+from realtime.protocol.fields import CHAT_ID, USER_ID, Answer, Cursor, Id, Ids, PageSize, Payload, Time
+from realtime.protocol.objects import ChatView, User
+
+
+class MemberList(Payload):
+    """Which page of a chat's members."""
+
+    chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
+    limit: PageSize = Field(limits.PAGE_SIZE_DEFAULT, description="How many at the most.", examples=[50])
+    cursor: Cursor | None = Field(None, description="`next_cursor` of the page before.", examples=[None])
+
+
+class Member(Answer):
+    """Somebody in a chat."""
+
+    user: User = Field(description="Who.")
+    role: Literal["creator", "member"] = Field(description="What they are in it.", examples=["member"])
+    joined_at: Time = Field(description="Since when.", examples=["2026-11-20T18:00:00.000Z"])
+    added_by: Id | None = Field(description="Who let them in.", examples=[USER_ID])
+
+
+class MemberPage(Answer):
+    """A page of members, in the order in which they came."""
+
+    members: list[Member] = Field(description="The members.")
+    next_cursor: str | None = Field(description="For the next page; null on the last.", examples=[None])
+
+
+class MemberAdd(Payload):
+    """Whom to let in."""
+
+    chat_id: Id = Field(description="The chat; a private one becomes a group.", examples=[CHAT_ID])
+    user_ids: Annotated[Ids, Field(min_length=1, max_length=limits.MEMBERS_PER_ADD_MAX)] = Field(
+        description="Who; those who are in it already stay as they are.", examples=[[USER_ID]]
+    )
+    history: Literal["all", "none"] | None = Field(
+        None,
+        description="What newcomers see from before: in a group that was born as one `all` by default, or `none`; "
+        "in a chat that was private once always `none`.",
+        examples=[None],
+    )
+
+
+class MembersAdded(Answer):
+    """Who was let in."""
+
+    chat: ChatView = Field(description="The chat as the caller sees it.")
+    added: list[Id] = Field(description="Those who were not in it before.", examples=[[USER_ID]])
+
+
+class MemberRemove(Payload):
+    """Whom to put out."""
+
+    chat_id: Id = Field(description="The group.", examples=[CHAT_ID])
+    user_id: Id = Field(description="The member.", examples=[USER_ID])
+
+
+class MemberRemoved(Answer):
+    """The group without them."""
+
+    chat: ChatView = Field(description="The chat as the caller sees it.")

@@ -1,0 +1,1 @@
+"""Messages: sending, history, what is read."""

@@ -1,0 +1,141 @@
+"""``message:*``: sending once, history, the read mark."""
+
+import hashlib
+
+import orjson
+
+from core.errors import AppError, Conflict, NotFound, ValidationFailed
+from core.logs import note_chat
+from db import chats, members, messages
+from db.messages import MessageRow
+from db.pool import Tx
+from realtime.messages.payloads import (
+    MessageList,
+    MessagePage,
+    MessageRead,
+    MessageReadUpTo,
+    MessageSend,
+    MessageSent,
+)
+from realtime.protocol.chat_changes import view_chat
+from realtime.protocol.context import Context
+from realtime.protocol.events import (
+    CHAT_READ,
+    CHAT_UPDATED,
+    MESSAGE_CREATED,
+    Reason,
+    announce_personal,
+    announce_read,
+)
+from realtime.protocol.objects import MessageView
+from realtime.protocol.registry import Rate, Role, action
+from realtime.protocol.sends import Draft
+
+
+@action(
+    "message:send",
+    role=Role.MEMBER,
+    rate=Rate.SEND,
+    conflicts=("no_active_chat", "client_id_reused", "you_blocked_user"),
+    emits=(CHAT_UPDATED, MESSAGE_CREATED),
+)
+async def send_message(context: Context, payload: MessageSend) -> MessageSent:
+    """Send a message. The ack means that it is stored.
+
+    ``client_id`` makes it safe to repeat: the same again stores nothing and returns the first message with
+    ``duplicate: true``; the same with another body is a ``conflict``. Sending reads everything up to the sent message.
+    """
+    send, body = payload.root, payload.body
+    chat_id = send.chat_id or await _chat_of_send(context, send.client_id)
+    draft = Draft(
+        chat_id=chat_id,
+        sender_id=context.user_id,
+        client_id=send.client_id,
+        body_hash=hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).digest(),
+        type=send.type,
+        content=body["content"],
+        reply_to=send.reply_to,
+        mentions=send.mentions,
+    )
+    note_chat(chat_id)
+    sent = await context.services.sends.send(draft)
+    if sent.message is not None:
+        return MessageSent(message=sent.message, duplicate=False)
+    if sent.row.outcome != "duplicate" or sent.row.seq is None:
+        raise _refusal(sent.row.outcome)
+    async with context.reading() as tx:
+        first = await messages.find_message(tx, chat_id, context.user_id, sent.row.seq)
+    if first is None:
+        raise NotFound
+    return MessageSent(message=MessageView.model_validate(first), duplicate=True)
+
+
+async def _chat_of_send(context: Context, client_id: str) -> str:
+    """Where a send without a chat goes: a repeat to where the first went, anything else to the active chat."""
+    async with context.reading() as tx:
+        chat_id = await messages.find_chat_of_send(tx, context.user_id, client_id)
+        chat_id = chat_id or await chats.find_active_chat(tx, context.caller.session_id)
+    if chat_id is None:
+        raise Conflict("no_active_chat", "There is no active chat: name one, or activate one.")
+    return chat_id
+
+
+def _refusal(outcome: str) -> AppError:
+    match outcome:
+        case "not_found" | "reply_not_found":
+            return NotFound()
+        case "reused":
+            return Conflict("client_id_reused", "This client_id was used for another message.")
+        case "you_blocked_user":
+            return Conflict("you_blocked_user", "You have blocked this person: unblock them first.")
+        case "mention_not_found":
+            return ValidationFailed.at("mentions", "must be members of the chat")
+    raise ValueError(f"send_message answered {outcome}")
+
+
+@action("message:list", role=Role.MEMBER, rate=Rate.READ, conflicts=("no_active_chat",))
+async def list_messages(context: Context, payload: MessageList) -> MessagePage:
+    """A page of history, by seq, ascending; without a bound the newest page.
+
+    What was before the caller's ``first_seq`` does not exist for them.
+    """
+    async with context.reading() as tx:
+        chat_id = payload.chat_id or await chats.find_active_chat(tx, context.caller.session_id)
+        if chat_id is None:
+            raise Conflict("no_active_chat", "There is no active chat: name one, or activate one.")
+        me = await chats.find_membership(tx, chat_id, context.user_id)
+        if me is None:
+            raise NotFound
+        rows, has_more = await _page(tx, me.first_seq, chat_id, context.user_id, payload)
+    return MessagePage(messages=[MessageView.model_validate(row) for row in rows], has_more=has_more)
+
+
+async def _page(tx: Tx, first_seq: int, chat_id: str, user_id: str, payload: MessageList) -> tuple[list[MessageRow], bool]:
+    limit = payload.limit
+    if payload.after is not None:
+        rows = await messages.list_after(tx, chat_id, user_id, first_seq, payload.after, limit + 1)
+        return rows[:limit], len(rows) > limit
+    if payload.around is not None:
+        newer = await messages.list_after(tx, chat_id, user_id, first_seq, payload.around - 1, limit - limit // 2)
+        older = await messages.list_before(tx, chat_id, user_id, first_seq, payload.around, limit // 2 + 1)
+        return older[: limit // 2][::-1] + newer, len(older) > limit // 2
+    before = payload.before or _BEYOND_ALL
+    rows = await messages.list_before(tx, chat_id, user_id, first_seq, before, limit + 1)
+    return rows[:limit][::-1], len(rows) > limit
+
+
+_BEYOND_ALL = 2**63 - 1
+
+
+@action("message:read", role=Role.MEMBER, rate=Rate.SIGNAL, emits=(CHAT_UPDATED, CHAT_READ))
+async def read_messages(context: Context, payload: MessageRead) -> MessageReadUpTo:
+    """Mark everything up to ``seq`` as read. The mark only moves forward."""
+    async with context.changing(payload.chat_id) as change:
+        moved = await members.move_read_mark(change.tx, payload.chat_id, context.user_id, payload.seq)
+        view = await view_chat(change.tx, payload.chat_id, context.user_id)
+        if moved is not None:
+            change.then(
+                announce_personal(view, context.user_id, Reason.READ),
+                announce_read(payload.chat_id, context.user_id, moved),
+            )
+    return MessageReadUpTo(read_seq=view.me.read_seq, unread_count=view.me.unread_count)

@@ -1,0 +1,67 @@
+"""What a message of each type holds. The server alone makes ``system`` messages.
+
+To add a type: its content here, its variant in ``payloads.MessageSend``, and nothing else.
+"""
+
+from typing import Annotated, Any, Final
+
+from pydantic import Field, ValidationError
+
+from core import limits
+from core.errors import ValidationFailed
+from realtime.protocol.dispatch import problems_of
+from realtime.protocol.fields import Payload, VisibleText
+
+
+class TextContent(Payload):
+    """A text."""
+
+    text: VisibleText = Field(
+        description="The text, kept as it came.", max_length=limits.TEXT_CHARS_MAX, examples=["See you at seven?"]
+    )
+
+
+class LocationContent(Payload):
+    """A place on the map (WGS 84)."""
+
+    latitude: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)] = Field(
+        description="Degrees north.", examples=[55.7539]
+    )
+    longitude: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)] = Field(
+        description="Degrees east.", examples=[37.6208]
+    )
+    title: Annotated[VisibleText, Field(max_length=limits.TITLE_CHARS_MAX)] | None = Field(
+        None, description="What is there.", examples=["The old tower"]
+    )
+
+
+class ContactContent(Payload):
+    """Somebody's card."""
+
+    name: VisibleText = Field(description="Their name.", max_length=limits.DISPLAY_NAME_CHARS_MAX, examples=["Anna"])
+    phone: VisibleText = Field(description="Their number, as it is to be shown.", max_length=40, examples=["+79161234567"])
+
+
+CONTENTS: Final[dict[str, type[Payload]]] = {
+    "text": TextContent,
+    "location": LocationContent,
+    "contact": ContactContent,
+}
+"""The content of each type that clients may send."""
+
+AnyContent = TextContent | LocationContent | ContactContent
+
+
+def read_content(message_type: str, content: dict[str, Any]) -> dict[str, Any]:
+    """``content`` if it fits a message of this type; ``ValidationFailed`` otherwise."""
+    try:
+        return stored_content(CONTENTS[message_type].model_validate(content))
+    except ValidationError as error:
+        raise ValidationFailed(
+            [{"path": f"content.{fault['path']}".rstrip("."), "message": fault["message"]} for fault in problems_of(error)]
+        ) from None
+
+
+def stored_content(content: Payload) -> dict[str, Any]:
+    """The content as it is stored and shown: what was left out stays out."""
+    return content.model_dump(exclude_none=True)

@@ -1,0 +1,60 @@
+"""Finding messages: by words, and by what changed."""
+
+import re
+from typing import Final
+
+from core.errors import NotFound
+from db import chats, messages
+from realtime.messages.payloads import ChangesPage, MessageChanges, MessageSearch, SearchPage
+from realtime.protocol.context import Context
+from realtime.protocol.cursors import read_cursor, write_cursor
+from realtime.protocol.objects import MessageView
+from realtime.protocol.registry import Rate, Role, action
+
+_WORD: Final = re.compile(r"\w+")
+_WORDS_MAX: Final = 16
+
+
+@action("message:search", role=Role.USER, rate=Rate.READ)
+async def search_messages(context: Context, payload: MessageSearch) -> SearchPage:
+    """Find messages by their words, in Russian and English, in any of their forms; newest first.
+
+    Only what the caller may see is searched. The last word may be the beginning of one.
+    """
+    before = (None, None, None)
+    if payload.cursor is not None:
+        before = tuple(read_cursor("search", payload.cursor, str, str, int))
+    words = _WORD.findall(payload.query)[:_WORDS_MAX]
+    async with context.reading() as tx:
+        if payload.chat_id is not None and (await chats.find_membership(tx, payload.chat_id, context.user_id) is None):
+            raise NotFound
+        if not words:
+            return SearchPage(messages=[], next_cursor=None)
+        rows = await messages.search_messages(
+            tx, context.user_id, payload.chat_id, f"{' & '.join(words)}:*", *before, payload.limit + 1
+        )
+    page = rows[: payload.limit]
+    last = page[-1] if len(rows) > len(page) else None
+    return SearchPage(
+        messages=[MessageView.model_validate(row) for row in page],
+        next_cursor=write_cursor("search", last.created_at, last.chat_id, last.seq) if last else None,
+    )
+
+
+@action("message:changes", role=Role.MEMBER, rate=Rate.READ)
+async def list_changes(context: Context, payload: MessageChanges) -> ChangesPage:
+    """Every message whose state is newer than the version the client has: new, edited, deleted, liked.
+
+    It is state, not a log: nothing expires, and each message comes once, as it is now. Ask with the ``version`` of the
+    answer until ``has_more`` is false.
+    """
+    chat_id, user_id, limit = payload.chat_id, context.user_id, payload.limit
+    async with context.reading() as tx:
+        # First the chat's version, then the messages: what is committed in between is in the page and comes again.
+        chat = await chats.find_chat(tx, chat_id, user_id)
+        if chat is None:
+            raise NotFound
+        rows = await messages.list_changes(tx, chat_id, user_id, chat.me.first_seq, payload.version, limit + 1)
+    page, has_more = rows[:limit], len(rows) > limit
+    version = page[-1].version if has_more else max([chat.version, *(row.version for row in page)])
+    return ChangesPage(messages=[MessageView.model_validate(row) for row in page], version=version, has_more=has_more)

@@ -1,0 +1,200 @@
+"""Payloads of ``message:*``."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import ConfigDict, Field, RootModel, model_validator
+
+from core import limits
+from realtime.messages.contents import ContactContent, LocationContent, TextContent, stored_content
+from realtime.protocol.fields import (
+    CHAT_ID,
+    CLIENT_ID,
+    Answer,
+    Cursor,
+    Id,
+    Ids,
+    PageSize,
+    Payload,
+    Seq,
+    Version,
+    VisibleText,
+)
+from realtime.protocol.objects import MessageView, User
+
+_CHAT = Field(None, description="The chat; absent = the active chat.", examples=[CHAT_ID])
+
+
+class _Send(Payload):
+    chat_id: Id | None = _CHAT
+    client_id: Id = Field(
+        description="A UUID of the client's own for this send. The same again, whenever and from whatever device, returns "
+        "the first message instead of storing another.",
+        examples=[CLIENT_ID],
+    )
+    reply_to: Seq | None = Field(None, description="The seq of the message this answers.", examples=[None])
+    mentions: Annotated[Ids, Field(max_length=limits.MENTIONS_MAX)] = Field(
+        [], description="Members named in it.", examples=[[]]
+    )
+
+
+class SendText(_Send):
+    """A text."""
+
+    type: Literal["text"] = Field(description="The kind of message.", examples=["text"])
+    content: TextContent = Field(description="What it holds.")
+
+
+class SendLocation(_Send):
+    """A place."""
+
+    type: Literal["location"] = Field(description="The kind of message.", examples=["location"])
+    content: LocationContent = Field(description="What it holds.")
+
+
+class SendContact(_Send):
+    """Somebody's card."""
+
+    type: Literal["contact"] = Field(description="The kind of message.", examples=["contact"])
+    content: ContactContent = Field(description="What it holds.")
+
+
+class MessageSend(RootModel[Annotated[SendText | SendLocation | SendContact, Field(discriminator="type")]]):
+    """A message to send; ``content`` by ``type``."""
+
+    model_config = ConfigDict(strict=True, frozen=True, hide_input_in_errors=True)
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """What a retry must repeat: everything but where it goes and its own id."""
+        send = self.root
+        return {
+            "type": send.type,
+            "content": stored_content(send.content),
+            "reply_to": send.reply_to,
+            "mentions": send.mentions,
+        }
+
+
+class MessageSent(Answer):
+    """The stored message."""
+
+    message: MessageView = Field(description="The message as it is now.")
+    duplicate: bool = Field(description="True if this client_id was sent before.", examples=[False])
+
+
+class MessageList(Payload):
+    """Which page of history; at most one bound. None: the newest page."""
+
+    chat_id: Id | None = _CHAT
+    before: Seq | None = Field(None, description="Messages below this seq.", examples=[43])
+    after: Annotated[int, Field(ge=0, le=limits.SEQ_MAX)] | None = Field(
+        None, description="Messages above this seq.", examples=[None]
+    )
+    around: Seq | None = Field(None, description="Messages on both sides of this seq, and itself.", examples=[None])
+    limit: PageSize = Field(limits.PAGE_SIZE_DEFAULT, description="How many at the most.", examples=[50])
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> Self:
+        if sum(bound is not None for bound in (self.before, self.after, self.around)) > 1:
+            raise ValueError("at most one of before, after and around can be given")
+        return self
+
+
+class MessagePage(Answer):
+    """A page of history, by seq, ascending."""
+
+    messages: list[MessageView] = Field(description="The messages.")
+    has_more: bool = Field(
+        description="Whether there are more beyond the page: older ones, or newer ones for `after`.", examples=[False]
+    )
+
+
+class MessageRead(Payload):
+    """Up to where the caller has read."""
+
+    chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
+    seq: Seq = Field(description="Everything up to here is read; beyond the newest counts as the newest.", examples=[42])
+
+
+class MessageReadUpTo(Answer):
+    """The caller's read mark."""
+
+    read_seq: int = Field(description="Everything up to here is read; it never moves back.", examples=[42])
+    unread_count: int = Field(description="message_count - read_seq.", examples=[0])
+
+
+class MessageAt(Payload):
+    """Which message."""
+
+    chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
+    seq: Seq = Field(description="The message.", examples=[42])
+
+
+class MessageEdit(MessageAt):
+    """New content for one's own message."""
+
+    content: dict[str, Any] = Field(
+        description="What it is to hold; it must fit the message's type.", examples=[{"text": "See you at eight?"}]
+    )
+
+
+class MessageAnswer(Answer):
+    """One message."""
+
+    message: MessageView = Field(description="The message as it is now.")
+
+
+class LikeCount(Answer):
+    """How many people like the message."""
+
+    like_count: int = Field(description="How many, the caller included.", examples=[3])
+
+
+class MessageLikes(MessageAt):
+    """Which page of those who like a message."""
+
+    limit: PageSize = Field(limits.PAGE_SIZE_DEFAULT, description="How many at the most.", examples=[50])
+    cursor: Cursor | None = Field(None, description="`next_cursor` of the page before.", examples=[None])
+
+
+class LikersPage(Answer):
+    """A page of those who like a message, in the order in which they did."""
+
+    users: list[User] = Field(description="The people.")
+    next_cursor: str | None = Field(description="For the next page; null on the last.", examples=[None])
+
+
+class MessageSearch(Payload):
+    """What to look for."""
+
+    query: VisibleText = Field(
+        description="Words; a message must have all of them, the last may be the beginning of one.",
+        max_length=limits.QUERY_CHARS_MAX,
+        examples=["seven"],
+    )
+    chat_id: Id | None = Field(None, description="Only in this chat.", examples=[None])
+    limit: PageSize = Field(limits.PAGE_SIZE_DEFAULT, description="How many at the most.", examples=[50])
+    cursor: Cursor | None = Field(None, description="`next_cursor` of the page before.", examples=[None])
+
+
+class SearchPage(Answer):
+    """A page of messages that match, newest first."""
+
+    messages: list[MessageView] = Field(description="The messages.")
+    next_cursor: str | None = Field(description="For the next page; null on the last.", examples=[None])
+
+
+class MessageChanges(Payload):
+    """Since when."""
+
+    chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
+    version: Version = Field(description="The chat's version that the client has; 0 for everything.", examples=[50])
+    limit: PageSize = Field(limits.PAGE_SIZE_MAX, description="How many at the most.", examples=[100])
+
+
+class ChangesPage(Answer):
+    """What changed, in the order of the changes."""
+
+    messages: list[MessageView] = Field(description="Every message whose state is newer, as it is now.")
+    version: int = Field(description="The version that the client has now: ask again with it.", examples=[57])
+    has_more: bool = Field(description="Whether there is more to ask for.", examples=[False])

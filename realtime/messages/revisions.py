@@ -1,0 +1,151 @@
+"""What happens to a message after it was sent: editing, deleting, likes.
+
+Each is a change of the chat: it raises the chat's ``version``, which becomes the message's, so that
+``message:changes`` finds it.
+"""
+
+from core.errors import NotFound
+from db import likes, messages
+from db.chats import raise_version
+from db.messages import MessageRow
+from db.pool import Tx
+from realtime.messages.contents import read_content
+from realtime.messages.payloads import LikeCount, LikersPage, MessageAnswer, MessageAt, MessageEdit, MessageLikes
+from realtime.messages.rules import refuse_delete, refuse_edit, refuse_like
+from realtime.protocol.chat_changes import lock_and_view
+from realtime.protocol.context import Change, Context
+from realtime.protocol.cursors import read_cursor, write_cursor
+from realtime.protocol.effects import Emit, Shortsighted, Viewers
+from realtime.protocol.events import (
+    CHAT_UPDATED,
+    MESSAGE_LIKED,
+    MESSAGE_UPDATED,
+    ChatUpdated,
+    MessageLiked,
+    MessageUpdated,
+    Reason,
+    announce_chat,
+)
+from realtime.protocol.objects import Chat, ChatView, MessageView, User
+from realtime.protocol.registry import Rate, Role, action
+
+
+async def _find(tx: Tx, chat_id: str, user_id: str, seq: int) -> MessageRow:
+    message = await messages.find_message(tx, chat_id, user_id, seq)
+    if message is None:
+        raise NotFound
+    return message
+
+
+@action(
+    "message:edit",
+    role=Role.MEMBER,
+    rate=Rate.WRITE,
+    forbids=True,
+    conflicts=("message_deleted",),
+    emits=(CHAT_UPDATED, MESSAGE_UPDATED),
+)
+async def edit_message(context: Context, payload: MessageEdit) -> MessageAnswer:
+    """Give one's own message other content, of the same type."""
+    async with context.changing(payload.chat_id) as change:
+        tx, chat_id, user_id = change.tx, payload.chat_id, context.user_id
+        view = await lock_and_view(tx, chat_id, user_id)
+        message = await _find(tx, chat_id, user_id, payload.seq)
+        refuse_edit(message, user_id)
+        content = read_content(message.type, payload.content)
+        version = await raise_version(tx, chat_id)
+        row = await messages.edit_message(tx, chat_id, user_id, payload.seq, content, version)
+        return _announce_revision(change, view, row, Reason.EDITED)
+
+
+@action("message:delete", role=Role.MEMBER, rate=Rate.WRITE, forbids=True, emits=(CHAT_UPDATED, MESSAGE_UPDATED))
+async def delete_message(context: Context, payload: MessageAt) -> MessageAnswer:
+    """Delete one's own message, or any in a group of one's own. A tombstone stays: counts never go down."""
+    async with context.changing(payload.chat_id) as change:
+        tx, chat_id, user_id = change.tx, payload.chat_id, context.user_id
+        view = await lock_and_view(tx, chat_id, user_id)
+        message = await _find(tx, chat_id, user_id, payload.seq)
+        refuse_delete(message, view, user_id)
+        if message.deleted_at is not None:
+            return MessageAnswer(message=MessageView.model_validate(message))
+        version = await raise_version(tx, chat_id)
+        row = await messages.delete_message(tx, chat_id, payload.seq, version)
+        return _announce_revision(change, view, row, Reason.MESSAGE_DELETED)
+
+
+def _announce_revision(change: Change, view: ChatView, row: MessageRow, reason: Reason) -> MessageAnswer:
+    """The message to who looks and may see it; the chat to all if the list shows it, else to who looks and may not."""
+    message = MessageView.model_validate(row)
+    after = _after(view, message)
+    if row.seq == view.message_count:
+        change.then(announce_chat(after, reason))
+    else:
+        change.then(_announce_version(after, row.seq, reason))
+    change.then(Emit(MESSAGE_UPDATED, MessageUpdated(message=message.shared()), Viewers(view.id, seq=row.seq)))
+    return MessageAnswer(message=message)
+
+
+def _after(view: ChatView, message: MessageView) -> Chat:
+    """The chat behind a revision of one of its messages."""
+    chat = view.shared()
+    is_last = message.seq == chat.message_count
+    return chat.model_copy(
+        update={"version": message.version, "last_message": message.shared() if is_last else chat.last_message}
+    )
+
+
+def _announce_version(after: Chat, seq: int, reason: Reason) -> Emit:
+    """Who looks at the chat and may not see the message learns of the new version all the same."""
+    payload = ChatUpdated.model_construct(chat=after, reason=reason)
+    return Emit(CHAT_UPDATED, payload, Shortsighted(after.id, seq))
+
+
+@action("message:like", role=Role.MEMBER, rate=Rate.WRITE, conflicts=("message_deleted",), emits=(MESSAGE_LIKED,))
+async def like_message(context: Context, payload: MessageAt) -> LikeCount:
+    """Like a message, once; again changes nothing."""
+    return await _set_like(context, payload, liked=True)
+
+
+@action("message:unlike", role=Role.MEMBER, rate=Rate.WRITE, conflicts=("message_deleted",), emits=(MESSAGE_LIKED,))
+async def unlike_message(context: Context, payload: MessageAt) -> LikeCount:
+    """Take a like back; without one nothing changes."""
+    return await _set_like(context, payload, liked=False)
+
+
+async def _set_like(context: Context, payload: MessageAt, *, liked: bool) -> LikeCount:
+    async with context.changing(payload.chat_id) as change:
+        tx, chat_id, user_id = change.tx, payload.chat_id, context.user_id
+        view = await lock_and_view(tx, chat_id, user_id)
+        message = await _find(tx, chat_id, user_id, payload.seq)
+        refuse_like(message)
+        if message.liked_by_me == liked:
+            return LikeCount(like_count=message.like_count)
+        version = await raise_version(tx, chat_id)
+        set_like = likes.like_message if liked else likes.unlike_message
+        count = await set_like(tx, chat_id, payload.seq, user_id, version)
+        if count is None:
+            raise RuntimeError("a like changed under the chat's lock")
+        told = MessageLiked(
+            chat_id=chat_id, seq=payload.seq, user_id=user_id, liked=liked, like_count=count, version=version
+        )
+        change.then(
+            _announce_version(view.shared().model_copy(update={"version": version}), payload.seq, Reason.LIKED),
+            Emit(MESSAGE_LIKED, told, Viewers(chat_id, seq=payload.seq, with_user_id=message.sender_id)),
+        )
+        return LikeCount(like_count=count)
+
+
+@action("message:likes", role=Role.MEMBER, rate=Rate.READ)
+async def list_likes(context: Context, payload: MessageLikes) -> LikersPage:
+    """Who likes a message, in the order in which they did."""
+    after = (None, None)
+    if payload.cursor is not None:
+        after = tuple(read_cursor("likes", payload.cursor, str, str))
+    async with context.reading() as tx:
+        await _find(tx, payload.chat_id, context.user_id, payload.seq)
+        rows = await likes.list_likers(tx, payload.chat_id, payload.seq, *after, payload.limit + 1)
+    page = rows[: payload.limit]
+    return LikersPage(
+        users=[User.of(row.user) for row in page],
+        next_cursor=write_cursor("likes", page[-1].liked_at, page[-1].user.id) if len(rows) > len(page) else None,
+    )

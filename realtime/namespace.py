@@ -1,0 +1,261 @@
+"""The namespace ``/chat``: who may connect, what a connection hears of its login session, every event to dispatch.
+
+What must stay true: nobody is in without a valid access token of a living login session; a connection hears chat events
+from ``session:ready`` on and none before; when its token or its session ends, it is closed.
+"""
+
+import asyncio
+import logging
+import time
+from typing import Any, Final
+
+import orjson
+from pydantic import Field
+
+from core import metrics
+from core.addresses import client_address
+from core.clock import now_wire, wire_time_of_unix
+from core.errors import AppError, ErrorCode, PayloadTooLarge, Unauthorized, ValidationFailed
+from core.ids import new_id
+from core.limits import PACKET_BYTES_MAX, shown_to_clients
+from core.logs import Request, request_scope
+from core.tokens import AccessTokens
+from db import chats, sessions
+from db.pool import Database
+from realtime.delivery.audience import People
+from realtime.protocol.context import Caller
+from realtime.protocol.dispatch import Dispatcher
+from realtime.protocol.fields import Answer
+from realtime.protocol.objects import User
+from realtime.protocol.registry import Event, event
+from realtime.sessions.payloads import (
+    SESSION_EXPIRING,
+    SESSION_READY,
+    SESSION_REVOKED,
+    SessionExpiring,
+    SessionReady,
+    SessionRevoked,
+)
+from realtime.transport.connection import Connection
+from realtime.transport.packets import Fault, encode_event
+from realtime.transport.server import Namespace, Refused
+
+log = logging.getLogger("molva.socket")
+
+NAMESPACE: Final = "/chat"
+_EXPIRY_NOTICE_S: Final = 60
+_RECONNECT_WITHIN_S: Final = 10
+
+_FAULTS: Final[dict[Fault, AppError]] = {
+    Fault.NOT_JSON: ValidationFailed.at("", "must be JSON without lone surrogates, NaN, Infinity or endless nesting"),
+    Fault.BINARY: ValidationFailed.at("", "must be JSON: no action takes binary data"),
+    Fault.TOO_LARGE: PayloadTooLarge(f"A packet has at most {PACKET_BYTES_MAX} bytes."),
+}
+
+
+class ServerDraining(Answer):
+    """The process is about to end: what was sent is still answered, then the connection closes. Connect again."""
+
+    reconnect_within: int = Field(
+        description="Seconds over which clients should spread their return, each at a random moment.", examples=[10]
+    )
+
+
+SERVER_DRAINING = event("server:draining", ServerDraining, to="every connection of the process that ends")
+
+
+def encode(name: str, payload: bytes) -> bytes:
+    """An event of this namespace as a packet."""
+    return encode_event(NAMESPACE, name, payload)
+
+
+class ChatNamespace(Namespace):
+    """``/chat``."""
+
+    def __init__(
+        self, *, database: Database, tokens: AccessTokens, people: People, dispatcher: Dispatcher, trusted_proxies: int
+    ) -> None:
+        super().__init__(NAMESPACE)
+        self._database = database
+        self._tokens = tokens
+        self._people = people
+        self._dispatcher = dispatcher
+        self._trusted_proxies = trusted_proxies
+        self._clocks: dict[str, asyncio.TimerHandle] = {}
+        self._by_session: dict[str, dict[str, Connection]] = {}
+
+    # --- connecting
+
+    async def on_connect(self, connection: Connection, environ: dict[str, Any], auth: Any) -> bytes:
+        """Admit whoever holds a valid access token of a living session; refuse with the contract's code."""
+        request = Request(new_id(), client=self._address(environ), connection_id=connection.connection_id)
+        connection.client = request.client
+        with request_scope(request):
+            try:
+                greeting = await self._admit(connection, auth, request)
+            except AppError as error:
+                raise self._refused(connection, error, request) from None
+            except Exception:
+                log.exception("connect crashed")
+                raise self._refused(connection, AppError(), request) from None
+            metrics.CONNECTS.labels("ok").inc()
+            metrics.CONNECTIONS.inc()
+            log.info("connect", extra={"outcome": "ok", **request.summary()})
+        return greeting
+
+    def _refused(self, connection: Connection, error: AppError, request: Request) -> Refused:
+        self._forget_session_of(connection)
+        metrics.CONNECTS.labels(error.code.value).inc()
+        log.info("connect refused", extra={"outcome": error.code.value, **request.summary()})
+        return Refused(error.message, error.code.value)
+
+    def _address(self, environ: dict[str, Any]) -> str:
+        return client_address(
+            environ["REMOTE_ADDR"], environ["HTTP_X_FORWARDED_FOR"], trusted_proxies=self._trusted_proxies
+        )
+
+    async def _admit(self, connection: Connection, auth: Any, request: Request) -> bytes:
+        token = auth.get("token") if isinstance(auth, dict) else None
+        if not isinstance(token, str):
+            raise Unauthorized
+        claims = self._tokens.verify(token)
+        request.user_id, request.session_id = claims.user_id, claims.session_id
+        connection.user_id, connection.session_id = claims.user_id, claims.session_id
+        # Known before the session is read, so that one which is ended from here on is not missed: see end_session.
+        self._by_session.setdefault(claims.session_id, {})[connection.connection_id] = connection
+        with self._people.loading(claims.user_id):
+            async with self._database.reading() as tx:
+                session = await sessions.find_session(tx, claims.session_id)
+                if session is None or session.user.id != claims.user_id:
+                    raise Unauthorized
+                if session.revoked_at is not None:
+                    raise Unauthorized(ErrorCode.SESSION_REVOKED)
+                memberships = await chats.list_memberships(tx, claims.user_id)
+            if connection.connection_id not in self._by_session.get(claims.session_id, {}):
+                raise Unauthorized(ErrorCode.SESSION_REVOKED)
+            connection.active_chat_id = session.active_chat_id
+            self._people.enter(connection, ((row.chat_id, row.first_seq) for row in memberships))
+        self._wind(connection, claims.expires_at_s)
+        ready = SessionReady(
+            user=User.of(session.user),
+            session_id=claims.session_id,
+            active_chat_id=connection.active_chat_id,
+            server_time=now_wire(),
+            limits=shown_to_clients(),
+        )
+        return _packet(SESSION_READY, ready)
+
+    async def on_disconnect(self, connection: Connection, reason: str) -> None:
+        """Forget the connection and note when its person was last seen."""
+        self._people.exit(connection)
+        self._forget_session_of(connection)
+        if (clock := self._clocks.pop(connection.connection_id, None)) is not None:
+            clock.cancel()
+        metrics.CONNECTIONS.dec()
+        metrics.DISCONNECTS.labels(reason).inc()
+        with request_scope(self._request_of(connection)):
+            try:
+                async with self._database.reading() as tx:
+                    await sessions.note_last_seen(tx, connection.session_id)
+            except AppError as error:
+                log.warning("last seen not noted", extra={"outcome": error.code.value})
+            except Exception:
+                log.exception("last seen not noted")
+            log.info("disconnect", extra={"reason": reason})
+
+    def on_draining(self, connection: Connection) -> None:
+        """Tell the client to come back, to another process or to the next one."""
+        connection.send(_packet(SERVER_DRAINING, ServerDraining(reconnect_within=_RECONNECT_WITHIN_S)))
+
+    # --- acting
+
+    async def on_action(self, connection: Connection, name: str, arguments: list[object] | Fault) -> bytes:
+        """Every event of the client."""
+        request = self._request_of(connection)
+        if isinstance(arguments, Fault):
+            return _refuse_unread(_FAULTS[arguments], request)
+        if connection.expires_at_s <= time.time():
+            return _refuse_unread(Unauthorized(ErrorCode.TOKEN_EXPIRED), request)
+        caller = Caller(connection.user_id, connection.session_id, _Lease(self, connection))
+        reply = await self._dispatcher.dispatch(name, arguments, caller, request)
+        return reply.ack()
+
+    def _request_of(self, connection: Connection) -> Request:
+        return Request(
+            new_id(),
+            client=connection.client,
+            connection_id=connection.connection_id,
+            session_id=connection.session_id,
+            user_id=connection.user_id,
+        )
+
+    # --- ending
+
+    def extend(self, connection: Connection, expires_at_s: int) -> None:
+        """The connection has a new token."""
+        if connection.connection_id in self._clocks:
+            self._wind(connection, expires_at_s)
+
+    def _wind(self, connection: Connection, expires_at_s: int) -> None:
+        connection.expires_at_s = expires_at_s
+        if (clock := self._clocks.pop(connection.connection_id, None)) is not None:
+            clock.cancel()
+        notice_s = max(0.0, expires_at_s - _EXPIRY_NOTICE_S - time.time())
+        self._clocks[connection.connection_id] = asyncio.get_running_loop().call_later(
+            notice_s, self._notify_expiry, connection
+        )
+
+    def _notify_expiry(self, connection: Connection) -> None:
+        expires_at_s = connection.expires_at_s
+        connection.send(_packet(SESSION_EXPIRING, SessionExpiring(expires_at=wire_time_of_unix(expires_at_s))))
+        self._clocks[connection.connection_id] = asyncio.get_running_loop().call_later(
+            max(0.0, expires_at_s - time.time()), self._expire, connection
+        )
+
+    def _expire(self, connection: Connection) -> None:
+        log.info("token expired", extra={"connection_id": connection.connection_id, "user_id": connection.user_id})
+        self._end(connection, "token_expired")
+
+    def _forget_session_of(self, connection: Connection) -> None:
+        connections = self._by_session.get(connection.session_id, {})
+        connections.pop(connection.connection_id, None)
+        if not connections:
+            self._by_session.pop(connection.session_id, None)
+
+    async def end_session(self, session_id: str, reason: str) -> None:
+        """The login session was ended: its connections are told and closed; one that is just coming in is refused."""
+        for connection in self._by_session.pop(session_id, {}).values():
+            if connection.is_open:
+                self._end(connection, reason)
+
+    def _end(self, connection: Connection, reason: str) -> None:
+        self._people.exit(connection)
+        connection.send(_packet(SESSION_REVOKED, SessionRevoked(reason=reason)))
+        connection.close()
+
+
+class _Lease:
+    """What a handler may do to the connection it was called on."""
+
+    __slots__ = ("_connection", "_namespace", "connection_id")
+
+    def __init__(self, namespace: ChatNamespace, connection: Connection) -> None:
+        self._namespace = namespace
+        self._connection = connection
+        self.connection_id = connection.connection_id
+
+    def extend(self, expires_at_s: int) -> None:
+        """Keep the connection until then."""
+        self._namespace.extend(self._connection, expires_at_s)
+
+
+def _refuse_unread(error: AppError, request: Request) -> bytes:
+    """The ack of an event that does not get as far as dispatch, and its line in the log."""
+    with request_scope(request):
+        metrics.ACTIONS.labels("unread", error.code.value).inc()
+        log.info("action refused", extra={"outcome": error.code.value, **request.summary()})
+    return orjson.dumps({"error": error.body(request.request_id)})
+
+
+def _packet(declared: Event, payload: Answer) -> bytes:
+    return encode(declared.name, payload.__pydantic_serializer__.to_json(payload, by_alias=True))

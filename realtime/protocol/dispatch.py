@@ -1,0 +1,111 @@
+"""The one way an action goes, from a socket or over HTTP: look up, validate, run, answer, log, count.
+
+Every call gets exactly one :class:`Reply`. What is not an ``AppError`` is a bug: logged whole, answered ``internal``.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+from pydantic import BaseModel, RootModel, ValidationError
+
+from core import metrics
+from core.errors import AppError, ErrorBody, ErrorCode, Problem, UnknownAction, ValidationFailed
+from core.logs import Request, request_scope
+from core.rates import RateLimits
+from realtime.protocol.context import Caller, Context, Services
+from realtime.protocol.registry import ACTIONS, COMMON_ERRORS, Action, Rate
+
+log = logging.getLogger("molva.action")
+
+_PROBLEMS_SHOWN_MAX: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to one action: JSON of the answer, or the error."""
+
+    data: bytes
+    error: ErrorBody | None = None
+
+    def ack(self) -> bytes:
+        """The ack envelope: exactly one of ``{"data": …}`` and ``{"error": …}``."""
+        if self.error is not None:
+            return orjson.dumps({"error": self.error})
+        return b'{"data":%b}' % self.data
+
+
+class Dispatcher:
+    """Runs actions. One for the process."""
+
+    def __init__(self, services: Services, rates: RateLimits | None) -> None:
+        """``rates``: the budgets of each person; none for load tests."""
+        self._services = services
+        self._rates = rates
+
+    async def dispatch(self, name: str, arguments: Sequence[object], caller: Caller, request: Request) -> Reply:
+        """Run the action ``name`` with what came after it in the event; never raises.
+
+        ``arguments``: one JSON object, or nothing for an action whose payload may be empty.
+        """
+        request.user_id, request.session_id, request.action = caller.user_id, caller.session_id, name[:64]
+        declared = ACTIONS.get(name)
+        with request_scope(request):
+            try:
+                if self._rates is not None:
+                    self._rates.take(caller.user_id, (declared.rate if declared else Rate.READ).value)
+                if declared is None:
+                    raise UnknownAction
+                answer = await declared.handler(Context(caller, self._services), read_payload(declared, arguments))
+                reply = Reply(answer.__pydantic_serializer__.to_json(answer, by_alias=True))
+            except AppError as error:
+                reply = Reply(b"", error.body(request.request_id))
+                if declared is not None and error.code not in (*declared.errors, *COMMON_ERRORS):
+                    log.error("undeclared error", extra={"code": error.code.value})
+            except Exception:
+                log.exception("action crashed")
+                reply = Reply(b"", AppError().body(request.request_id))
+            _record(request, declared, reply)
+        return reply
+
+
+def _record(request: Request, declared: Action | None, reply: Reply) -> None:
+    label = declared.name if declared is not None else "unknown"
+    outcome = "ok" if reply.error is None else reply.error["code"]
+    metrics.ACTIONS.labels(label, outcome).inc()
+    metrics.ACTION_SECONDS.labels(label).observe(time.perf_counter() - request.started)
+    extra = {"outcome": outcome, **request.summary()}
+    if reply.error is not None and "details" in reply.error:
+        extra["details"] = reply.error["details"]
+    level = logging.ERROR if outcome == ErrorCode.INTERNAL else logging.INFO
+    log.log(level, "action", extra=extra)
+
+
+def read_payload(declared: Action, arguments: Sequence[object]) -> BaseModel:
+    """The payload, validated; ``ValidationFailed`` with every fault's path otherwise."""
+    if len(arguments) > 1:
+        raise ValidationFailed.at("", "an action takes one JSON object")
+    argument = arguments[0] if arguments else {}
+    if not isinstance(argument, dict):
+        raise ValidationFailed.at("", "must be a JSON object")
+    try:
+        return declared.payload.model_validate(argument)
+    except ValidationError as error:
+        problems = problems_of(error)
+        if issubclass(declared.payload, RootModel):  # a union by type: pydantic names the variant first
+            problems = [{**problem, "path": problem["path"].partition(".")[2] or "type"} for problem in problems]
+        raise ValidationFailed(problems) from None
+
+
+def problems_of(error: ValidationError) -> list[Problem]:
+    """pydantic's faults in the contract's form; never the value itself."""
+    return [
+        {
+            "path": ".".join(str(part) for part in fault["loc"]),
+            "message": fault["msg"].removeprefix("Value error, "),
+        }
+        for fault in error.errors(include_url=False, include_input=False, include_context=False)[:_PROBLEMS_SHOWN_MAX]
+    ]

@@ -1,0 +1,96 @@
+"""The kinds of field that payloads are made of: strict, described, with an example each.
+
+Nothing is coerced (``"5"`` is no integer) and nothing passes that PostgreSQL could not hold (NUL, lone surrogates).
+"""
+
+from datetime import datetime
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.json_schema import WithJsonSchema
+
+from core import limits
+from core.clock import wire_time
+from core.ids import canonical_id
+
+_INVISIBLE: Final = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+
+
+class Payload(BaseModel):
+    """What a client sends: strict, frozen, no unknown fields."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Answer(BaseModel):
+    """What the server says: an ack's ``data`` or an event's payload."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", from_attributes=True, serialize_by_alias=True)
+
+
+class NoPayload(Payload):
+    """Nothing needs to be said."""
+
+
+class Nothing(Answer):
+    """It is done; there is nothing more to say."""
+
+
+def storable(text: str) -> str:
+    """``text`` if PostgreSQL can hold it; ``ValueError`` for NUL and lone surrogates."""
+    if "\x00" in text:
+        raise ValueError("must not contain NUL")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("must not contain lone surrogates") from None
+    return text
+
+
+def visible(text: str) -> str:
+    """``text`` if there is something to see in it; ``ValueError`` for white space and invisible marks alone."""
+    if not text.translate({ord(mark): " " for mark in _INVISIBLE}).strip():
+        raise ValueError("must not be blank")
+    return text
+
+
+def _unique(ids: list[str]) -> list[str]:
+    if len(set(ids)) != len(ids):
+        raise ValueError("must not repeat an id")
+    return ids
+
+
+def _wire_time(text: str) -> str:
+    try:
+        moment = datetime.fromisoformat(text)
+        return wire_time(moment) if moment.tzinfo and moment.year >= _YEAR_MIN else _refuse_time()
+    except (ValueError, OverflowError):
+        return _refuse_time()
+
+
+def _refuse_time() -> str:
+    raise ValueError("must be a time in RFC 3339, like 2026-11-23T05:08:04.123Z")
+
+
+_YEAR_MIN: Final = 1970
+_ID_SCHEMA: Final = {"type": "string", "format": "uuid"}
+
+Id = Annotated[str, Field(max_length=36), AfterValidator(canonical_id), WithJsonSchema(_ID_SCHEMA)]
+Ids = Annotated[list[Id], AfterValidator(_unique)]
+Seq = Annotated[int, Field(ge=1, le=limits.SEQ_MAX)]
+Version = Annotated[int, Field(ge=0, le=limits.SEQ_MAX)]
+PageSize = Annotated[int, Field(ge=1, le=limits.PAGE_SIZE_MAX)]
+Cursor = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(storable)]
+Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+TimeIn = Annotated[
+    str, Field(max_length=40), AfterValidator(_wire_time), WithJsonSchema({"type": "string", "format": "date-time"})
+]
+"""A time as clients may write it, kept as :data:`Time`."""
+StoredText = Annotated[str, AfterValidator(storable)]
+VisibleText = Annotated[str, Field(min_length=1), AfterValidator(storable), AfterValidator(visible)]
+"""A text that is not blank; where it is used, its greatest length is added."""
+
+CHAT_ID: Final = "0192f0c1-7a3b-7c4d-8e5f-60718293a4b5"
+USER_ID: Final = "0192f0c0-1d2e-7f30-9a4b-5c6d7e8f9012"
+CLIENT_ID: Final = "6f1c2b9e-3d84-4f7a-9b0c-1e2d3f4a5b6c"
+"""Ids for the examples of the documents."""

@@ -1,0 +1,1 @@
+"""Login sessions on the wire: what a connection hears about its own."""

@@ -1,0 +1,22 @@
+"""``session:*``: keeping a connection whose access token expires."""
+
+from core.clock import wire_time_of_unix
+from core.errors import Unauthorized
+from realtime.protocol.context import Context
+from realtime.protocol.registry import Rate, Role, action
+from realtime.sessions.payloads import SessionRefresh, SessionRefreshed
+
+
+@action("session:refresh", role=Role.USER, rate=Rate.READ)
+async def refresh_session(context: Context, payload: SessionRefresh) -> SessionRefreshed:
+    """Keep the connection with a new access token.
+
+    The token must be of the same person and the same login session. Over HTTP, where there is no connection to keep, it
+    only tells when the token expires.
+    """
+    claims = context.services.tokens.verify(payload.token)
+    if (claims.user_id, claims.session_id) != (context.user_id, context.caller.session_id):
+        raise Unauthorized
+    if context.caller.connection is not None:
+        context.caller.connection.extend(claims.expires_at_s)
+    return SessionRefreshed(expires_at=wire_time_of_unix(claims.expires_at_s))

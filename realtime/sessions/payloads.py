@@ -1,0 +1,66 @@
+"""Payloads of ``session:*``."""
+
+from pydantic import Field
+
+from core import limits
+from realtime.protocol.fields import CHAT_ID, USER_ID, Answer, Cursor, Id, PageSize, Payload, Time
+from realtime.protocol.objects import ChatView, User
+from realtime.protocol.registry import event
+
+
+class SessionReady(Answer):
+    """The first event of every connection: who you are here, and what the server allows."""
+
+    user: User = Field(description="Whose connection this is.")
+    session_id: Id = Field(description="The login session (the device).", examples=[USER_ID])
+    active_chat_id: Id | None = Field(description="The chat on this device's screen.", examples=[CHAT_ID])
+    server_time: Time = Field(description="The server's clock.", examples=["2026-11-23T05:08:04.123Z"])
+    limits: dict[str, int] = Field(description="The documented bounds.", examples=[{"text_chars": 4096}])
+
+
+class SessionExpiring(Answer):
+    """The access token expires in a minute: refresh it and send ``session:refresh``, or the connection is closed."""
+
+    expires_at: Time = Field(description="When the connection is closed.", examples=["2026-11-23T05:23:04.000Z"])
+
+
+class SessionRevoked(Answer):
+    """The login session was ended; the connection is closed after this. Sign in again."""
+
+    reason: str = Field(
+        description="`logged_out`, `ended_elsewhere`, `token_reused`, `account_deleted` or `token_expired`.",
+        examples=["ended_elsewhere"],
+    )
+
+
+class SessionRefresh(Payload):
+    """A new access token for the same login session."""
+
+    token: str = Field(description="The new access token.", min_length=1, max_length=4096, examples=["eyJhbGciOi…"])
+
+
+class SessionRefreshed(Answer):
+    """Until when the connection lives now."""
+
+    expires_at: Time = Field(description="The token's expiry.", examples=["2026-11-23T05:38:04.000Z"])
+
+
+SESSION_READY = event("session:ready", SessionReady, to="the new connection")
+SESSION_EXPIRING = event("session:expiring", SessionExpiring, to="the connection whose token expires in 60 s")
+SESSION_REVOKED = event("session:revoked", SessionRevoked, to="every connection of the login session")
+
+
+class SessionSync(Payload):
+    """Since when."""
+
+    cursor: Cursor | None = Field(None, description="`cursor` of the last answer; absent: everything.", examples=[None])
+    limit: PageSize = Field(limits.PAGE_SIZE_MAX, description="How many at the most.", examples=[100])
+
+
+class SessionSynced(Answer):
+    """What changed."""
+
+    chats: list[ChatView] = Field(description="The chats that changed, as they are now.")
+    removed_chat_ids: list[Id] = Field(description="The chats that the caller lost.", examples=[[]])
+    cursor: str = Field(description="For the next call.", examples=["WyJzeW5jZWQiLDc0Ml0"])
+    has_more: bool = Field(description="Whether there is more to ask for at once.", examples=[False])

@@ -1,0 +1,56 @@
+"""``session:sync``: what changed about the caller's chats while they were away.
+
+State, not a log. Every row keeps the transaction that changed it last; a cursor holds the oldest transaction that was
+still running when its pass began. Whatever commits later, however long it took and whatever its number, belongs to a
+transaction at or above that one, so the next pass finds it. A chat may come twice; it is never left out.
+"""
+
+from core.errors import ValidationFailed
+from db import chats
+from db.chats import HorizonRow
+from realtime.protocol.context import Context
+from realtime.protocol.cursors import read_cursor, write_cursor
+from realtime.protocol.objects import ChatView
+from realtime.protocol.registry import Rate, Role, action
+from realtime.sessions.payloads import SessionSync, SessionSynced
+
+
+@action("session:sync", role=Role.USER, rate=Rate.READ)
+async def sync_session(context: Context, payload: SessionSync) -> SessionSynced:
+    """The caller's chats that changed since the cursor, and those they lost; without a cursor all of them.
+
+    Ask with the ``cursor`` of the answer until ``has_more`` is false, and keep the last one for the next time. Then ask
+    ``message:changes`` for the chats whose messages the client holds.
+    """
+    async with context.reading() as tx:
+        horizon = await chats.read_horizon(tx)
+        since, next_since, after_xid, after_id = _position(payload.cursor, horizon)
+        rows = await chats.list_changed(tx, context.user_id, since, after_xid, after_id, payload.limit + 1)
+        page, has_more = rows[: payload.limit], len(rows) > payload.limit
+        found = await chats.find_chats(tx, context.user_id, [row.chat_id for row in page if not row.is_lost])
+    views = {row.id: ChatView.of(row, context.user_id) for row in found}
+    first_time = since == 0
+    return SessionSynced(
+        chats=[views[row.chat_id] for row in page if row.chat_id in views],
+        removed_chat_ids=[] if first_time else [row.chat_id for row in page if row.chat_id not in views],
+        cursor=(
+            write_cursor("sync", since, next_since, page[-1].changed_xid, page[-1].chat_id)
+            if has_more
+            else write_cursor("synced", next_since)
+        ),
+        has_more=has_more,
+    )
+
+
+def _position(cursor: str | None, horizon: HorizonRow) -> tuple[int, int, int | None, str | None]:
+    """Since which transaction, since which the next pass, and behind which (transaction, chat) this page begins."""
+    if cursor is None:
+        return 0, horizon.oldest_running, None, None
+    try:
+        (since,) = read_cursor("synced", cursor, int)
+    except ValidationFailed:
+        since, next_since, after_xid, after_id = read_cursor("sync", cursor, int, int, int, str)
+        return since, next_since, after_xid, after_id
+    if since > horizon.next_unused:  # made by another database, before a restore
+        raise ValidationFailed.at("cursor", "is unknown here: sync without it")
+    return since, horizon.oldest_running, None, None

@@ -1,0 +1,1 @@
+"""Engine.IO and Socket.IO made strict, orderly and bounded. Nobody else imports ``socketio`` or ``engineio``."""

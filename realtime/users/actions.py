@@ -1,0 +1,70 @@
+"""``user:*``: finding people."""
+
+from core.errors import Conflict, NotFound, ValidationFailed
+from core.phones import normalise_phone
+from db import blocks, users
+from db.users import UserRow
+from realtime.protocol.context import Context
+from realtime.protocol.fields import NoPayload, Nothing
+from realtime.protocol.objects import User
+from realtime.protocol.registry import Rate, Role, action
+from realtime.users.payloads import BlockedUsers, FoundUser, UserFind, UserNamed, UsersFound
+
+
+@action("user:find", role=Role.USER, rate=Rate.LOOK_UP)
+async def find_users(context: Context, payload: UserFind) -> UsersFound:
+    """Find people by their phone numbers or by a username. Exact matches only."""
+    async with context.reading() as tx:
+        if payload.username is not None:
+            row = await users.find_user_by_username(tx, payload.username, context.user_id)
+            return UsersFound(users=[_found(row, None)] if row else [])
+        asked = _normalised(payload.phones or [], context.services.phone_region)
+        rows = await users.find_users_by_phones(tx, list(asked), context.user_id)
+    return UsersFound(users=[_found(row.user, asked[row.phone]) for row in rows])
+
+
+def _found(row: UserRow, phone: str | None) -> FoundUser:
+    return FoundUser(**User.of(row).model_dump(), phone=phone)
+
+
+def _normalised(phones: list[str], region: str) -> dict[str, str]:
+    """E.164 → the spelling that was asked for."""
+    asked: dict[str, str] = {}
+    for place, phone in enumerate(phones):
+        try:
+            asked.setdefault(normalise_phone(phone, region=region), phone)
+        except ValueError as error:
+            raise ValidationFailed.at(f"phones.{place}", str(error)) from None
+    return asked
+
+
+@action("user:block", role=Role.USER, rate=Rate.WRITE, conflicts=("with_yourself",))
+async def block_user(context: Context, payload: UserNamed) -> Nothing:
+    """Hear nothing more from somebody.
+
+    They cannot open a private chat with the caller, write to it, or add the caller to a group, and see neither typing nor
+    presence. They cannot tell: they get what a stranger would.
+    """
+    if payload.user_id == context.user_id:
+        raise Conflict("with_yourself", "You cannot block yourself.")
+    async with context.reading() as tx:
+        if await users.find_profile(tx, payload.user_id) is None:
+            raise NotFound
+        await blocks.block_user(tx, context.user_id, payload.user_id)
+    return Nothing()
+
+
+@action("user:unblock", role=Role.USER, rate=Rate.WRITE)
+async def unblock_user(context: Context, payload: UserNamed) -> Nothing:
+    """Take a block back; without one nothing changes."""
+    async with context.reading() as tx:
+        await blocks.unblock_user(tx, context.user_id, payload.user_id)
+    return Nothing()
+
+
+@action("user:blocked", role=Role.USER, rate=Rate.READ)
+async def list_blocked(context: Context, payload: NoPayload) -> BlockedUsers:  # noqa: ARG001  (it is empty)
+    """Whom the caller has blocked, the latest first."""
+    async with context.reading() as tx:
+        rows = await blocks.list_blocked(tx, context.user_id)
+    return BlockedUsers(users=[User.of(row) for row in rows])

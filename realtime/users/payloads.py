@@ -1,0 +1,53 @@
+"""Payloads of ``user:*``."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from core.limits import PHONES_PER_FIND_MAX
+from core.phones import PHONE_CHARS_MAX
+from realtime.protocol.fields import USER_ID, Answer, Id, Payload, StoredText
+from realtime.protocol.objects import User
+
+_Phone = Annotated[StoredText, Field(min_length=1, max_length=PHONE_CHARS_MAX)]
+
+
+class UserFind(Payload):
+    """Whom: by phone numbers or by username, exactly one of the two."""
+
+    phones: Annotated[list[_Phone], Field(min_length=1, max_length=PHONES_PER_FIND_MAX)] | None = Field(
+        None, description="Phone numbers in any usual spelling.", examples=[["+79161234567"]]
+    )
+    username: Annotated[StoredText, Field(min_length=1, max_length=64)] | None = Field(
+        None, description="A username, whatever its case.", examples=[None]
+    )
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.phones is None) == (self.username is None):
+            raise ValueError("exactly one of phones and username is needed")
+        return self
+
+
+class FoundUser(User):
+    """Somebody who was found; found by phone, with the spelling that was asked for."""
+
+    phone: str | None = Field(None, description="The number as it was asked for.", examples=["+79161234567"])
+
+
+class UsersFound(Answer):
+    """Who was found; who was not is not in it."""
+
+    users: list[FoundUser] = Field(description="The people.")
+
+
+class UserNamed(Payload):
+    """Which person."""
+
+    user_id: Id = Field(description="The person.", examples=[USER_ID])
+
+
+class BlockedUsers(Answer):
+    """Whom the caller has blocked, the latest first."""
+
+    users: list[User] = Field(description="The people.")

@@ -1,0 +1,228 @@
+"""Composition root: settings → database → delivery → /chat → HTTP → one ASGI application, served on one port.
+
+What must stay true: nothing listens before the database is migrated; what was received is answered before the process
+ends; a start that fails says why in one sentence.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import uvicorn
+import uvloop
+
+import realtime.actions  # noqa: F401  (declares every action)
+from core import limits
+from core.errors import StartupError
+from core.logs import configure_logs
+from core.rates import RateLimits
+from core.settings import Environment, Settings
+from core.tokens import AccessTokens
+from db.embedded import EmbeddedPostgres
+from db.migrate import migrate
+from db.pool import Database
+from db.sweeping import sweep_forever
+from http_api.app import create_app
+from realtime.chats.state import state_of_chat
+from realtime.delivery.audience import People
+from realtime.delivery.fanout import Fanout
+from realtime.messages.send_queue import SendQueue
+from realtime.namespace import ChatNamespace, encode
+from realtime.protocol.context import Services
+from realtime.protocol.dispatch import Dispatcher
+from realtime.protocol.effects import Effect
+from realtime.transport.engine import POST_BYTES_MAX
+from realtime.transport.server import SocketServer, with_sockets
+from realtime.transport.websocket import WebSocket
+
+log = logging.getLogger("molva")
+
+_GRACE_S: Final = 5
+_ECHO_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Molva:
+    """The composed application."""
+
+    app: Any
+    database: Database
+    sockets: SocketServer
+
+
+@asynccontextmanager
+async def compose(settings: Settings, database_url: str) -> AsyncIterator[Molva]:
+    """Everything wired on a migrated database; closed in reverse order at the end."""
+    database = Database(
+        database_url,
+        pool_max=settings.database_pool_max,
+        timeout_s=settings.database_timeout_s,
+        slow_s=settings.slow_statement_s,
+    )
+    await database.connect()
+    tokens = AccessTokens(settings.signing_secret())
+    people = People()
+
+    async def state_of(chat_id: str) -> Sequence[Effect]:
+        async with database.reading() as tx:
+            return await state_of_chat(tx, chat_id)
+
+    fanout = Fanout(people, encode, state_of)
+    services = Services(database, fanout, SendQueue(database, fanout), tokens, settings.phone_region)
+    dispatcher = Dispatcher(services, RateLimits() if settings.rate_limits == "on" else None)
+    namespace = ChatNamespace(
+        database=database,
+        tokens=tokens,
+        people=people,
+        dispatcher=dispatcher,
+        trusted_proxies=settings.trusted_proxies,
+    )
+    sockets = SocketServer(
+        cors_allowed_origins=_origins(settings),
+        max_http_buffer_size=limits.PACKET_BYTES_MAX,
+        ping_interval=25,
+        ping_timeout=20,
+    )
+    sockets.register_namespace(namespace)
+    api = create_app(
+        settings=settings,
+        database=database,
+        tokens=tokens,
+        dispatcher=dispatcher,
+        on_session_ended=namespace.end_session,
+    )
+    sweeper = asyncio.create_task(sweep_forever(database))
+    try:
+        yield Molva(with_sockets(sockets, api), database, sockets)
+    finally:
+        sweeper.cancel()
+        await sockets.settle()
+        await sockets.shutdown()
+        await fanout.close()
+        await database.disconnect()
+
+
+def _origins(settings: Settings) -> list[str] | str:
+    if settings.cors_origins:
+        return list(settings.cors_origins)
+    return "*" if settings.environment is not Environment.PRODUCTION else []
+
+
+@contextmanager
+def database_url_of(settings: Settings) -> Iterator[str]:
+    """The URL to use: the configured server's, or that of the embedded one, which runs meanwhile."""
+    if settings.database_url is not None:
+        yield settings.database_url.get_secret_value()
+        return
+    with EmbeddedPostgres(settings.data_dir) as url:
+        yield url
+
+
+class HttpServer(uvicorn.Server):
+    """uvicorn, without its signal handling: it ends the process by the signal again, and we end with status 0."""
+
+    def __init__(self, config: uvicorn.Config, address: str, drain: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(config)
+        self.address = address
+        self._drain = drain
+        self._told_at: float | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then say where."""
+        await super().startup(sockets)
+        if self.started:
+            print(f"\nMolva is ready at {self.address}\n  documents and try-out: {self.address}/docs/\n", flush=True)  # noqa: T201
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take nobody new, let the sockets' actions be answered, then close everything."""
+        for server in self.servers:
+            server.close()
+        await self._drain()
+        await super().shutdown(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Nothing: see :meth:`stopped_by_signals`."""
+        yield
+
+    @contextlib.contextmanager
+    def stopped_by_signals(self) -> Iterator[None]:
+        """While inside, SIGINT and SIGTERM end the serving; a second one without grace."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop)
+        yield
+
+    def _stop(self) -> None:
+        """The first signal ends gracefully; a later one at once. ``make`` and a terminal may send the first one twice."""
+        now = time.monotonic()
+        if self._told_at is None:
+            log.info("stopping")
+            self._told_at = now
+        elif now - self._told_at > _ECHO_S:
+            log.warning("stopping at once")
+            self.force_exit = True
+        self.should_exit = True
+
+
+def bind(settings: Settings) -> socket.socket:
+    """The listening socket; ``StartupError`` when the address is taken or not ours."""
+    try:
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        raise StartupError(
+            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror or error}; set MOLVA_HOST or MOLVA_PORT."
+        ) from None
+    return listener
+
+
+def serve(settings: Settings) -> None:
+    """Serve in the foreground until SIGINT or SIGTERM."""
+    configure_logs(level=settings.log_level, log_format=settings.log_format)
+    settings.signing_secret()
+    with (
+        contextlib.closing(bind(settings)) as listener,
+        database_url_of(settings) as database_url,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        runner.run(_serve(settings, database_url, listener))
+
+
+async def _serve(settings: Settings, database_url: str, listener: socket.socket) -> None:
+    applied = await migrate(database_url)
+    async with compose(settings, database_url) as molva:
+        server = http_server(molva, listener)
+        log.info("starting", extra={"address": server.address, "migrations": len(applied)})
+        with server.stopped_by_signals():
+            await server.serve(sockets=[listener])
+    log.info("stopped")
+
+
+def http_server(molva: Molva, listener: socket.socket) -> HttpServer:
+    """uvicorn for the composed application."""
+    config = uvicorn.Config(
+        molva.app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        proxy_headers=False,
+        ws=WebSocket,
+        ws_max_size=POST_BYTES_MAX,
+        ws_ping_interval=None,  # Engine.IO has a heartbeat of its own
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=_GRACE_S,
+    )
+    host, port = listener.getsockname()[:2]
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return HttpServer(config, address, molva.sockets.drain)

@@ -1,0 +1,96 @@
+"""One embedded PostgreSQL for the test run, a migrated template, a fresh database for each test that asks for one."""
+
+import asyncio
+import itertools
+import os
+from collections.abc import AsyncIterator, Iterator
+
+import asyncpg
+import pytest
+
+from core.settings import Environment, Settings
+from db.embedded import EmbeddedPostgres
+from db.migrate import migrate
+from db.pool import Database
+from tests.clients import Town
+from tests.running import RunningServer, run_server
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server for this test process, with a template that has every migration."""
+    home = tmp_path_factory.mktemp("molva", numbered=True)
+    with EmbeddedPostgres(home, durable=False, settings={"max_connections": "200"}) as url:
+        asyncio.run(_make_template(url))
+        yield url
+
+
+async def _make_template(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    await connection.execute("CREATE DATABASE molva_template")
+    await connection.close()
+    await migrate(named(url, "molva_template"))
+
+
+def named(url: str, database: str) -> str:
+    """The same server, another database."""
+    return url.rpartition("/")[0] + "/" + database
+
+
+@pytest.fixture
+async def database_url(postgres_url: str) -> AsyncIterator[str]:
+    """A fresh, migrated database."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    connection = await asyncpg.connect(postgres_url)
+    try:
+        await connection.execute(f"CREATE DATABASE {name} TEMPLATE molva_template STRATEGY file_copy")
+        yield named(postgres_url, name)
+        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A pool on a fresh database."""
+    pool = Database(database_url)
+    await pool.connect()
+    yield pool
+    await pool.disconnect()
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of a development server on a fresh database, with the limits on."""
+    return Settings(
+        environment=Environment.DEVELOPMENT,
+        database_url=database_url,
+        data_dir=tmp_path_factory.mktemp("data"),
+        port=0,
+    )
+
+
+@pytest.fixture(scope="session")
+async def running(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningServer]:
+    """A server on a real port for the whole run; people are told apart by their numbers."""
+    connection = await asyncpg.connect(postgres_url)
+    await connection.execute("CREATE DATABASE molva_running TEMPLATE molva_template")
+    await connection.close()
+    settings = Settings(
+        database_url=named(postgres_url, "molva_running"),
+        data_dir=tmp_path_factory.mktemp("data"),
+        port=0,
+        rate_limits="off",
+    )
+    async with run_server(settings) as server:
+        yield server
+
+
+@pytest.fixture
+async def town(running: RunningServer) -> AsyncIterator[Town]:
+    """People on the running server."""
+    town = Town(running.address)
+    yield town
+    await town.close()

@@ -1,0 +1,255 @@
+"""Migrations: everything once, in order, whole or not at all, and what they add up to is schema.sql."""
+
+import asyncio
+import itertools
+import os
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from core.errors import StartupError
+from db import migrate as migrate_module
+from db.migrate import FOLDER, migrate, pending
+
+_numbers = itertools.count(1)
+
+_OURS = "n.nspname = 'public' AND c.relname NOT IN ('schema_migrations', 'schema_migrations_pkey')"
+_NOT_OF_AN_EXTENSION = "NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = {0}.oid AND d.deptype = 'e')"
+DESCRIPTION = {
+    "relations": f"""
+        SELECT c.relname, c.relkind, c.relpersistence, c.reloptions::text, pg_get_expr(c.relpartbound, c.oid),
+               pg_get_partkeydef(c.oid), CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END,
+               obj_description(c.oid, 'pg_class')
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {_OURS}""",
+    "columns": f"""
+        SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, a.attgenerated,
+               a.attstorage, a.attcompression, a.attcollation::regcollation::text, pg_get_expr(e.adbin, e.adrelid),
+               col_description(c.oid, a.attnum)
+        FROM pg_attribute a
+        JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+        JOIN pg_namespace n ON n.oid = c.relnamespace
+        LEFT JOIN pg_attrdef e ON e.adrelid = c.oid AND e.adnum = a.attnum
+        WHERE a.attnum > 0 AND NOT a.attisdropped AND {_OURS}""",
+    "constraints": f"""
+        SELECT c.relname, k.conname, pg_get_constraintdef(k.oid), k.convalidated, obj_description(k.oid, 'pg_constraint')
+        FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE {_OURS}""",
+    "indexes": f"""
+        SELECT c.relname, pg_get_indexdef(i.indexrelid), i.indisvalid
+        FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE {_OURS}""",
+    "triggers": f"""
+        SELECT c.relname, pg_get_triggerdef(t.oid), t.tgenabled
+        FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE NOT t.tgisinternal AND {_OURS}""",
+    "functions": f"""
+        SELECT p.oid::regprocedure::text, CASE WHEN p.prokind <> 'a' THEN pg_get_functiondef(p.oid) END,
+               obj_description(p.oid, 'pg_proc')
+        FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND {_NOT_OF_AN_EXTENSION.format("p")}""",
+    "types": f"""
+        SELECT t.typname, t.typtype, t.typnotnull, t.typdefault, format_type(t.typbasetype, t.typtypmod),
+               (SELECT string_agg(l.enumlabel, ',' ORDER BY l.enumsortorder) FROM pg_enum l WHERE l.enumtypid = t.oid)
+        FROM pg_type t
+        WHERE t.typnamespace = 'public'::regnamespace AND t.typtype IN ('e', 'd', 'r')
+          AND {_NOT_OF_AN_EXTENSION.format("t")}""",
+    "sequences": "SELECT sequencename, data_type::text, start_value, increment_by, cycle FROM pg_sequences",
+    "extensions": "SELECT extname, extversion, extnamespace::regnamespace::text FROM pg_extension",
+}
+
+
+@pytest.fixture
+async def empty_url(postgres_url: str) -> AsyncIterator[str]:
+    """A database with nothing in it."""
+    name = f"empty_{os.getpid()}_{next(_numbers)}"
+    connection = await asyncpg.connect(postgres_url)
+    try:
+        await connection.execute(f"CREATE DATABASE {name} STRATEGY file_copy")
+        yield replaced(postgres_url, path=name)
+        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two migrations of which the second needs the first."""
+    (tmp_path / "0001_boxes.sql").write_text("CREATE TABLE boxes (id int PRIMARY KEY);")
+    (tmp_path / "0002_width.sql").write_text("ALTER TABLE boxes ADD width int; INSERT INTO boxes VALUES (1, 2);")
+    return tmp_path
+
+
+def replaced(url: str, *, user: str | None = None, place: str | None = None, path: str | None = None) -> str:
+    parts = urlsplit(url)
+    netloc = f"{user or parts.netloc.rpartition('@')[0]}@{place or parts.netloc.rpartition('@')[2]}"
+    return parts._replace(netloc=netloc, path=f"/{path}" if path else parts.path).geturl()
+
+
+async def run(url: str, *statements: str) -> list[asyncpg.Record]:
+    connection = await asyncpg.connect(url)
+    try:
+        for statement in statements[:-1]:
+            await connection.execute(statement)
+        return await connection.fetch(statements[-1])
+    finally:
+        await connection.close()
+
+
+async def describe(url: str) -> dict[str, list[str]]:
+    """What the catalogue says of everything that is ours, without the order in which it was made."""
+    connection = await asyncpg.connect(url)
+    try:
+        return {kind: sorted(repr(tuple(row)) for row in await connection.fetch(sql)) for kind, sql in DESCRIPTION.items()}
+    finally:
+        await connection.close()
+
+
+async def test_schema_sql_equals_the_sum_of_the_migrations(postgres_url: str, empty_url: str) -> None:
+    await run(empty_url, (FOLDER.parents[1] / "schema.sql").read_text(), "SELECT 1")
+    whole = await describe(empty_url)
+    name = f"summed_{os.getpid()}_{next(_numbers)}"
+    await run(postgres_url, f"CREATE DATABASE {name} STRATEGY file_copy", "SELECT 1")
+    await migrate(replaced(postgres_url, path=name))
+    summed = await describe(replaced(postgres_url, path=name))
+    assert summed["relations"]
+    for kind in DESCRIPTION:
+        assert summed[kind] == whole[kind], kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        ("relations", "CREATE VIEW wide AS SELECT * FROM boxes WHERE width > 9"),
+        ("relations", "COMMENT ON TABLE boxes IS 'square'"),
+        ("columns", "ALTER TABLE boxes ALTER width SET DEFAULT 3"),
+        ("columns", "ALTER TABLE boxes ALTER width SET NOT NULL"),
+        ("columns", "COMMENT ON COLUMN boxes.width IS 'mm'"),
+        ("constraints", "ALTER TABLE boxes ADD CONSTRAINT boxes_width_check CHECK (width > 0)"),
+        ("indexes", "CREATE INDEX boxes_width_idx ON boxes (width DESC)"),
+        ("functions", "CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'"),
+        ("triggers", "CREATE TRIGGER t BEFORE DELETE ON boxes EXECUTE FUNCTION suppress_redundant_updates_trigger()"),
+        ("types", "CREATE TYPE colour AS ENUM ('red')"),
+        ("sequences", "CREATE SEQUENCE counter"),
+        ("extensions", "CREATE EXTENSION btree_gin"),
+    ],
+)  # fmt: skip
+async def test_comparison_of_schemas_sees_a_change(empty_url: str, folder: Path, kind: str, change: str) -> None:
+    await migrate(empty_url, folder=folder)
+    before = await describe(empty_url)
+    await run(empty_url, change, "SELECT 1")
+    assert (await describe(empty_url))[kind] != before[kind]
+
+
+async def test_everything_is_applied_once_and_in_order(empty_url: str, folder: Path) -> None:
+    assert await pending(empty_url, folder=folder) == ["0001_boxes", "0002_width"]
+    assert await migrate(empty_url, folder=folder) == ["0001_boxes", "0002_width"]
+    assert await pending(empty_url, folder=folder) == []
+    assert await migrate(empty_url, folder=folder) == []
+    assert [tuple(row) for row in await run(empty_url, "SELECT id, width FROM boxes")] == [(1, 2)]
+
+
+async def test_asking_what_is_pending_changes_nothing(empty_url: str, folder: Path) -> None:
+    await pending(empty_url, folder=folder)
+    assert (await describe(empty_url))["relations"] == []
+    assert await run(empty_url, "SELECT FROM pg_class WHERE relname = 'schema_migrations'") == []
+
+
+async def test_later_version_applies_what_it_adds(empty_url: str, folder: Path) -> None:
+    await migrate(empty_url, folder=folder)
+    (folder / "0003_depth.sql").write_text("ALTER TABLE boxes ADD depth int;")
+    assert await migrate(empty_url, folder=folder) == ["0003_depth"]
+
+
+async def test_nodes_that_start_together_apply_everything_once(empty_url: str, folder: Path) -> None:
+    applied = await asyncio.gather(*(migrate(empty_url, folder=folder) for _ in range(6)))
+    assert sorted(applied) == [[]] * 5 + [["0001_boxes", "0002_width"]]
+    assert len(await run(empty_url, "SELECT FROM boxes")) == 1
+
+
+async def test_failed_migration_leaves_no_trace_and_the_ones_before_it_stay(empty_url: str, folder: Path) -> None:
+    (folder / "0003_broken.sql").write_text("CREATE TABLE lids (id int); ALTER TABLE boxes DROP COLUMN height;")
+    with pytest.raises(StartupError, match=r'0003_broken failed and left no trace: column "height" .* does not exist'):
+        await migrate(empty_url, folder=folder)
+    assert await pending(empty_url, folder=folder) == ["0003_broken"]
+    assert await run(empty_url, "SELECT FROM pg_class WHERE relname = 'lids'") == []
+
+
+async def test_changed_migration_is_refused(empty_url: str, folder: Path) -> None:
+    await migrate(empty_url, folder=folder)
+    (folder / "0001_boxes.sql").write_text("CREATE TABLE boxes (id bigint PRIMARY KEY);")
+    for ask in (migrate, pending):
+        with pytest.raises(StartupError, match="0001_boxes is not the one that was applied"):
+            await ask(empty_url, folder=folder)
+
+
+async def test_database_of_a_newer_version_is_refused(empty_url: str, folder: Path) -> None:
+    await migrate(empty_url, folder=folder)
+    (folder / "0002_width.sql").unlink()
+    with pytest.raises(StartupError, match="0002_width of a newer version"):
+        await migrate(empty_url, folder=folder)
+
+
+@pytest.mark.parametrize("name", ["0002_again.sql", "3_short.sql", "0003_With Space.sql"])
+async def test_migration_without_a_name_or_number_of_its_own_is_refused(empty_url: str, folder: Path, name: str) -> None:
+    (folder / name).write_text("SELECT 1;")
+    with pytest.raises(StartupError, match="needs a name like"):
+        await migrate(empty_url, folder=folder)
+
+
+async def test_installation_without_migrations_is_refused(empty_url: str, tmp_path: Path) -> None:
+    with pytest.raises(StartupError, match="no migrations"):
+        await migrate(empty_url, folder=tmp_path)
+
+
+async def test_migrations_of_another_node_are_waited_for_a_bounded_time(
+    empty_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrate_module, "_LOCK_TIMEOUT_S", 0.05)
+    other = await asyncpg.connect(empty_url)
+    try:
+        await other.execute("SELECT pg_advisory_lock($1)", migrate_module._LOCK_KEY)
+        with pytest.raises(StartupError, match="Another node has been migrating"):
+            await migrate(empty_url, folder=folder)
+    finally:
+        await other.close()
+    assert await migrate(empty_url, folder=folder)
+
+
+async def test_connection_lost_while_migrating_is_one_sentence(empty_url: str, folder: Path) -> None:
+    (folder / "0003_cut.sql").write_text("SELECT pg_terminate_backend(pg_backend_pid());")
+    with pytest.raises(StartupError, match=r"0003_cut failed|was lost"):
+        await migrate(empty_url, folder=folder)
+
+
+async def test_old_server_is_refused(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migrate_module, "_SERVER_VERSION_MIN", 999)
+    with pytest.raises(StartupError, match=r"is PostgreSQL \d+; 999 or newer is needed"):
+        await migrate(empty_url)
+
+
+async def test_unreachable_database_is_named_without_the_password(postgres_url: str) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        nowhere = f"127.0.0.1:{closed.getsockname()[1]}"
+        for url, words in [
+            (replaced(postgres_url, user="postgres:pa55word"), "refuses the user or the password"),
+            (replaced(postgres_url, user="stranger:pa55word"), "refuses the user or the password"),
+            (replaced(postgres_url, path="pa55less"), "There is no database .*/pa55less: create it"),
+            (replaced(postgres_url, user="postgres:pa55word", place=nowhere), f"{nowhere}.* cannot be reached"),
+            ("postgresql://postgres:pa55word@no-such-host.invalid/molva", "no-such-host.invalid.* cannot be reached"),
+            ("postgresql://postgres:pa55word@localhost:port/molva", "MOLVA_DATABASE_URL"),
+            ("postgresql://postgres:pa55:word@[::1/molva", "MOLVA_DATABASE_URL"),
+        ]:
+            with pytest.raises(StartupError, match=words) as caught:
+                await migrate(url)
+            assert "pa55word" not in str(caught.value)
+            assert caught.value.__cause__ is None
+
+
+async def test_server_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migrate_module, "_CONNECT_TIMEOUT_S", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as mute, pytest.raises(StartupError, match="did not answer"):
+        await migrate(f"postgresql://postgres:pa55word@127.0.0.1:{mute.getsockname()[1]}/molva")
