@@ -13,7 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from core.settings import Environment, Settings
 from core.tokens import AccessTokens, CodeHashes, RefreshTokens
 from db.pool import Database
-from http_api import actions, codes, docs, health, profile, sessions
+from http_api import actions, codes, docs, event_docs, health, profile, sessions
 from http_api import tokens as token_routes
 from http_api.backend import Backend, OnSessionEnded
 from http_api.bodies import BodyLimits
@@ -71,6 +71,7 @@ def create_app(
     for router in _ROUTERS:
         app.include_router(router)
     actions.mount(app, dispatcher, authenticate)
+    event_docs.mount(app)
     docs.mount(app)
     return app
 

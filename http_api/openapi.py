@@ -45,7 +45,7 @@ included: over HTTP, through the same handlers.
 5. `chat:create_private` with this `user_id`; with the `chat.id` of its answer `message:send` (each new message has a new
    `client_id`) and `message:list`.
 6. In a client: `io("http://…/chat", {auth: {token}})`. Names and payloads are the same, answers come as acks, and the
-   events at the end of this page (Webhooks) arrive by themselves.
+   events at the end of this page arrive by themselves.
 
 Ids are UUIDs, times are RFC 3339 in UTC. Payloads are strict: an unknown field or a wrong type is `validation_failed`.
 """
@@ -114,7 +114,7 @@ def _problem_example(code: ErrorCode) -> dict[str, Any]:
     refusal = refusals.get(code, AppError(code.meaning))
     body = refusal.body(CHAT_ID)
     body["code"] = code.value
-    return {"summary": code.meaning, "value": orjson.loads(ProblemResponse(body).body)}
+    return {"value": orjson.loads(ProblemResponse(body).body)}
 
 
 def _polish_rest(paths: dict[str, Any]) -> None:
