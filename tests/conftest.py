@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import os
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import asyncpg
 import pytest
@@ -12,10 +13,13 @@ from core.settings import Environment, Settings
 from db.embedded import EmbeddedPostgres
 from db.migrate import migrate
 from db.pool import Database
+from tests import contract
 from tests.clients import Town
 from tests.running import RunningServer, run_server
 
 _numbers = itertools.count(1)
+_WITNESS = pytest.StashKey[contract.Witness]()
+_SEEN = pytest.StashKey[dict[str, set[str]]]()
 
 
 @pytest.fixture(scope="session")
@@ -94,3 +98,51 @@ async def town(running: RunningServer) -> AsyncIterator[Town]:
     town = Town(running.address)
     yield town
     await town.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def witness(request: pytest.FixtureRequest) -> Iterator[contract.Witness]:
+    """The published documents, watching everything that the product says in this process."""
+    witness = contract.Witness()
+    request.config.stash[_WITNESS] = witness
+    with pytest.MonkeyPatch.context() as patch:
+        contract.install(witness, patch)
+        yield witness
+
+
+@pytest.fixture(autouse=True)
+def _say_only_what_is_documented(witness: contract.Witness) -> Iterator[None]:
+    yield
+    violations = witness.take_violations()
+    assert not violations, violations
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """A whole run must have exercised every action, event and error code."""
+    config = session.config
+    witness = config.stash.get(_WITNESS, None)
+    output = getattr(config, "workeroutput", None)
+    if output is not None:
+        output["exercised"] = witness.exercised() if witness else {}
+        return
+    if witness is not None:
+        _gather(config, witness.exercised())
+    option = config.option
+    is_whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not option.keyword and not option.markexpr
+    seen = config.stash.get(_SEEN, None)
+    if is_whole and exitstatus == 0 and seen is not None:
+        missing = contract.unexercised(seen)
+        if missing:
+            config.get_terminal_writer().line(f"\nNo test exercised: {missing}. Write one.", red=True)
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_testnodedown(node: Any) -> None:
+    """A worker of xdist is done: what it has seen."""
+    _gather(node.config, getattr(node, "workeroutput", {}).get("exercised", {}))
+
+
+def _gather(config: pytest.Config, exercised: dict[str, list[str]]) -> None:
+    seen = config.stash.setdefault(_SEEN, {"actions": set(), "events": set(), "codes": set()})
+    for kind, names in exercised.items():
+        seen[kind].update(names)
