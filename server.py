@@ -22,10 +22,12 @@ import realtime.actions  # noqa: F401  (declares every action)
 from core import limits
 from core.errors import StartupError
 from core.logs import configure_logs
+from core.loop_lag import watch_loop_lag
 from core.rates import RateLimits
 from core.settings import Environment, Settings
 from core.tokens import AccessTokens
-from db.embedded import EmbeddedPostgres
+from core.tracing import start_tracing, stop_tracing
+from db.embedded import EmbeddedPostgres, running_url
 from db.migrate import migrate
 from db.pool import Database
 from db.sweeping import sweep_forever
@@ -67,7 +69,7 @@ async def compose(settings: Settings, database_url: str) -> AsyncIterator[Molva]
         slow_s=settings.slow_statement_s,
     )
     await database.connect()
-    tokens = AccessTokens(settings.signing_secret())
+    tokens = AccessTokens(settings.signing_secret(), previous=settings.previous_signing_secret())
     people = People()
 
     async def state_of(chat_id: str) -> Sequence[Effect]:
@@ -99,10 +101,12 @@ async def compose(settings: Settings, database_url: str) -> AsyncIterator[Molva]
         on_session_ended=namespace.end_session,
     )
     sweeper = asyncio.create_task(sweep_forever(database))
+    lag_watch = asyncio.create_task(watch_loop_lag())
     try:
         yield Molva(with_sockets(sockets, api), database, sockets)
     finally:
         sweeper.cancel()
+        lag_watch.cancel()
         await sockets.settle()
         await sockets.shutdown()
         await fanout.close()
@@ -116,13 +120,19 @@ def _origins(settings: Settings) -> list[str] | str:
 
 
 @contextmanager
-def database_url_of(settings: Settings) -> Iterator[str]:
-    """The URL to use: the configured server's, or that of the embedded one, which runs meanwhile."""
+def database_url_of(settings: Settings, *, beside_server: bool = False) -> Iterator[str]:
+    """The URL to use: the configured server's, or that of the embedded one, which runs meanwhile.
+
+    ``beside_server``: another process may run the embedded one already; then its URL.
+    """
+    running = running_url(settings.data_dir) if beside_server and settings.database_url is None else None
     if settings.database_url is not None:
         yield settings.database_url.get_secret_value()
-        return
-    with EmbeddedPostgres(settings.data_dir) as url:
-        yield url
+    elif running is not None:
+        yield running
+    else:
+        with EmbeddedPostgres(settings.data_dir) as url:
+            yield url
 
 
 class HttpServer(uvicorn.Server):
@@ -199,12 +209,14 @@ def serve(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings, database_url: str, listener: socket.socket) -> None:
+    start_tracing(settings.tracing)
     applied = await migrate(database_url)
     async with compose(settings, database_url) as molva:
         server = http_server(molva, listener)
         log.info("starting", extra={"address": server.address, "migrations": len(applied)})
         with server.stopped_by_signals():
             await server.serve(sockets=[listener])
+    stop_tracing()
     log.info("stopped")
 
 

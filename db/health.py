@@ -9,3 +9,10 @@ from db.query import query
     SELECT NOT pg_is_in_recovery()
 """)
 async def is_writable(tx: Tx) -> bool: ...
+
+
+@query("""
+    -- The database's clock, in Unix seconds.
+    SELECT extract(epoch FROM clock_timestamp())::float8
+""")
+async def read_clock(tx: Tx) -> float: ...

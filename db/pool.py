@@ -9,6 +9,7 @@ within ``timeout_s``; no driver exception passes; a connection whose state is in
 """
 
 import asyncio
+import io
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -23,6 +24,7 @@ import orjson
 from core import metrics
 from core.errors import AppError, StartupError, Unavailable
 from core.logs import current_request
+from core.tracing import span
 
 log = logging.getLogger("molva.db")
 
@@ -44,6 +46,8 @@ _AWAY: Final = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
 )
+
+_SQL: Final = {"db.system.name": "postgresql"}
 
 _DOUBTFUL: Final = (*_AWAY, asyncio.CancelledError)
 """After these nobody knows what the connection is in the middle of."""
@@ -84,15 +88,17 @@ class Tx:
         return int(count) if count.isdigit() else 0
 
     async def copy_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Bulk load by COPY."""
+        """Bulk load by COPY, in its text format: the binary one has no place for the wire's strings."""
+        source = io.BytesIO(b"".join(b"\t".join(map(_copy_field, row)) + b"\n" for row in rows))
         with self._watch(f"copy {table}"):
-            await self._connection.copy_records_to_table(table, columns=list(columns), records=rows)
+            await self._connection.copy_to_table(table, columns=list(columns), source=source)
 
     @contextmanager
     def _watch(self, name: str) -> Iterator[None]:
         started = time.perf_counter()
         try:
-            yield
+            with span(name, _SQL):
+                yield
         except asyncpg.PostgresError as error:
             if getattr(error, "constraint_name", None) not in _constraint_errors:
                 log.error(
@@ -135,11 +141,14 @@ class Database:
             },
         )
 
+        self._pool_max = pool_max
+
     async def connect(self) -> None:
         """Open the pool; ``StartupError`` when the server cannot be reached."""
         try:
             async with asyncio.timeout(_CONNECT_TIMEOUT_S * 2):
                 await self._pool.connect()
+                metrics.POOL_SIZE.set(self._pool_max)
         except (*_AWAY, asyncpg.PostgresError) as error:
             raise StartupError(f"The database cannot be reached: {error or type(error).__name__}.") from None
 
@@ -174,14 +183,37 @@ class Database:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-        with _domain_errors():
+        asked = time.perf_counter()
+        with _domain_errors(), _Usage() as usage:
             async with asyncio.timeout(self._timeout_s), self._pool.connection() as connection:
+                usage.begin(time.perf_counter() - asked)
                 raw = connection.raw_connection
                 try:
                     yield raw
                 except _DOUBTFUL:
                     raw.terminate()
                     raise
+
+
+class _Usage:
+    """Counts one borrower of the pool: first as waiting, from :meth:`begin` on as having a connection."""
+
+    __slots__ = ("_gauge",)
+
+    def __enter__(self) -> "_Usage":
+        self._gauge = metrics.POOL_WAITING
+        self._gauge.inc()
+        return self
+
+    def begin(self, waited_s: float) -> None:
+        """The connection is there, after ``waited_s``."""
+        metrics.POOL_WAIT_SECONDS.observe(waited_s)
+        self._gauge.dec()
+        self._gauge = metrics.POOL_BUSY
+        self._gauge.inc()
+
+    def __exit__(self, *_: object) -> None:
+        self._gauge.dec()
 
 
 @contextmanager
@@ -211,6 +243,17 @@ async def _prepare_connection(connection: "asyncpg.Connection[asyncpg.Record]") 
         "timestamptz", schema="pg_catalog", encoder=_encode_time, decoder=_decode_time, format="tuple"
     )
     await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=_encode_json, decoder=orjson.loads, format="text")
+
+
+def _copy_field(value: object) -> bytes:
+    if value is None:
+        return b"\\N"
+    if isinstance(value, bytes):
+        return b"\\\\x" + value.hex().encode()
+    text = value.encode() if isinstance(value, str) else orjson.dumps(value)
+    for plain, escaped in ((b"\\", b"\\\\"), (b"\t", b"\\t"), (b"\n", b"\\n"), (b"\r", b"\\r")):
+        text = text.replace(plain, escaped)
+    return text
 
 
 def _encode_json(value: object) -> str:

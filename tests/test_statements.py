@@ -12,7 +12,7 @@ from tests.conftest import named
 
 _PYTHON_OF = {
     "uuid": str, "text": str, "timestamptz": str, "bool": bool, "int2": int, "int4": int, "int8": int,
-    "bytea": bytes, "jsonb": dict, "uuid[]": list, "text[]": list, "bytea[]": list, "int8[]": list, "bool[]": list, "jsonb[]": list,
+    "bytea": bytes, "float8": float, "jsonb": dict, "uuid[]": list, "text[]": list, "bytea[]": list, "int8[]": list, "bool[]": list, "jsonb[]": list,
 }  # fmt: skip
 
 
