@@ -44,6 +44,8 @@ class Request:
     statements: list[tuple[str, float]] = field(default_factory=list)
     statement_count: int = 0
     started: float = field(default_factory=time.perf_counter)
+    trace: object | None = None
+    """Where ``core.tracing`` keeps the trace of this request, for work that others do on its behalf."""
 
     def ids(self) -> dict[str, str]:
         """The ids that are known, as log fields."""

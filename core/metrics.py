@@ -10,6 +10,7 @@ _LATENCY_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1
 ACTIONS = Counter(
     "molva_actions_total", "Actions answered, by name and outcome (ok or the error code).", ["action", "code"]
 )
+ACTIONS_IN_PROGRESS = Gauge("molva_actions_in_progress", "Actions received and not yet answered.")
 ACTION_SECONDS = Histogram("molva_action_duration_seconds", "From receipt to ack.", ["action"], buckets=_LATENCY_BUCKETS_S)
 CONNECTIONS = Gauge("molva_connections", "Socket.IO connections in the /chat namespace.")
 CONNECTS = Counter("molva_connects_total", "Connects, by outcome (ok or the error code).", ["code"])
@@ -21,7 +22,16 @@ STATEMENT_SECONDS = Histogram(
     ["statement"],
     buckets=_LATENCY_BUCKETS_S,
 )
+POOL_SIZE = Gauge("molva_database_pool_size", "Connections that the pool may have at the most.")
+POOL_BUSY = Gauge("molva_database_pool_busy", "Connections of the pool in use.")
+POOL_WAITING = Gauge("molva_database_pool_waiting", "Pieces of work that wait for a connection.")
+POOL_WAIT_SECONDS = Histogram(
+    "molva_database_pool_wait_seconds", "How long a connection of the pool was waited for.", buckets=_LATENCY_BUCKETS_S
+)
 DATABASE_ERRORS = Counter("molva_database_errors_total", "Failed statements and lost connections, by kind.", ["kind"])
 HTTP_REQUESTS = Counter("molva_http_requests_total", "HTTP answers, by route and status.", ["method", "route", "status"])
 HTTP_SECONDS = Histogram("molva_http_duration_seconds", "HTTP requests.", ["route"], buckets=_LATENCY_BUCKETS_S)
+LOOP_LAG_SECONDS = Histogram(
+    "molva_event_loop_lag_seconds", "By how much a timer of the event loop came late.", buckets=_LATENCY_BUCKETS_S
+)
 SIGN_INS = Counter("molva_sign_ins_total", "One-time codes and tokens, by step and outcome.", ["step", "outcome"])

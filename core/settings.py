@@ -28,7 +28,9 @@ class Environment(StrEnum):
 class Settings(BaseSettings):
     """Everything that can be set from outside."""
 
-    model_config = SettingsConfigDict(env_prefix="MOLVA_", extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix="MOLVA_", env_ignore_empty=True, extra="forbid", frozen=True, hide_input_in_errors=True
+    )
 
     environment: Environment = Field(
         Environment.DEVELOPMENT,
@@ -48,6 +50,9 @@ class Settings(BaseSettings):
     jwt_secret: SecretStr | None = Field(
         None,
         description="Signs access tokens: at least 32 bytes. Made once in DATA_DIR when absent in development.",
+    )
+    jwt_previous_secret: SecretStr | None = Field(
+        None, description="The JWT_SECRET before this one: tokens that it signed stay valid. Remove it after 15 minutes."
     )
     code_sender: Literal["console", "webhook"] = Field(
         "console",
@@ -79,6 +84,11 @@ class Settings(BaseSettings):
         None, description="`json` (default on a pipe) or `text` (default on a terminal)."
     )
 
+    tracing: Literal["off", "console", "otlp"] = Field(
+        "off",
+        description="OpenTelemetry traces (needs `molva[tracing]`): `otlp` sends them to OTEL_EXPORTER_OTLP_ENDPOINT.",
+    )
+
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _split_origins(cls, value: object) -> object:
@@ -86,7 +96,7 @@ class Settings(BaseSettings):
             return tuple(origin.strip().rstrip("/") for origin in value.split(",") if origin.strip())
         return value
 
-    @field_validator("jwt_secret", "code_webhook_secret")
+    @field_validator("jwt_secret", "jwt_previous_secret", "code_webhook_secret")
     @classmethod
     def _refuse_short_secret(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value().encode()) < SECRET_BYTES_MIN:
@@ -117,6 +127,10 @@ class Settings(BaseSettings):
             raise ValueError("production needs CODE_SENDER=webhook: `console` shows codes in the log")
         if not self.cors_origins or "*" in self.cors_origins:
             raise ValueError("production needs CORS_ORIGINS, an explicit list of origins")
+
+    def previous_signing_secret(self) -> bytes | None:
+        """The secret whose tokens are still accepted, if there is one."""
+        return self.jwt_previous_secret.get_secret_value().encode() if self.jwt_previous_secret else None
 
     @property
     def shows_codes(self) -> bool:

@@ -4,8 +4,8 @@ Each kind has a key of its own, derived from the server's one secret, so that no
 I/O; what is stored (hashes and seeds, never a token or a code) is up to ``db``.
 
 Access tokens are JWTs by RFC 8725: one algorithm, an explicit type, every claim required, and nothing accepted but what
-:meth:`AccessTokens.issue` writes. To rotate the secret, let ``AccessTokens`` hold the old key under its ``kid`` until the
-last token that it signed has expired. To add a claim, accept it one release before issuing it.
+:meth:`AccessTokens.issue` writes. To rotate the secret, ``AccessTokens`` holds the previous key under its ``kid`` until
+the last token that it signed has expired. To add a claim, accept it one release before issuing it.
 """
 
 import hmac
@@ -64,10 +64,11 @@ class Claims:
 class AccessTokens:
     """Issues and verifies access tokens."""
 
-    def __init__(self, secret: bytes) -> None:
-        key = derive_key(secret, "access token")
-        self._kid = sha256(b"kid " + key).hexdigest()[:16]
-        self._keys = {self._kid: key}
+    def __init__(self, secret: bytes, *, previous: bytes | None = None) -> None:
+        """``secret`` signs; tokens that ``previous`` signed are recognised too."""
+        keys = [derive_key(each, "access token") for each in (previous, secret) if each is not None]
+        self._keys = {sha256(b"kid " + key).hexdigest()[:16]: key for key in keys}
+        self._kid = list(self._keys)[-1]
 
     def issue(self, *, user_id: str, session_id: str) -> IssuedToken:
         """A token for one login session of one person."""
@@ -88,7 +89,8 @@ class AccessTokens:
         """What ``token`` says; ``token_expired`` if all is well but its time, ``unauthorized`` for everything else."""
         if len(token) > ACCESS_TOKEN_CHARS_MAX or not _COMPACT_FORM.fullmatch(token):
             raise Unauthorized
-        header, payload = (_decoded_object(part) for part in token.split(".")[:2])
+        raw_header, raw_payload, _ = (_decoded(part) for part in token.split("."))
+        header, payload = _json_object(raw_header), _json_object(raw_payload)
         kid = header.get("kid")
         key = self._keys.get(kid) if isinstance(kid, str) else None
         # Exactly our own header: so no other algorithm or type, no `jku`, `jwk`, `crit`, nothing that asks for anything.
@@ -104,21 +106,30 @@ class AccessTokens:
 _SIGNATURES: Final = jwt.PyJWS(algorithms=[_ALGORITHM])
 
 
-def _decoded_object(part: str) -> dict[str, Any]:
-    """A part of a token, which must be the one canonical spelling of a JSON object."""
+def _decoded(part: str) -> bytes:
+    """The bytes of a part of a token, which must be the one canonical spelling of them."""
     try:
         raw = urlsafe_b64decode(part + "=" * (-len(part) % 4))
-        value = orjson.loads(raw)
     except ValueError:
         raise Unauthorized from None
-    if _encoded(raw) != part or not isinstance(value, dict):
+    if _encoded(raw) != part:
         raise Unauthorized
-    return value
+    return raw
 
 
 def _encoded(raw: bytes) -> str:
     """base64url without padding."""
     return urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _json_object(raw: bytes) -> dict[str, Any]:
+    try:
+        value = orjson.loads(raw)
+    except ValueError:
+        raise Unauthorized from None
+    if not isinstance(value, dict):
+        raise Unauthorized
+    return value
 
 
 def _checked(payload: dict[str, Any], now_s: int) -> Claims:
@@ -181,12 +192,9 @@ class RefreshTokens:
 
 def read_refresh_token(token: str) -> RefreshClaim:
     """What ``token`` claims; ``unauthorized`` for what cannot be a refresh token."""
-    try:
-        raw = urlsafe_b64decode(token + "=" * (-len(token) % 4))
-    except ValueError:
-        raise Unauthorized from None
+    raw = _decoded(token)
     generation = int.from_bytes(raw[16:20], "big")
-    if len(raw) != 52 or _encoded(raw) != token or generation > _GENERATION_MAX:
+    if len(raw) != 52 or generation > _GENERATION_MAX:
         raise Unauthorized
     return RefreshClaim(str(uuid.UUID(bytes=raw[:16])), generation)
 

@@ -30,11 +30,16 @@ def _columns(prefix: str = "") -> str:
     )
 
 
-_FROM: Final = """
+# The other one of a private chat. A subquery with LIMIT, so that the members of a group are not looked through.
+_OTHER: Final = """(
+          SELECT o.user_id FROM members o
+           WHERE c.type = 'private' AND o.chat_id = c.id AND o.user_id <> me.user_id LIMIT 1
+      ) other"""
+_FROM: Final = f"""
       FROM members me
       JOIN chats c ON c.id = me.chat_id AND c.deleted_at IS NULL
       LEFT JOIN messages last ON last.chat_id = c.id AND last.seq = c.message_count AND last.seq >= me.first_seq
-      LEFT JOIN members other ON c.type = 'private' AND other.chat_id = c.id AND other.user_id <> me.user_id
+      LEFT JOIN LATERAL {_OTHER} ON true
       LEFT JOIN users peer ON peer.id = other.user_id
      WHERE me.left_at IS NULL
 """
@@ -119,14 +124,22 @@ async def find_chats(tx: Tx, user_id: str, chat_ids: list[str]) -> list[ChatRow]
 
 @query(f"""
     -- A page of somebody's chats: pinned first by position, then the newest. $2-$4 are where the last page ended
-    -- (32767 stands for "not pinned"), $5 the type or null for both, $6 how many.
-    {_VIEW} AND me.user_id = $1
-       AND ($5::text IS NULL OR c.type = $5)
-       AND ($2::int IS NULL
-            OR coalesce(me.pinned, 32767) > $2
-            OR coalesce(me.pinned, 32767) = $2 AND (c.updated_at, c.id) < ($3::timestamptz, $4::uuid))
+    -- (32767 stands for "not pinned"), $5 the type or null for both, $6 how many. The page is cut before anything else
+    -- is looked up.
+    WITH page AS (
+        SELECT c.id
+          FROM members me
+          JOIN chats c ON c.id = me.chat_id AND c.deleted_at IS NULL
+         WHERE me.user_id = $1 AND me.left_at IS NULL
+           AND ($5::text IS NULL OR c.type = $5)
+           AND ($2::bigint IS NULL
+                OR coalesce(me.pinned, 32767) > $2
+                OR coalesce(me.pinned, 32767) = $2 AND (c.updated_at, c.id) < ($3::timestamptz, $4::uuid))
+         ORDER BY coalesce(me.pinned, 32767), c.updated_at DESC, c.id DESC
+         LIMIT $6
+    )
+    {_VIEW} AND me.user_id = $1 AND me.chat_id IN (SELECT id FROM page)
      ORDER BY coalesce(me.pinned, 32767), c.updated_at DESC, c.id DESC
-     LIMIT $6
 """)
 async def list_chats(
     tx: Tx,
@@ -222,9 +235,9 @@ async def find_created(tx: Tx, creation_key: str) -> CreatedRow | None: ...
 
 @query("""
     -- A locked private chat becomes a group: newcomers see nothing from before, the pair may open another chat.
-    UPDATE chats SET type = 'group', direct_key = NULL, group_since_seq = message_count + 1 WHERE id = $1
+    UPDATE chats SET type = 'group', title = $2, direct_key = NULL, group_since_seq = message_count + 1 WHERE id = $1
 """)
-async def convert_to_group(tx: Tx, chat_id: str) -> None: ...
+async def convert_to_group(tx: Tx, chat_id: str, title: str) -> None: ...
 
 
 @query("""
@@ -270,7 +283,6 @@ class ChangedRow:
 
     chat_id: str
     changed_xid: int
-    is_lost: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,15 +301,17 @@ class HorizonRow:
 async def read_horizon(tx: Tx) -> HorizonRow: ...
 
 
-@query("""
+@query(f"""
     -- A page of what changed about somebody's chats in transaction $2 or later, in that order, behind ($3, $4): shared
-    -- state, what is theirs alone, the other one's profile, and chats they lost.
+    -- state, what is theirs alone, the other one's profile. Of a chat they lost, that they did: what happened in it
+    -- afterwards is none of their business.
     SELECT * FROM (
-        SELECT me.chat_id, greatest(c.changed_xid, me.changed_xid, peer.changed_xid) AS changed_xid,
-               me.left_at IS NOT NULL OR c.deleted_at IS NOT NULL AS is_lost
+        SELECT me.chat_id,
+               CASE WHEN me.left_at IS NULL THEN greatest(c.changed_xid, me.changed_xid, peer.changed_xid)
+                    ELSE me.changed_xid END AS changed_xid
           FROM members me
           JOIN chats c ON c.id = me.chat_id
-          LEFT JOIN members other ON c.type = 'private' AND other.chat_id = c.id AND other.user_id <> me.user_id
+          LEFT JOIN LATERAL {_OTHER} ON true
           LEFT JOIN users peer ON peer.id = other.user_id
          WHERE me.user_id = $1
     ) changed

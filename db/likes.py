@@ -42,15 +42,17 @@ async def unlike_message(tx: Tx, chat_id: str, seq: int, user_id: str, version: 
 
 
 @query(f"""
-    -- A page of those who like a message, in the order in which they did, behind ($3, $4).
+    -- A page of those who like a message that $3 may see, in the order in which they did, behind ($4, $5).
     SELECT l.liked_at, {user_columns("u", prefix="user.")}
       FROM likes l
       JOIN users u ON u.id = l.user_id
      WHERE l.chat_id = $1 AND l.seq = $2
-       AND ($3::timestamptz IS NULL OR (l.liked_at, l.user_id) > ($3, $4::uuid))
+       AND EXISTS (SELECT FROM members me
+                    WHERE me.chat_id = $1 AND me.user_id = $3 AND me.left_at IS NULL AND me.first_seq <= $2)
+       AND ($4::timestamptz IS NULL OR (l.liked_at, l.user_id) > ($4, $5::uuid))
      ORDER BY l.liked_at, l.user_id
-     LIMIT $5
+     LIMIT $6
 """)
 async def list_likers(
-    tx: Tx, chat_id: str, seq: int, after_time: str | None, after_id: str | None, limit: int
+    tx: Tx, chat_id: str, seq: int, caller_id: str, after_time: str | None, after_id: str | None, limit: int
 ) -> list[LikerRow]: ...

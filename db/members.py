@@ -29,24 +29,25 @@ class PinRow:
 
 
 @query(f"""
-    -- A page of a chat's members, in the order in which they came, behind ($2, $3).
+    -- A page of the members of a chat in which $2 is, in the order in which they came, behind ($3, $4).
     SELECT m.joined_at, m.added_by, u.id = c.creator_id AS is_creator, {user_columns("u", prefix="user.")}
       FROM members m
       JOIN chats c ON c.id = m.chat_id
       JOIN users u ON u.id = m.user_id
      WHERE m.chat_id = $1 AND m.left_at IS NULL
-       AND ($2::timestamptz IS NULL OR (m.joined_at, m.user_id) > ($2, $3::uuid))
+       AND EXISTS (SELECT FROM members me WHERE me.chat_id = $1 AND me.user_id = $2 AND me.left_at IS NULL)
+       AND ($3::timestamptz IS NULL OR (m.joined_at, m.user_id) > ($3, $4::uuid))
      ORDER BY m.joined_at, m.user_id
-     LIMIT $4
+     LIMIT $5
 """)
 async def list_members(
-    tx: Tx, chat_id: str, after_time: str | None, after_id: str | None, limit: int
+    tx: Tx, chat_id: str, caller_id: str, after_time: str | None, after_id: str | None, limit: int
 ) -> list[MemberRow]: ...
 
 
 @query("""
-    -- Everybody in the chat.
-    SELECT user_id FROM members WHERE chat_id = $1 AND left_at IS NULL
+    -- Everybody in the chat, in the order in which they came.
+    SELECT user_id FROM members WHERE chat_id = $1 AND left_at IS NULL ORDER BY joined_at, user_id
 """)
 async def list_member_ids(tx: Tx, chat_id: str) -> list[str]: ...
 

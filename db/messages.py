@@ -26,6 +26,11 @@ def message_columns(table: str, viewer: str, *, prefix: str = "") -> str:
     return f'{plain}, {liked} AS "{prefix}liked_by_me"'
 
 
+# Where what $2 may see of chat $1 begins. It is looked up in the statement itself, so that somebody who was put out a
+# moment ago sees nothing: for who is no member it is null, which no seq is greater than.
+_FIRST_SEQ: Final = "(SELECT me.first_seq FROM members me WHERE me.chat_id = $1 AND me.user_id = $2 AND me.left_at IS NULL)"
+
+
 @dataclass(frozen=True, slots=True)
 class MessageRow:
     """A message as one person sees it."""
@@ -127,25 +132,25 @@ async def find_message(tx: Tx, chat_id: str, user_id: str, seq: int) -> MessageR
 
 
 @query(f"""
-    -- A page of history below $4 (exclusive), newest first; first_seq ($3) bounds what exists for the person.
+    -- A page of history below $3 (exclusive), newest first.
     SELECT {message_columns("m", "$2")}
       FROM messages m
-     WHERE m.chat_id = $1 AND m.seq >= $3 AND m.seq < $4
+     WHERE m.chat_id = $1 AND m.seq >= {_FIRST_SEQ} AND m.seq < $3
      ORDER BY m.seq DESC
-     LIMIT $5
+     LIMIT $4
 """)
-async def list_before(tx: Tx, chat_id: str, user_id: str, first_seq: int, before: int, limit: int) -> list[MessageRow]: ...
+async def list_before(tx: Tx, chat_id: str, user_id: str, before: int, limit: int) -> list[MessageRow]: ...
 
 
 @query(f"""
-    -- A page of history above $4 (exclusive), oldest first.
+    -- A page of history above $3 (exclusive), oldest first.
     SELECT {message_columns("m", "$2")}
       FROM messages m
-     WHERE m.chat_id = $1 AND m.seq >= $3 AND m.seq > $4
+     WHERE m.chat_id = $1 AND m.seq >= {_FIRST_SEQ} AND m.seq > $3
      ORDER BY m.seq
-     LIMIT $5
+     LIMIT $4
 """)
-async def list_after(tx: Tx, chat_id: str, user_id: str, first_seq: int, after: int, limit: int) -> list[MessageRow]: ...
+async def list_after(tx: Tx, chat_id: str, user_id: str, after: int, limit: int) -> list[MessageRow]: ...
 
 
 @query(f"""
@@ -194,37 +199,42 @@ async def delete_message(tx: Tx, chat_id: str, seq: int, version: int) -> Messag
 
 
 @query(f"""
-    -- A page of what changed since version $4, in the order of the changes.
+    -- A page of what changed since version $3, in the order of the changes.
     SELECT {message_columns("m", "$2")}
       FROM messages m
-     WHERE m.chat_id = $1 AND m.version > $4 AND m.seq >= $3
+     WHERE m.chat_id = $1 AND m.seq >= {_FIRST_SEQ} AND m.version > $3
      ORDER BY m.version
-     LIMIT $5
+     LIMIT $4
 """)
-async def list_changes(
-    tx: Tx, chat_id: str, user_id: str, first_seq: int, version: int, limit: int
-) -> list[MessageRow]: ...
+async def list_changes(tx: Tx, chat_id: str, user_id: str, version: int, limit: int) -> list[MessageRow]: ...
 
 
 @query(f"""
-    -- A page of the messages that match $3 (a tsquery) in the person's chats, or in one of them ($2), newest first,
-    -- behind ($4, $5, $6).
+    -- A page of the messages in the person's chats, or in one of them ($2), that have the words $3 in any form (a tsquery)
+    -- and a word that begins with $4, newest first, behind ($5, $6, $7). The page is cut before anything else is looked up.
+    WITH page AS (
+        SELECT m.chat_id, m.seq
+          FROM members me
+          JOIN messages m ON m.chat_id = me.chat_id AND m.seq >= me.first_seq
+         WHERE me.user_id = $1 AND me.left_at IS NULL AND ($2::uuid IS NULL OR me.chat_id = $2)
+           AND m.deleted_at IS NULL AND m.type <> 'system'
+           AND words_of(m.content) @@ (
+               to_tsquery('russian', $3) && (to_tsquery('russian', $4 || ':*') || to_tsquery('simple', $4 || ':*')))
+           AND ($5::timestamptz IS NULL OR (m.created_at, m.chat_id, m.seq) < ($5, $6::uuid, $7::bigint))
+         ORDER BY m.created_at DESC, m.chat_id DESC, m.seq DESC
+         LIMIT $8
+    )
     SELECT {message_columns("m", "$1")}
-      FROM members me
-      JOIN messages m ON m.chat_id = me.chat_id AND m.seq >= me.first_seq
-     WHERE me.user_id = $1 AND me.left_at IS NULL AND ($2::uuid IS NULL OR me.chat_id = $2)
-       AND m.deleted_at IS NULL AND m.type <> 'system'
-       AND to_tsvector('russian', coalesce(m.content ->> 'text', m.content ->> 'caption', m.content ->> 'title', ''))
-           @@ to_tsquery('russian', $3)
-       AND ($4::timestamptz IS NULL OR (m.created_at, m.chat_id, m.seq) < ($4, $5::uuid, $6::bigint))
+      FROM page
+      JOIN messages m ON m.chat_id = page.chat_id AND m.seq = page.seq
      ORDER BY m.created_at DESC, m.chat_id DESC, m.seq DESC
-     LIMIT $7
 """)
 async def search_messages(
     tx: Tx,
     user_id: str,
     chat_id: str | None,
     words: str,
+    beginning: str,
     before_time: str | None,
     before_chat_id: str | None,
     before_seq: int | None,

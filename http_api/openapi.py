@@ -48,6 +48,8 @@ included: over HTTP, through the same handlers.
    events at the end of this page arrive by themselves.
 
 Ids are UUIDs, times are RFC 3339 in UTC. Payloads are strict: an unknown field or a wrong type is `validation_failed`.
+
+More: [the Socket.IO side](/docs/events), [a live console](/docs/live), [TypeScript types](/docs/types.ts).
 """
 
 _WRAPPED: Final = re.compile(r"(?<!\n)\n(?!\n| *(?:[-*|] |\d+\. ))\s*")

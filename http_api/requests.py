@@ -5,6 +5,7 @@ by their id. A route never logs that it was called.
 """
 
 import logging
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -13,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from core import metrics
 from core.addresses import client_address
 from core.logs import Request, accept_request_id, request_scope
+from core.tracing import remote_span
 from http_api.problems import CODE_SCOPE_KEY
 
 log = logging.getLogger("molva.http")
@@ -53,7 +55,7 @@ class RequestFrame:
                 _complete_headers(MutableHeaders(scope=message), scope["path"], request.request_id)
             await send(message)
 
-        with request_scope(request):
+        with request_scope(request), _span(scope, request):
             try:
                 await self._app(scope, receive, send_framed)
             finally:
@@ -63,6 +65,13 @@ class RequestFrame:
         peer = (scope.get("client") or ("unknown",))[0]
         forwarded_for = ",".join(Headers(scope=scope).getlist("X-Forwarded-For"))
         return client_address(peer, forwarded_for, trusted_proxies=self._trusted_proxies)
+
+
+def _span(scope: Scope, request: Request) -> AbstractContextManager[object]:
+    """The span of a request, part of the caller's trace if it sent one. Probes have none."""
+    if scope["path"] in _PROBES:
+        return nullcontext()
+    return remote_span(f"HTTP {scope['method']}", Headers(scope=scope), {"molva.request_id": request.request_id})
 
 
 def _complete_headers(headers: MutableHeaders, path: str, request_id: str) -> None:

@@ -1,5 +1,6 @@
 """The HTTP application in this process, a client for it, and what left through its openings meanwhile."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -85,6 +86,17 @@ async def run_sql(database: Database, sql: str, *arguments: object) -> list:
     """Rows of a statement that only tests need."""
     async with database.reading() as tx:
         return await tx.fetch("test", sql, arguments)
+
+
+async def open_connections(database: Database, count: int = 20) -> None:
+    """So many connections are there: what comes at once now runs at once."""
+    everybody = asyncio.Barrier(count)
+
+    async def hold_one() -> None:
+        async with database.reading():
+            await everybody.wait()
+
+    await asyncio.gather(*(hold_one() for _ in range(count)))
 
 
 def wrong_code(code: str) -> str:

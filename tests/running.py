@@ -15,6 +15,7 @@ class RunningServer:
 
     address: str
     molva: server.Molva
+    settings: Settings
 
 
 @asynccontextmanager
@@ -28,6 +29,6 @@ async def run_server(settings: Settings) -> AsyncIterator[RunningServer]:
         while not http.started:
             assert not task.done(), task.exception()
             await asyncio.sleep(0.005)
-        yield RunningServer(http.address, molva)
+        yield RunningServer(http.address, molva, settings)
         http.should_exit = True
         await task

@@ -7,7 +7,7 @@ import pytest
 
 from core.settings import Environment, Settings
 from http_api.codes import wait_before_next_s
-from tests.api_client import Api, open_api, run_sql, wrong_code
+from tests.api_client import Api, open_api, open_connections, run_sql, wrong_code
 
 PHONE, OTHER_PHONE = "+79161234567", "+79161234568"
 
@@ -124,13 +124,26 @@ async def test_code_is_good_until_five_minutes(api: Api, database):
     assert (await api.guess(PHONE, code)).status_code == 200
 
 
-async def test_new_code_makes_the_older_one_dead(api: Api, database):
+async def test_new_code_makes_the_older_one_dead(api: Api, database, monkeypatch):
+    codes = iter(["111111", "222222"])
+    monkeypatch.setattr("http_api.codes.new_code", lambda: next(codes))
     old = await api.request_code(PHONE)
     await let_time_pass(database, 61)
     new = await api.request_code(PHONE)
-    if old != new:
-        assert (await api.guess(PHONE, old)).status_code == 401
+    assert (await api.guess(PHONE, old)).status_code == 401
     assert (await api.guess(PHONE, new)).status_code == 200
+
+
+@pytest.mark.parametrize("end", ["used", "guessed out"])
+async def test_end_of_the_new_code_does_not_revive_the_older_one(api: Api, database, monkeypatch, end):
+    codes = iter(["111111", "222222"])
+    monkeypatch.setattr("http_api.codes.new_code", lambda: next(codes))
+    old = await api.request_code(PHONE)
+    await let_time_pass(database, 61)
+    new = await api.request_code(PHONE)
+    for guess in [new] if end == "used" else ["333333"] * 5:
+        await api.guess(PHONE, guess)
+    assert (await api.guess(PHONE, old)).status_code == 401
 
 
 async def test_four_wrong_guesses_leave_the_fifth(api: Api):
@@ -189,6 +202,7 @@ async def test_every_refused_guess_looks_the_same(api: Api, database):
 
 
 async def test_fifty_right_guesses_at_once_sign_in_once(api: Api, database):
+    await open_connections(database)
     code = await api.request_code(PHONE)
     answers = await asyncio.gather(*(api.guess(PHONE, code) for _ in range(50)))
     assert sorted(answer.status_code for answer in answers) == [200] + [401] * 49
@@ -197,6 +211,7 @@ async def test_fifty_right_guesses_at_once_sign_in_once(api: Api, database):
 
 
 async def test_thousand_wrong_guesses_at_once_compare_five(api: Api, database):
+    await open_connections(database)
     code = await api.request_code(PHONE)
     wrong = [f"{(int(code) + step) % 1_000_000:06d}" for step in range(1, 1001)]
     answers = await asyncio.gather(*(api.guess(PHONE, guess) for guess in wrong))
@@ -206,6 +221,7 @@ async def test_thousand_wrong_guesses_at_once_compare_five(api: Api, database):
 
 
 async def test_right_guesses_at_once_do_not_revive_a_dead_code(api: Api, database):
+    await open_connections(database)
     code = await api.request_code(PHONE)
     for _ in range(5):
         await api.guess(PHONE, wrong_code(code))
@@ -266,7 +282,8 @@ async def test_limits_of_one_number_are_not_those_of_another(api: Api):
     await api.request_code(OTHER_PHONE)
 
 
-async def test_of_twenty_requests_at_once_one_sends(api: Api):
+async def test_of_twenty_requests_at_once_one_sends(api: Api, database):
+    await open_connections(database)
     answers = await asyncio.gather(*(api.post("/v1/auth/codes", {"phone": PHONE}) for _ in range(20)))
     assert sorted(answer.status_code for answer in answers) == [202] + [429] * 19
     assert len(api.sender.sent) == 1

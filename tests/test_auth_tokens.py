@@ -9,7 +9,7 @@ import pytest
 from core.ids import new_id
 from core.tokens import RefreshClaim, RefreshTokens, read_refresh_token
 from http_api.tokens import NEW_USER_NAME
-from tests.api_client import Api, open_api, run_sql, wrong_code
+from tests.api_client import Api, open_api, open_connections, run_sql, wrong_code
 
 PHONE, OTHER_PHONE = "+79161234567", "+79161234568"
 
@@ -72,6 +72,7 @@ async def test_tokens_are_not_stored(api: Api, database):
 
 
 async def test_two_sign_ins_at_once_register_one_user(api: Api, database):
+    await open_connections(database)
     phones = [f"+7916123{number:04d}" for number in range(10)]
 
     async def race(phone: str) -> list[int]:
@@ -91,7 +92,7 @@ async def test_user_registered_meanwhile_is_not_registered_again(api: Api, datab
         await tx.execute("test", "INSERT INTO users (id, phone, display_name) VALUES ($1, $2, 'Anna')", (user_id, PHONE))
         sign_in = asyncio.create_task(api.guess(PHONE, code))
         async with asyncio.timeout(5):
-            while not await run_sql(database, _WAITING):
+            while not await asyncio.create_task(run_sql(database, _WAITING)):  # on a connection of its own
                 pass
     answer = (await sign_in).json()
     assert (answer["user"]["id"], answer["is_new_user"]) == (user_id, False)
@@ -216,6 +217,7 @@ async def test_lost_answer_is_given_again_within_the_grace(api: Api):
 
 
 async def test_refreshes_at_once_get_the_same_token(api: Api, database):
+    await open_connections(database)
     first = await api.sign_in(PHONE)
     answers = await asyncio.gather(*(api.refresh(first["refresh_token"]) for _ in range(20)))
     assert {answer.status_code for answer in answers} == {200}
@@ -243,6 +245,7 @@ async def test_reuse_of_an_older_token_ends_the_session_without_grace(api: Api):
 
 
 async def test_reuse_at_once_ends_the_session_once(api: Api, database):
+    await open_connections(database)
     first = await api.sign_in(PHONE)
     await api.refresh(first["refresh_token"])
     await let_grace_pass(database)

@@ -39,7 +39,8 @@ _WRONG = {
          WHERE m.user_id IS NULL""",
     "a private chat has its pair": "SELECT id FROM chats WHERE (type = 'private') <> (direct_key IS NOT NULL)",
     "updated_at is that of the newest message": """
-        SELECT c.id FROM chats c JOIN messages m ON m.chat_id = c.id GROUP BY c.id HAVING max(m.created_at) <> c.updated_at""",
+        SELECT c.id FROM chats c JOIN messages m ON m.chat_id = c.id
+         GROUP BY c.id HAVING max(m.created_at) <> c.updated_at""",
 }
 
 

@@ -11,8 +11,9 @@ from db.query import STATEMENTS, Affected, Statement
 from tests.conftest import named
 
 _PYTHON_OF = {
-    "uuid": str, "text": str, "timestamptz": str, "bool": bool, "int2": int, "int4": int, "int8": int,
-    "bytea": bytes, "float8": float, "jsonb": dict, "uuid[]": list, "text[]": list, "bytea[]": list, "int8[]": list, "bool[]": list, "jsonb[]": list,
+    "uuid": str, "text": str, "timestamptz": str, "bool": bool, "int2": int, "int4": int, "int8": int, "float8": float,
+    "bytea": bytes, "jsonb": dict, "uuid[]": list, "text[]": list, "int8[]": list, "bool[]": list, "jsonb[]": list,
+    "bytea[]": list,
 }  # fmt: skip
 
 

@@ -52,7 +52,11 @@ def encoded(raw: bytes) -> str:
 def signed(header: object, payload: object, *, key: bytes = KEY) -> str:
     """A compact token with a right signature over whatever stands before it."""
     raw = (part if isinstance(part, bytes) else json.dumps(part).encode() for part in (header, payload))
-    head = ".".join(encoded(part) for part in raw)
+    return signed_parts([encoded(part) for part in raw], key=key)
+
+
+def signed_parts(parts: list[str], *, key: bytes = KEY) -> str:
+    head = ".".join(parts)
     return f"{head}.{encoded(jwt.algorithms.HMACAlgorithm('sha256').sign(head.encode(), key))}"
 
 
@@ -188,7 +192,7 @@ def test_signed_token_with_a_wrong_header_is_refused(changes):
 
 
 def _last_bits_changed(token: str) -> str:
-    """Another spelling of the same signature bytes: the last character's unused bits."""
+    """Another spelling of the same bytes: the last character's unused bits."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     return token[:-1] + alphabet[alphabet.index(token[-1]) ^ 1]
 
@@ -233,6 +237,16 @@ def _last_bits_changed(token: str) -> str:
 )
 def test_token_in_any_other_form_is_refused(spoil):
     assert refusal_of(spoil(issue())) == "unauthorized"
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_signed_token_with_a_part_spelled_otherwise_is_refused(place):
+    # As many spaces in front as it takes for the last character to have unused bits.
+    raw = [json.dumps(part).encode() for part in (header_of(issue()), claims_of(issue()))]
+    parts = [encoded(part.rjust(len(part) + (1 - len(part)) % 3)) for part in raw]
+    assert tokens.verify(signed_parts(parts)).user_id == USER_ID
+    parts[place] = _last_bits_changed(parts[place])
+    assert refusal_of(signed_parts(parts)) == "unauthorized"
 
 
 def test_expired_token_says_that_it_has_expired():

@@ -118,6 +118,19 @@ CREATE TABLE members (
 CREATE INDEX members_user_idx ON members (user_id, chat_id);
 CREATE INDEX members_present_idx ON members (chat_id, joined_at, user_id) WHERE left_at IS NULL;
 
+-- What is said in a message, for words_of: marks that join words (of an address, a path, a number) become spaces, so that
+-- each part is found by itself, and one letter is written in one way.
+CREATE FUNCTION plain_words(content jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN
+    translate(
+        coalesce(content ->> 'text', '') || ' ' || coalesce(content ->> 'caption', '') || ' '
+            || coalesce(content ->> 'title', '') || ' ' || coalesce(content ->> 'name', ''),
+        'ёЁ@./-+_:&=?#%~''', 'еЕ              ');
+
+-- The words by which a message is found: their stems, so that any form finds any other, and themselves, so that the
+-- beginning of any form does. The configuration `russian` stems Cyrillic words as Russian and Latin ones as English.
+CREATE FUNCTION words_of(content jsonb) RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN
+    to_tsvector('russian', plain_words(content)) || to_tsvector('simple', plain_words(content));
+
 -- Messages. A message is (chat_id, seq). Written only under its chat's lock, which is why foreign keys would check
 -- again what is already certain.
 CREATE TABLE messages (
@@ -140,11 +153,9 @@ CREATE TABLE messages (
 );
 -- message:changes: what is newer than the version a client has.
 CREATE INDEX messages_version_idx ON messages (chat_id, version);
--- message:search. The configuration `russian` stems Cyrillic words as Russian and Latin ones as English.
-CREATE INDEX messages_search_idx ON messages USING gin (
-    chat_id,
-    to_tsvector('russian', coalesce(content ->> 'text', content ->> 'caption', content ->> 'title', ''))
-) WHERE deleted_at IS NULL AND type <> 'system';
+-- message:search.
+CREATE INDEX messages_search_idx ON messages USING gin (chat_id, words_of(content))
+ WHERE deleted_at IS NULL AND type <> 'system';
 
 -- Who likes which message, once.
 CREATE TABLE likes (

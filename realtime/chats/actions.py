@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from core.errors import Conflict, NotFound, ValidationFailed
+from core.errors import Conflict, NotFound, Unavailable, ValidationFailed
 from core.ids import new_id
 from core.phones import normalise_phone
 from db import chats, members, users
@@ -20,12 +20,14 @@ from realtime.chats.payloads import (
 )
 from realtime.protocol.chat_changes import let_in, view_chat
 from realtime.protocol.context import Context
-from realtime.protocol.cursors import read_cursor, write_cursor
+from realtime.protocol.cursors import identifier, number, read_cursor, time, write_cursor
 from realtime.protocol.effects import Activated
 from realtime.protocol.events import CHAT_UPDATED, Reason, announce_personal
 from realtime.protocol.objects import ChatView
 from realtime.protocol.registry import Rate, Role, action
 
+_TRIES_MAX: Final = 3
+"""The chat that a pair had may become a group between two looks; then they have none."""
 _UNPINNED: Final = 32767
 """Where the chats that are not pinned stand among the pinned (the greatest smallint)."""
 
@@ -35,7 +37,7 @@ async def list_chats(context: Context, payload: ChatList) -> ChatPage:
     """The caller's chats, a page at a time: pinned first by position, then newest first."""
     after = (None, None, None)
     if payload.cursor is not None:
-        after = tuple(read_cursor("chats", payload.cursor, int, str, str))
+        after = tuple(read_cursor("chats", payload.cursor, number, time, identifier))
     async with context.reading() as tx:
         rows = await chats.list_chats(tx, context.user_id, *after, payload.type, payload.limit + 1)
         active_chat_id = await chats.find_active_chat(tx, context.caller.session_id)
@@ -69,15 +71,17 @@ async def create_private_chat(context: Context, payload: ChatCreatePrivate) -> C
     if peer_id == context.user_id:
         raise Conflict("with_yourself", "A chat needs another person.")
     direct_key = ":".join(sorted((context.user_id, peer_id)))
-    async with context.changing(direct_key) as change:
+    chat_id, pair = new_id(), [context.user_id, peer_id]
+    async with context.changing(chat_id) as change:
         tx = change.tx
-        chat_id = await chats.insert_private_chat(tx, new_id(), context.user_id, direct_key)
-        if chat_id is None:
+        for _ in range(_TRIES_MAX):
+            if await chats.insert_private_chat(tx, chat_id, context.user_id, direct_key) is not None:
+                break
             found = await chats.find_private_chat(tx, direct_key)
-            if found is None:
-                raise NotFound
-            return ChatCreated(chat=await view_chat(tx, found, context.user_id), created=False)
-        pair = [context.user_id, peer_id]
+            if found is not None:
+                return ChatCreated(chat=await view_chat(tx, found, context.user_id), created=False)
+        else:
+            raise Unavailable
         await members.insert_members(tx, chat_id, pair, context.user_id, first_seq=1, read_seq=0)
         await let_in(change, chat_id, pair, reason=Reason.CREATED)
         return ChatCreated(chat=await view_chat(tx, chat_id, context.user_id), created=True)
@@ -110,7 +114,8 @@ async def activate_chat(context: Context, payload: ChatActivate) -> ChatActivate
             await chats.set_active_chat(change.tx, session_id, None)
             change.then(Activated(session_id, context.user_id, None))
         return ChatActivated(chat=None)
-    async with context.changing(payload.chat_id) as change:
+    # The session's turn too, so that of two connections of one device the later one wins here and in the database alike.
+    async with context.services.delivery.in_order(session_id), context.changing(payload.chat_id) as change:
         chat = await view_chat(change.tx, payload.chat_id, context.user_id)
         await chats.set_active_chat(change.tx, session_id, payload.chat_id)
         change.then(

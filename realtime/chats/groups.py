@@ -42,13 +42,13 @@ async def create_group(context: Context, payload: ChatCreateGroup) -> ChatAnswer
     if payload.client_id is not None:
         key = f"{user_id}:{payload.client_id}"
         wish = hashlib.sha256(orjson.dumps([payload.title, sorted(others)])).digest()
-    async with context.changing(key or chat_id) as change:
+    async with context.changing(chat_id) as change:
         tx = change.tx
-        if len(await members.list_addable(tx, others, user_id)) < len(others):
-            raise NotFound
         opened = await chats.insert_group(tx, chat_id, payload.title, user_id, key, wish, 1 + len(others))
         if opened is None:
             return await _find_opened(context, change, key or "", wish)
+        if len(await members.list_addable(tx, others, user_id)) < len(others):
+            raise NotFound
         await members.insert_members(tx, chat_id, [user_id, *others], user_id, first_seq=1, read_seq=0)
         chat = (await view_chat(tx, chat_id, user_id)).shared()
         content = {"event": "group_created", "user_id": user_id, "title": payload.title}
@@ -98,7 +98,10 @@ async def transfer_chat(context: Context, payload: ChatTransfer) -> ChatAnswer:
     """Make another member the group's creator, with all that a creator may do."""
     async with context.changing(payload.chat_id) as change:
         tx, chat_id = change.tx, payload.chat_id
-        refuse_unless_creator(await lock_and_view(tx, chat_id, context.user_id))
+        view = await lock_and_view(tx, chat_id, context.user_id)
+        refuse_unless_creator(view)
+        if payload.user_id == context.user_id:
+            return ChatAnswer(chat=view)
         if await chats.find_membership(tx, chat_id, payload.user_id) is None:
             raise NotFound
         await chats.transfer_chat(tx, chat_id, payload.user_id)

@@ -3,6 +3,9 @@
 Nobody else ever hears of it.
 """
 
+from contextlib import suppress
+
+from core.errors import NotFound
 from db import members
 from realtime.chats.payloads import ChatAnswer, ChatGet, ChatMute, ChatPin, ChatRename
 from realtime.chats.rules import place_pin, refuse_unless_group
@@ -43,7 +46,8 @@ async def unpin_chat(context: Context, payload: ChatGet) -> ChatAnswer:
 
 
 async def _arrange_pins(context: Context, chat_id: str, position: int | None, *, pinned: bool) -> ChatAnswer:
-    """The positions stay without gaps, so other pins may move too: their chats are announced as well."""
+    """The positions are made gapless again, so other pins may move too: their chats are announced as well."""
+    reason = Reason.PINNED if pinned else Reason.UNPINNED
     async with context.changing(chat_id) as change:
         tx, user_id = change.tx, context.user_id
         await members.lock_pins(tx, user_id)
@@ -51,13 +55,18 @@ async def _arrange_pins(context: Context, chat_id: str, position: int | None, *,
         pins = [row.chat_id for row in await members.list_pins(tx, user_id)]
         kept = place_pin(pins, chat_id, position) if pinned else [pin for pin in pins if pin != chat_id]
         moved = await members.set_pins(tx, user_id, kept, [pin for pin in pins if pin not in kept])
-        reason = Reason.PINNED if pinned else Reason.UNPINNED
-        for other in moved:
-            if other != chat_id:
-                change.then(announce_personal(await view_chat(tx, other, user_id), user_id, reason))
-        view = await view_chat(tx, chat_id, user_id)
-        change.then(announce_personal(view, user_id, reason))
-        return ChatAnswer(chat=view)
+        answer = await _answer(context, change, chat_id, reason)
+    for other in moved:
+        if other != chat_id:
+            await _announce_moved_pin(context, other, reason)
+    return answer
+
+
+async def _announce_moved_pin(context: Context, chat_id: str, reason: Reason) -> None:
+    """In the chat's own turn, so that what is told of it is not older than what was told before."""
+    with suppress(NotFound):  # it was lost meanwhile
+        async with context.changing(chat_id, single_statement=True) as change:
+            await _answer(context, change, chat_id, reason)
 
 
 async def _answer(context: Context, change: Change, chat_id: str, reason: Reason) -> ChatAnswer:

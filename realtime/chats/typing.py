@@ -49,7 +49,7 @@ async def announce_typing(context: Context, payload: ChatGet) -> Nothing:
     async with context.reading() as tx:
         if await chats.find_membership(tx, chat_id, user_id) is None:
             raise NotFound
-        estranged = await blocks.list_estranged(tx, user_id)
+        estranged = await blocks.list_estranged(tx, user_id, chat_id)
     if _throttle.admits(user_id, chat_id):
         deaf = frozenset((user_id, *estranged))
         told = ChatTyping(chat_id=chat_id, user_id=user_id)

@@ -35,6 +35,8 @@ class _Person:
     """Connections that are loading the chats at this moment."""
     changed: list[tuple[str, int | None]] = field(default_factory=list)
     """What changed while they do (None = left)."""
+    activated: dict[str, str | None] = field(default_factory=dict)
+    """The active chats of login sessions that changed while they do."""
 
 
 class People:
@@ -58,6 +60,7 @@ class People:
             person.loads -= 1
             if not person.loads:
                 person.changed.clear()
+                person.activated.clear()
                 self._forget_if_gone(person)
 
     def enter(self, listener: Listener, chats: Iterable[tuple[str, int]]) -> None:
@@ -71,8 +74,10 @@ class People:
             else:
                 self._join(person, chat_id, change)
         person.listeners.append(listener)
-        active_chat_id = listener.active_chat_id if listener.active_chat_id in person.chats else None
-        self._view(listener, active_chat_id)
+        active_chat_id = person.activated.get(listener.session_id, listener.active_chat_id)
+        listener.active_chat_id = None  # nobody's yet: a chat left meanwhile must not come back with a later return
+        was_left = (active_chat_id, None) in person.changed
+        self._view(listener, active_chat_id if active_chat_id in person.chats and not was_left else None)
 
     def exit(self, listener: Listener) -> None:
         """The connection is gone."""
@@ -114,11 +119,15 @@ class People:
                 self._view(listener, None)
 
     def activate(self, session_id: str, user_id: str, chat_id: str | None) -> None:
-        """The login session put a chat on the screen, or none."""
+        """The login session put a chat on the screen, or none. A chat that was left meanwhile is none."""
         person = self._online.get(user_id)
-        for listener in person.listeners if person else ():
+        if person is None:
+            return
+        if person.loads:
+            person.activated[session_id] = chat_id
+        for listener in person.listeners:
             if listener.session_id == session_id:
-                self._view(listener, chat_id)
+                self._view(listener, chat_id if chat_id in person.chats else None)
 
     def _join(self, person: _Person, chat_id: str, first_seq: int) -> None:
         person.chats[chat_id] = first_seq

@@ -11,10 +11,16 @@ from realtime.members.payloads import (
     MemberRemoved,
     MembersAdded,
 )
-from realtime.members.rules import first_seq_of_newcomers, refuse_overfull, refuse_removal
-from realtime.protocol.chat_changes import add_system_message, let_in, lock_and_view, put_out, view_chat
+from realtime.members.rules import (
+    NAMES_IN_TITLE_MAX,
+    first_seq_of_newcomers,
+    refuse_overfull,
+    refuse_removal,
+    title_of,
+)
+from realtime.protocol.chat_changes import add_system_message, let_in, lock_and_view, put_out, refuse_blocked, view_chat
 from realtime.protocol.context import Change, Context
-from realtime.protocol.cursors import read_cursor, write_cursor
+from realtime.protocol.cursors import identifier, read_cursor, time, write_cursor
 from realtime.protocol.events import CHAT_REMOVED, CHAT_UPDATED, MESSAGE_CREATED, Reason, Removal
 from realtime.protocol.objects import Chat, ChatView, User
 from realtime.protocol.registry import Rate, Role, action
@@ -25,11 +31,11 @@ async def list_members(context: Context, payload: MemberList) -> MemberPage:
     """A chat's members, in the order in which they came."""
     after = (None, None)
     if payload.cursor is not None:
-        after = tuple(read_cursor("members", payload.cursor, str, str))
+        after = tuple(read_cursor("members", payload.cursor, time, identifier))
     async with context.reading() as tx:
         if await chats.find_membership(tx, payload.chat_id, context.user_id) is None:
             raise NotFound
-        rows = await members.list_members(tx, payload.chat_id, *after, payload.limit + 1)
+        rows = await members.list_members(tx, payload.chat_id, context.user_id, *after, payload.limit + 1)
     page = rows[: payload.limit]
     return MemberPage(
         members=[
@@ -56,12 +62,13 @@ async def list_members(context: Context, payload: MemberList) -> MemberPage:
 async def add_members(context: Context, payload: MemberAdd) -> MembersAdded:
     """Let people in; any member may.
 
-    A private chat becomes a group, in place: its id, seq, pins and names stay, ``creator_id`` stays who opened it, who is
-    added sees nothing from before, and the two may open a new private chat.
+    A private chat becomes a group, in place: its id, seq and pins stay, ``creator_id`` stays who opened it, its title is
+    the names of those in it, who is added sees nothing from before, and the two may open a new private chat.
     """
     async with context.changing(payload.chat_id) as change:
         tx, chat_id = change.tx, payload.chat_id
         view = await lock_and_view(tx, chat_id, context.user_id)
+        await refuse_blocked(tx, view, context.user_id)
         present = set(await members.list_member_ids(tx, chat_id))
         newcomers = [user_id for user_id in payload.user_ids if user_id not in present]
         if len(await members.list_addable(tx, newcomers, context.user_id)) < len(newcomers):
@@ -79,9 +86,11 @@ async def _add(context: Context, change: Change, view: ChatView, newcomers: list
     actor_id = context.user_id
     await members.insert_members(change.tx, view.id, newcomers, actor_id, first_seq=first_seq, read_seq=view.message_count)
     if chat.type == "private":
-        await chats.convert_to_group(change.tx, view.id)
-        chat = chat.model_copy(update={"type": "group"})
-        content = {"event": "became_group", "user_id": actor_id}
+        present = await members.list_members(change.tx, view.id, actor_id, None, None, NAMES_IN_TITLE_MAX)
+        title = title_of([row.user.display_name for row in present])
+        await chats.convert_to_group(change.tx, view.id, title)
+        chat = chat.model_copy(update={"type": "group", "title": title})
+        content = {"event": "became_group", "user_id": actor_id, "title": title}
         chat = await add_system_message(change, chat, actor_id, content, reason=Reason.BECAME_GROUP)
     for user_id in newcomers:
         content = {"event": "member_added", "user_id": user_id}

@@ -1,10 +1,14 @@
 """Who may come in and who may be put out. Pure: what is known in, an error out."""
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Final, Literal
 
 from core.errors import Conflict, Forbidden
-from core.limits import GROUP_MEMBERS_MAX
+from core.limits import GROUP_MEMBERS_MAX, TITLE_CHARS_MAX
 from realtime.protocol.objects import ChatView
+
+NAMES_IN_TITLE_MAX: Final = 10
+"""How many names are looked at for the title of a chat that becomes a group."""
 
 
 def refuse_overfull(member_count: int) -> None:
@@ -22,6 +26,12 @@ def first_seq_of_newcomers(chat: ChatView, *, history: Literal["all", "none"] | 
         raise Forbidden("What was said in private stays there: history can only be none.")
     everything = not was_private and history != "none"
     return 1 if everything else chat.message_count + 1
+
+
+def title_of(names: Sequence[str]) -> str:
+    """What a chat that was private is called as a group: who is in it, as far as a title has room."""
+    title = ", ".join(names)
+    return title if len(title) <= TITLE_CHARS_MAX else title[: TITLE_CHARS_MAX - 1].rstrip(", ") + "…"
 
 
 def refuse_removal(chat: ChatView, caller_id: str, user_id: str) -> None:

@@ -5,6 +5,7 @@ import hashlib
 import orjson
 
 from core.errors import AppError, Conflict, NotFound, ValidationFailed
+from core.limits import SEQ_MAX
 from core.logs import note_chat
 from db import chats, members, messages
 from db.messages import MessageRow
@@ -103,28 +104,23 @@ async def list_messages(context: Context, payload: MessageList) -> MessagePage:
         chat_id = payload.chat_id or await chats.find_active_chat(tx, context.caller.session_id)
         if chat_id is None:
             raise Conflict("no_active_chat", "There is no active chat: name one, or activate one.")
-        me = await chats.find_membership(tx, chat_id, context.user_id)
-        if me is None:
+        if await chats.find_membership(tx, chat_id, context.user_id) is None:
             raise NotFound
-        rows, has_more = await _page(tx, me.first_seq, chat_id, context.user_id, payload)
+        rows, has_more = await _page(tx, chat_id, context.user_id, payload)
     return MessagePage(messages=[MessageView.model_validate(row) for row in rows], has_more=has_more)
 
 
-async def _page(tx: Tx, first_seq: int, chat_id: str, user_id: str, payload: MessageList) -> tuple[list[MessageRow], bool]:
+async def _page(tx: Tx, chat_id: str, user_id: str, payload: MessageList) -> tuple[list[MessageRow], bool]:
     limit = payload.limit
     if payload.after is not None:
-        rows = await messages.list_after(tx, chat_id, user_id, first_seq, payload.after, limit + 1)
+        rows = await messages.list_after(tx, chat_id, user_id, payload.after, limit + 1)
         return rows[:limit], len(rows) > limit
     if payload.around is not None:
-        newer = await messages.list_after(tx, chat_id, user_id, first_seq, payload.around - 1, limit - limit // 2)
-        older = await messages.list_before(tx, chat_id, user_id, first_seq, payload.around, limit // 2 + 1)
+        newer = await messages.list_after(tx, chat_id, user_id, payload.around - 1, limit - limit // 2)
+        older = await messages.list_before(tx, chat_id, user_id, payload.around, limit // 2 + 1)
         return older[: limit // 2][::-1] + newer, len(older) > limit // 2
-    before = payload.before or _BEYOND_ALL
-    rows = await messages.list_before(tx, chat_id, user_id, first_seq, before, limit + 1)
+    rows = await messages.list_before(tx, chat_id, user_id, payload.before or SEQ_MAX, limit + 1)
     return rows[:limit][::-1], len(rows) > limit
-
-
-_BEYOND_ALL = 2**63 - 1
 
 
 @action("message:read", role=Role.MEMBER, rate=Rate.SIGNAL, emits=(CHAT_UPDATED, CHAT_READ))

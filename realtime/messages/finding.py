@@ -7,11 +7,13 @@ from core.errors import NotFound
 from db import chats, messages
 from realtime.messages.payloads import ChangesPage, MessageChanges, MessageSearch, SearchPage
 from realtime.protocol.context import Context
-from realtime.protocol.cursors import read_cursor, write_cursor
+from realtime.protocol.cursors import identifier, number, read_cursor, time, write_cursor
 from realtime.protocol.objects import MessageView
 from realtime.protocol.registry import Rate, Role, action
 
-_WORD: Final = re.compile(r"\w+")
+_WORD: Final = re.compile(r"[^\W_]+")
+_ONE_SPELLING: Final = str.maketrans("ёЁ", "еЕ")  # noqa: RUF001  (Cyrillic is meant)
+"""As ``words_of`` in schema.sql spells what is searched."""
 _WORDS_MAX: Final = 16
 
 
@@ -23,15 +25,15 @@ async def search_messages(context: Context, payload: MessageSearch) -> SearchPag
     """
     before = (None, None, None)
     if payload.cursor is not None:
-        before = tuple(read_cursor("search", payload.cursor, str, str, int))
-    words = _WORD.findall(payload.query)[:_WORDS_MAX]
+        before = tuple(read_cursor("search", payload.cursor, time, identifier, number))
+    words = _WORD.findall(payload.query.translate(_ONE_SPELLING))[:_WORDS_MAX]
     async with context.reading() as tx:
         if payload.chat_id is not None and (await chats.find_membership(tx, payload.chat_id, context.user_id) is None):
             raise NotFound
         if not words:
             return SearchPage(messages=[], next_cursor=None)
         rows = await messages.search_messages(
-            tx, context.user_id, payload.chat_id, f"{' & '.join(words)}:*", *before, payload.limit + 1
+            tx, context.user_id, payload.chat_id, " & ".join(words[:-1]), words[-1], *before, payload.limit + 1
         )
     page = rows[: payload.limit]
     last = page[-1] if len(rows) > len(page) else None
@@ -50,11 +52,11 @@ async def list_changes(context: Context, payload: MessageChanges) -> ChangesPage
     """
     chat_id, user_id, limit = payload.chat_id, context.user_id, payload.limit
     async with context.reading() as tx:
-        # First the chat's version, then the messages: what is committed in between is in the page and comes again.
+        # First the chat's version, then the messages: what is committed in between is in the page already.
         chat = await chats.find_chat(tx, chat_id, user_id)
         if chat is None:
             raise NotFound
-        rows = await messages.list_changes(tx, chat_id, user_id, chat.me.first_seq, payload.version, limit + 1)
+        rows = await messages.list_changes(tx, chat_id, user_id, payload.version, limit + 1)
     page, has_more = rows[:limit], len(rows) > limit
-    version = page[-1].version if has_more else max([chat.version, *(row.version for row in page)])
+    version = page[-1].version if page and (has_more or page[-1].version > chat.version) else chat.version
     return ChangesPage(messages=[MessageView.model_validate(row) for row in page], version=version, has_more=has_more)

@@ -12,9 +12,9 @@ from db.pool import Tx
 from realtime.messages.contents import read_content
 from realtime.messages.payloads import LikeCount, LikersPage, MessageAnswer, MessageAt, MessageEdit, MessageLikes
 from realtime.messages.rules import refuse_delete, refuse_edit, refuse_like
-from realtime.protocol.chat_changes import lock_and_view
+from realtime.protocol.chat_changes import lock_and_view, refuse_blocked
 from realtime.protocol.context import Change, Context
-from realtime.protocol.cursors import read_cursor, write_cursor
+from realtime.protocol.cursors import identifier, read_cursor, time, write_cursor
 from realtime.protocol.effects import Emit, Shortsighted, Viewers
 from realtime.protocol.events import (
     CHAT_UPDATED,
@@ -52,6 +52,7 @@ async def edit_message(context: Context, payload: MessageEdit) -> MessageAnswer:
         view = await lock_and_view(tx, chat_id, user_id)
         message = await _find(tx, chat_id, user_id, payload.seq)
         refuse_edit(message, user_id)
+        await refuse_blocked(tx, view, user_id)
         content = read_content(message.type, payload.content)
         version = await raise_version(tx, chat_id)
         row = await messages.edit_message(tx, chat_id, user_id, payload.seq, content, version)
@@ -120,6 +121,8 @@ async def _set_like(context: Context, payload: MessageAt, *, liked: bool) -> Lik
         refuse_like(message)
         if message.liked_by_me == liked:
             return LikeCount(like_count=message.like_count)
+        if liked:
+            await refuse_blocked(tx, view, user_id)
         version = await raise_version(tx, chat_id)
         set_like = likes.like_message if liked else likes.unlike_message
         count = await set_like(tx, chat_id, payload.seq, user_id, version)
@@ -140,10 +143,10 @@ async def list_likes(context: Context, payload: MessageLikes) -> LikersPage:
     """Who likes a message, in the order in which they did."""
     after = (None, None)
     if payload.cursor is not None:
-        after = tuple(read_cursor("likes", payload.cursor, str, str))
+        after = tuple(read_cursor("likes", payload.cursor, time, identifier))
     async with context.reading() as tx:
         await _find(tx, payload.chat_id, context.user_id, payload.seq)
-        rows = await likes.list_likers(tx, payload.chat_id, payload.seq, *after, payload.limit + 1)
+        rows = await likes.list_likers(tx, payload.chat_id, payload.seq, context.user_id, *after, payload.limit + 1)
     page = rows[: payload.limit]
     return LikersPage(
         users=[User.of(row.user) for row in page],

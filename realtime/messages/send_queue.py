@@ -11,6 +11,7 @@ begins, in the order of ``seq``.
 
 import asyncio
 import contextvars
+import time
 from collections import deque
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from typing import Any, Final
 
 from core.errors import Unavailable
 from core.logs import Request, current_request, request_scope
+from core.tracing import span
 from db import messages
 from db.messages import SentRow, StoredRow
 from db.pool import Database
@@ -70,7 +72,8 @@ class SendQueue:
         line.waiting.append(waiting)
         self._waiting += 1
         try:
-            return await waiting.done
+            with span("messages.send"):
+                return await waiting.done
         finally:
             self._waiting -= 1
 
@@ -80,7 +83,10 @@ class SendQueue:
             async with self._delivery.in_order(chat_id):
                 group = _take_group(line)
                 try:
-                    rows = await self._batches.store([waiting.draft for waiting in group], group[0].request)
+                    started = time.perf_counter()
+                    rows = await self._batches.store([waiting.draft for waiting in group])
+                    for waiting in group:
+                        waiting.request.note_statement("messages.send", time.perf_counter() - started)
                 except Exception as error:  # whatever it was, those who wait must hear of it
                     self._delivery.reconcile(chat_id)
                     _fail(group, error)
@@ -94,7 +100,7 @@ class SendQueue:
             if row.stored is not None and row.seq is not None:
                 message = _message_of(row.stored, row.seq, waiting.draft)
                 shared = message.shared()
-                with request_scope(waiting.request):
+                with request_scope(waiting.request), span("deliver"):
                     self._delivery.carry_out(announce_message(_chat_of(row.stored, message), shared, Reason.MESSAGE))
             if not waiting.done.done():
                 waiting.done.set_result(Sent(row, message))
@@ -132,16 +138,13 @@ class _Batches:
         self._next: list[tuple[list[Draft], asyncio.Future[list[SentRow]]]] = []
         self._flusher: asyncio.Task[None] | None = None
 
-    async def store(self, drafts: list[Draft], request: Request) -> list[SentRow]:
+    async def store(self, drafts: list[Draft]) -> list[SentRow]:
         """Store the drafts of one chat, in order."""
         future: asyncio.Future[list[SentRow]] = asyncio.get_running_loop().create_future()
         self._next.append((drafts, future))
         if self._flusher is None:
             self._flusher = _start(self._flush())
-        started = asyncio.get_running_loop().time()
-        rows = await future
-        request.note_statement("messages.send", asyncio.get_running_loop().time() - started)
-        return rows
+        return await future
 
     async def _flush(self) -> None:
         try:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.errors import NotFound
-from db import chats, members, messages
+from db import blocks, chats, members, messages
 from db.pool import Tx
 from realtime.protocol.context import Change
 from realtime.protocol.effects import Emit, Joined, Left, Owner
@@ -24,6 +24,12 @@ async def lock_and_view(tx: Tx, chat_id: str, user_id: str) -> ChatView:
     """Lock the chat until the transaction ends, then look: what is seen stays true. ``NotFound`` for outsiders."""
     await chats.lock_chat(tx, chat_id)
     return await view_chat(tx, chat_id, user_id)
+
+
+async def refuse_blocked(tx: Tx, chat: ChatView, user_id: str) -> None:
+    """Whom the other one of a private chat has blocked can say nothing there: ``NotFound``, as for a stranger."""
+    if chat.peer is not None and await blocks.has_blocked(tx, chat.peer.id, user_id):
+        raise NotFound
 
 
 async def add_system_message(

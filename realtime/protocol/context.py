@@ -14,6 +14,7 @@ from typing import Protocol
 from core.errors import Unavailable
 from core.logs import note_chat
 from core.tokens import AccessTokens
+from core.tracing import span
 from db.pool import Database, Tx
 from realtime.protocol.effects import Effect
 from realtime.protocol.sends import Sends
@@ -109,4 +110,5 @@ class Context:
             except (Unavailable, asyncio.CancelledError):
                 delivery.reconcile(chat_id)
                 raise
-            delivery.carry_out(change.effects)
+            with span("deliver", {"molva.effects": len(change.effects)}):
+                delivery.carry_out(change.effects)

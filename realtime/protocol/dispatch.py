@@ -16,6 +16,7 @@ from core import metrics
 from core.errors import AppError, ErrorBody, ErrorCode, Problem, UnknownAction, ValidationFailed
 from core.logs import Request, request_scope
 from core.rates import RateLimits
+from core.tracing import span
 from realtime.protocol.context import Caller, Context, Services
 from realtime.protocol.registry import ACTIONS, COMMON_ERRORS, Action, Rate
 
@@ -53,7 +54,12 @@ class Dispatcher:
         """
         request.user_id, request.session_id, request.action = caller.user_id, caller.session_id, name[:64]
         declared = ACTIONS.get(name)
-        with request_scope(request):
+        label = declared.name if declared is not None else "unknown"
+        with (
+            request_scope(request),
+            metrics.ACTIONS_IN_PROGRESS.track_inprogress(),
+            span(label, {"molva.request_id": request.request_id, "molva.user_id": caller.user_id}),
+        ):
             try:
                 if self._rates is not None:
                     self._rates.take(caller.user_id, (declared.rate if declared else Rate.READ).value)

@@ -9,7 +9,7 @@ from core.errors import ValidationFailed
 from db import chats
 from db.chats import HorizonRow
 from realtime.protocol.context import Context
-from realtime.protocol.cursors import read_cursor, write_cursor
+from realtime.protocol.cursors import identifier, number, read_cursor, write_cursor
 from realtime.protocol.objects import ChatView
 from realtime.protocol.registry import Rate, Role, action
 from realtime.sessions.payloads import SessionSync, SessionSynced
@@ -27,7 +27,7 @@ async def sync_session(context: Context, payload: SessionSync) -> SessionSynced:
         since, next_since, after_xid, after_id = _position(payload.cursor, horizon)
         rows = await chats.list_changed(tx, context.user_id, since, after_xid, after_id, payload.limit + 1)
         page, has_more = rows[: payload.limit], len(rows) > payload.limit
-        found = await chats.find_chats(tx, context.user_id, [row.chat_id for row in page if not row.is_lost])
+        found = await chats.find_chats(tx, context.user_id, [row.chat_id for row in page])
     views = {row.id: ChatView.of(row, context.user_id) for row in found}
     first_time = since == 0
     return SessionSynced(
@@ -47,9 +47,9 @@ def _position(cursor: str | None, horizon: HorizonRow) -> tuple[int, int, int | 
     if cursor is None:
         return 0, horizon.oldest_running, None, None
     try:
-        (since,) = read_cursor("synced", cursor, int)
+        (since,) = read_cursor("synced", cursor, number)
     except ValidationFailed:
-        since, next_since, after_xid, after_id = read_cursor("sync", cursor, int, int, int, str)
+        since, next_since, after_xid, after_id = read_cursor("sync", cursor, number, number, number, identifier)
         return since, next_since, after_xid, after_id
     if since > horizon.next_unused:  # made by another database, before a restore
         raise ValidationFailed.at("cursor", "is unknown here: sync without it")

@@ -1,7 +1,8 @@
 """Our end of a WebSocket, in uvicorn's seat for it: messages go straight to whoever reads, frames straight to the kernel.
 
 uvicorn does the handshake and parses frames; ASGI is left once the socket is in use, because it costs a queue, a task
-switch and two system calls a message, cannot tell how much is unsent, and waits without end for a client that reads nothing.
+switch and two system calls a message, cannot tell how much is unsent, and waits without end for a client that reads
+nothing.
 
 What must stay true: :meth:`WebSocket.write` never waits; every way to an end leads to ``connection_lost`` within
 :data:`CLOSE_TIMEOUT_S`, whatever the client does. It leans on names of ``WebSocketsSansIOProtocol`` that uvicorn does not
@@ -55,7 +56,7 @@ class WebSocket(WebSocketsSansIOProtocol):
         """The opening handshake: the application finds this object in its scope."""
         super().handle_connect(event)
         if not self.close_sent:
-            extensions: dict[str, Any] = self.scope["extensions"]  # type: ignore[assignment]  # ASGI allows any value
+            extensions: dict[str, Any] = self.scope["extensions"]
             extensions[EXTENSION] = self
 
     # --- for whoever uses it

@@ -1,5 +1,7 @@
 """``user:*``: finding people."""
 
+from typing import Final
+
 from core.errors import Conflict, NotFound, ValidationFailed
 from core.phones import normalise_phone
 from db import blocks, users
@@ -9,6 +11,9 @@ from realtime.protocol.fields import NoPayload, Nothing
 from realtime.protocol.objects import User
 from realtime.protocol.registry import Rate, Role, action
 from realtime.users.payloads import BlockedUsers, FoundUser, UserFind, UserNamed, UsersFound
+
+_BLOCKED_MAX: Final = 1_000
+"""People whom one can block: ``user:blocked`` lists them all."""
 
 
 @action("user:find", role=Role.USER, rate=Rate.LOOK_UP)
@@ -38,18 +43,20 @@ def _normalised(phones: list[str], region: str) -> dict[str, str]:
     return asked
 
 
-@action("user:block", role=Role.USER, rate=Rate.WRITE, conflicts=("with_yourself",))
+@action("user:block", role=Role.USER, rate=Rate.WRITE, conflicts=("with_yourself", "block_limit"))
 async def block_user(context: Context, payload: UserNamed) -> Nothing:
     """Hear nothing more from somebody.
 
-    They cannot open a private chat with the caller, write to it, or add the caller to a group, and see neither typing nor
-    presence. They cannot tell: they get what a stranger would.
+    They cannot open a private chat with the caller, write to it, edit or like what is in it, add anybody to it or the
+    caller to a group, and see neither typing nor presence. They cannot tell: they get what a stranger would.
     """
     if payload.user_id == context.user_id:
         raise Conflict("with_yourself", "You cannot block yourself.")
     async with context.reading() as tx:
         if await users.find_profile(tx, payload.user_id) is None:
             raise NotFound
+        if await blocks.count_blocked(tx, context.user_id) >= _BLOCKED_MAX:
+            raise Conflict("block_limit", f"At most {_BLOCKED_MAX} people can be blocked.")
         await blocks.block_user(tx, context.user_id, payload.user_id)
     return Nothing()
 

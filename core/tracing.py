@@ -1,0 +1,93 @@
+"""OpenTelemetry traces: off unless ``MOLVA_TRACING`` says otherwise, and then free of cost but a comparison a span.
+
+One trace has all that one action set off: the action, its statements, its deliveries. The spans are opened where the thing
+happens (``protocol.dispatch``, ``protocol.context``, ``db.pool``, ``http_api.requests``) by :func:`span`, and belong
+together because the current one is a context variable; work that one task does for another's request (a group commit)
+finds the trace by the request that it works for. Attributes are what logs may hold: ids and names, never content.
+
+The libraries are the extra ``molva[tracing]``; nothing else imports them.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Final, Literal
+
+from core.errors import StartupError
+from core.logs import current_request
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.trace import Tracer
+
+_NOTHING: Final = nullcontext()
+_provider: "TracerProvider | None" = None
+_tracer: "Tracer | None" = None
+
+
+def start_tracing(exporter: Literal["off", "console", "otlp"]) -> None:
+    """Trace from now on; ``StartupError`` when the libraries are not installed.
+
+    ``console`` prints spans to standard output; ``otlp`` sends them in batches to where the ``OTEL_EXPORTER_OTLP_*``
+    variables say. How many traces are kept is up to ``OTEL_TRACES_SAMPLER``.
+    """
+    global _provider, _tracer  # noqa: PLW0603  (one per process, like the root logger)
+    if exporter == "off":
+        return
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+        from opentelemetry.sdk.resources import SERVICE_NAME, Resource  # noqa: PLC0415
+        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+        from opentelemetry.sdk.trace.export import (  # noqa: PLC0415
+            BatchSpanProcessor,
+            ConsoleSpanExporter,
+            SimpleSpanProcessor,
+        )
+    except ImportError:
+        raise StartupError("MOLVA_TRACING needs the extra `tracing`: pip install 'molva[tracing]'.") from None
+    _provider = TracerProvider(resource=Resource.create({SERVICE_NAME: "molva"}))
+    if exporter == "console":
+        _provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter(out=sys.stdout)))
+    else:
+        _provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    _tracer = _provider.get_tracer("molva")
+
+
+def stop_tracing() -> None:
+    """Send what is left and trace no more."""
+    global _provider, _tracer  # noqa: PLW0603
+    if _provider is not None:
+        _provider.shutdown()
+    _provider = _tracer = None
+
+
+def span(name: str, attributes: Mapping[str, str | int] | None = None) -> AbstractContextManager[object]:
+    """While inside, a span of this name is open, a child of the one around it. An exception marks it as failed."""
+    return _NOTHING if _tracer is None else _open(_tracer, name, {}, attributes)
+
+
+def remote_span(
+    name: str, carrier: Mapping[str, str], attributes: Mapping[str, str | int] | None = None
+) -> AbstractContextManager[object]:
+    """:func:`span`, as a child of the caller's own trace when ``carrier`` (HTTP headers) has a W3C ``traceparent``."""
+    return _NOTHING if _tracer is None else _open(_tracer, name, carrier, attributes)
+
+
+@contextmanager
+def _open(
+    tracer: "Tracer", name: str, carrier: Mapping[str, str], attributes: Mapping[str, str | int] | None
+) -> Iterator[None]:
+    from opentelemetry import context, trace  # noqa: PLC0415
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415
+
+    request = current_request()
+    parent = context.get_current()
+    if not trace.get_current_span(parent).get_span_context().is_valid:
+        if request is not None and isinstance(request.trace, context.Context):
+            parent = request.trace
+        else:
+            parent = TraceContextTextMapPropagator().extract(carrier, parent)
+    with tracer.start_as_current_span(name, context=parent, attributes=attributes):
+        if request is not None and request.trace is None:
+            request.trace = context.get_current()
+        yield

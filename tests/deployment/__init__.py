@@ -1,0 +1,1 @@
+"""Checks and trials of the files that bring Molva to production: see README.md."""
