@@ -1,4 +1,7 @@
-"""The ``molva`` command: serve, migrate, seed, check."""
+"""The ``molva`` command: serve, migrate, seed, check.
+
+Each command imports what it needs itself: help and a refused setting come at once.
+"""
 
 import asyncio
 import sys
@@ -8,12 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-import checks
-import seeding
-import server
 from core.errors import AppError, StartupError
 from core.settings import load_settings
-from db.migrate import migrate as apply_migrations
 
 app = typer.Typer(
     help=(
@@ -34,7 +33,10 @@ def serve() -> None:
 
     Example: MOLVA_PORT=9000 molva serve
     """
-    server.serve(load_settings())
+    settings = load_settings()
+    import server
+
+    server.serve(settings)
 
 
 @app.command()
@@ -44,6 +46,9 @@ def migrate() -> None:
     Servers do so themselves when they start; a deployment runs it once before them.
     """
     settings = load_settings()
+    import server
+    from db.migrate import migrate as apply_migrations
+
     with server.database_url_of(settings, beside_server=True) as url:
         applied = asyncio.run(apply_migrations(url))
     print("\n".join(f"applied {name}" for name in applied) or "nothing to apply")
@@ -52,6 +57,8 @@ def migrate() -> None:
 @app.command()
 def check() -> None:
     """Verify settings, data directory, database, migrations and clock; exit with 1 if anything is wrong."""
+    import checks
+
     if not checks.run_checks():
         raise typer.Exit(1)
 
@@ -73,8 +80,11 @@ def seed(
 
     Example: molva seed --users 1000 --chats 500 --members 2 --messages 100000 --tokens tokens.jsonl
     """
+    settings = load_settings()
+    import seeding
+
     plan = seeding.Plan(users=users, chats=chats, members=members, messages=messages)
-    seeding.seed(load_settings(), plan, tokens)
+    seeding.seed(settings, plan, tokens)
 
 
 def main() -> None:
