@@ -1,13 +1,14 @@
 """``POST /v1/actions/{action}``: any socket action over HTTP, through the same dispatch, for the same login session."""
 
+import json
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-import orjson
 from fastapi import Depends, FastAPI, Request, Response
 
 from core.errors import AppError, ErrorBody, ErrorCode, ValidationFailed
 from core.logs import current_request
+from http_api.bodies import parse_json
 from http_api.identity import Identity
 from realtime.protocol.context import Caller
 from realtime.protocol.dispatch import Dispatcher
@@ -39,6 +40,6 @@ def mount(app: FastAPI, dispatcher: Dispatcher, authenticate: Callable[..., Awai
 
 def _read(body: bytes) -> Any:
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
+        return parse_json(body)
+    except json.JSONDecodeError:
         raise ValidationFailed.at("", "must be JSON") from None

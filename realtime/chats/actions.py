@@ -60,7 +60,14 @@ async def get_chat(context: Context, payload: ChatGet) -> ChatAnswer:
         return ChatAnswer(chat=await view_chat(tx, payload.chat_id, context.user_id))
 
 
-@action("chat:create_private", role=Role.USER, rate=Rate.WRITE, conflicts=("with_yourself",), emits=(CHAT_UPDATED,))
+@action(
+    "chat:create_private",
+    role=Role.USER,
+    rate=Rate.WRITE,
+    finds=True,
+    conflicts=("with_yourself",),
+    emits=(CHAT_UPDATED,),
+)
 async def create_private_chat(context: Context, payload: ChatCreatePrivate) -> ChatCreated:
     """Open the private chat with somebody, or find it.
 

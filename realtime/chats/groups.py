@@ -29,6 +29,7 @@ from realtime.protocol.registry import Rate, Role, action
     "chat:create_group",
     role=Role.USER,
     rate=Rate.WRITE,
+    finds=True,
     conflicts=("client_id_reused", "member_limit"),
     emits=(CHAT_UPDATED,),
 )

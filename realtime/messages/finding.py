@@ -17,7 +17,7 @@ _ONE_SPELLING: Final = str.maketrans("ёЁ", "еЕ")  # noqa: RUF001  (Cyrillic 
 _WORDS_MAX: Final = 16
 
 
-@action("message:search", role=Role.USER, rate=Rate.READ)
+@action("message:search", role=Role.USER, rate=Rate.READ, finds=True)
 async def search_messages(context: Context, payload: MessageSearch) -> SearchPage:
     """Find messages by their words, in Russian and English, in any of their forms; newest first.
 

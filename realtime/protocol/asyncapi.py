@@ -157,7 +157,7 @@ def _ack_message(action: Action, ref: Any, schemas: dict[str, Any]) -> dict[str,
         "payload": {"oneOf": [data, error]},
         "examples": [
             {"name": "data", "summary": "It was done.", "payload": {"data": _example(ref, schemas)}},
-            {"name": "error", "summary": "It was refused.", "payload": {"error": _refusal(action.errors[0])}},
+            {"name": "error", "summary": "It was refused.", "payload": {"error": _refusal(ErrorCode.VALIDATION_FAILED)}},
         ],
     }
 

@@ -4,6 +4,7 @@ Every call gets exactly one :class:`Reply`. What is not an ``AppError`` is a bug
 """
 
 import logging
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from realtime.protocol.registry import ACTIONS, COMMON_ERRORS, Action, Rate
 log = logging.getLogger("molva.action")
 
 _PROBLEMS_SHOWN_MAX: Final = 20
+_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +62,15 @@ class Dispatcher:
             metrics.ACTIONS_IN_PROGRESS.track_inprogress(),
             span(label, {"molva.request_id": request.request_id, "molva.user_id": caller.user_id}),
         ):
+            asked: dict[str, object] = {}
             try:
                 if self._rates is not None:
                     self._rates.take(caller.user_id, (declared.rate if declared else Rate.READ).value)
                 if declared is None:
                     raise UnknownAction
-                answer = await declared.handler(Context(caller, self._services), read_payload(declared, arguments))
+                payload = read_payload(declared, arguments)
+                asked = loggable(payload)
+                answer = await declared.handler(Context(caller, self._services), payload)
                 reply = Reply(answer.__pydantic_serializer__.to_json(answer, by_alias=True))
             except AppError as error:
                 reply = Reply(b"", error.body(request.request_id))
@@ -74,20 +79,34 @@ class Dispatcher:
             except Exception:
                 log.exception("action crashed")
                 reply = Reply(b"", AppError().body(request.request_id))
-            _record(request, declared, reply)
+            _record(request, declared, reply, asked)
         return reply
 
 
-def _record(request: Request, declared: Action | None, reply: Reply) -> None:
+def _record(request: Request, declared: Action | None, reply: Reply, asked: dict[str, object]) -> None:
     label = declared.name if declared is not None else "unknown"
     outcome = "ok" if reply.error is None else reply.error["code"]
     metrics.ACTIONS.labels(label, outcome).inc()
     metrics.ACTION_SECONDS.labels(label).observe(time.perf_counter() - request.started)
-    extra = {"outcome": outcome, **request.summary()}
+    extra = {"outcome": outcome, "asked": asked, **request.summary()}
     if reply.error is not None and "details" in reply.error:
         extra["details"] = reply.error["details"]
     level = logging.ERROR if outcome == ErrorCode.INTERNAL else logging.INFO
     log.log(level, "action", extra=extra)
+
+
+def loggable(payload: BaseModel) -> dict[str, object]:
+    """What a log may hold of a payload: ids, numbers and lengths of lists; never text."""
+    if isinstance(payload, RootModel):
+        payload = payload.root
+    asked: dict[str, object] = {}
+    for name in payload.model_fields_set:
+        value = getattr(payload, name)
+        if isinstance(value, (list, tuple)):
+            asked[name] = len(value)
+        elif value is None or isinstance(value, (int, float)) or (isinstance(value, str) and _ID.fullmatch(value)):
+            asked[name] = value
+    return asked
 
 
 def read_payload(declared: Action, arguments: Sequence[object]) -> BaseModel:

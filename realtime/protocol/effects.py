@@ -22,7 +22,7 @@ class Members:
 class Viewers:
     """The connections whose active chat it is and whose owner may see ``seq`` (0: all), but for people in ``without``.
 
-    ``with_user_id``: every connection of this person too (the author of a liked message).
+    ``with_user_id``: every connection of this person too, if they may see ``seq`` (the author of a liked message).
     """
 
     chat_id: str

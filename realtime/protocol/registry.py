@@ -105,12 +105,13 @@ def action(
     rate: Rate,
     conflicts: tuple[str, ...] = (),
     forbids: bool = False,
+    finds: bool = False,
     emits: tuple[Event, ...] = (),
 ) -> Callable[[Handler[P, A]], Handler[P, A]]:
     """Declare an action.
 
-    ``conflicts``: the stable words its ``conflict`` may carry. ``forbids``: it may answer ``forbidden``. An action that
-    is not for everybody may always answer ``not_found``.
+    ``conflicts``: the stable words its ``conflict`` may carry. ``forbids``: it may answer ``forbidden``. ``finds``: it may
+    answer ``not_found`` though it is for everybody; one that is not always may.
     """
 
     def declare(handler: Handler[P, A]) -> Handler[P, A]:
@@ -125,7 +126,7 @@ def action(
             role=role,
             rate=rate,
             errors=(
-                ErrorCode.NOT_FOUND,
+                *((ErrorCode.NOT_FOUND,) if finds or role is not Role.USER else ()),
                 *((ErrorCode.FORBIDDEN,) if forbids else ()),
                 *((ErrorCode.CONFLICT,) if conflicts else ()),
             ),

@@ -43,7 +43,7 @@ def _normalised(phones: list[str], region: str) -> dict[str, str]:
     return asked
 
 
-@action("user:block", role=Role.USER, rate=Rate.WRITE, conflicts=("with_yourself", "block_limit"))
+@action("user:block", role=Role.USER, rate=Rate.WRITE, finds=True, conflicts=("with_yourself", "block_limit"))
 async def block_user(context: Context, payload: UserNamed) -> Nothing:
     """Hear nothing more from somebody.
 
