@@ -36,18 +36,19 @@ from realtime.chats.state import state_of_chat
 from realtime.delivery.audience import People
 from realtime.delivery.fanout import Fanout
 from realtime.messages.send_queue import SendQueue
-from realtime.namespace import ChatNamespace, encode
+from realtime.namespace import NO_NAMESPACE, ChatNamespace, encode
+from realtime.presence.board import PresenceBoard
 from realtime.protocol.context import Services
 from realtime.protocol.dispatch import Dispatcher
 from realtime.protocol.effects import Effect
-from realtime.transport.engine import POST_BYTES_MAX
+from realtime.transport.engine import Terms
 from realtime.transport.server import SocketServer, with_sockets
-from realtime.transport.websocket import WebSocket
 
 log = logging.getLogger("molva")
 
 _GRACE_S: Final = 5
 _ECHO_S: Final = 1.0
+_FORCE_PAUSE_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,24 +75,21 @@ async def compose(settings: Settings, database_url: str) -> AsyncIterator[Molva]
 
     async def state_of(chat_id: str) -> Sequence[Effect]:
         async with database.reading() as tx:
-            return await state_of_chat(tx, chat_id)
+            return await state_of_chat(tx, chat_id, believed=people.members_of(chat_id), is_online=people.is_online)
 
     fanout = Fanout(people, encode, state_of)
     services = Services(database, fanout, SendQueue(database, fanout), tokens, settings.phone_region)
     dispatcher = Dispatcher(services, RateLimits() if settings.rate_limits == "on" else None)
+    presence = PresenceBoard(database, fanout)
     namespace = ChatNamespace(
         database=database,
         tokens=tokens,
         people=people,
         dispatcher=dispatcher,
-        trusted_proxies=settings.trusted_proxies,
+        presence=presence,
+        connections_max=settings.connections_per_user,
     )
-    sockets = SocketServer(
-        cors_allowed_origins=_origins(settings),
-        max_http_buffer_size=limits.PACKET_BYTES_MAX,
-        ping_interval=25,
-        ping_timeout=20,
-    )
+    sockets = SocketServer(_terms(settings), no_namespace=NO_NAMESPACE)
     sockets.register_namespace(namespace)
     api = create_app(
         settings=settings,
@@ -99,6 +97,7 @@ async def compose(settings: Settings, database_url: str) -> AsyncIterator[Molva]
         tokens=tokens,
         dispatcher=dispatcher,
         on_session_ended=namespace.end_session,
+        is_draining=lambda: sockets.eio.is_draining,
     )
     sweeper = asyncio.create_task(sweep_forever(database))
     lag_watch = asyncio.create_task(watch_loop_lag())
@@ -107,16 +106,22 @@ async def compose(settings: Settings, database_url: str) -> AsyncIterator[Molva]
     finally:
         sweeper.cancel()
         lag_watch.cancel()
-        await sockets.settle()
         await sockets.shutdown()
+        await sockets.settle()
+        await presence.close()
         await fanout.close()
         await database.disconnect()
 
 
-def _origins(settings: Settings) -> list[str] | str:
-    if settings.cors_origins:
-        return list(settings.cors_origins)
-    return "*" if settings.environment is not Environment.PRODUCTION else []
+def _terms(settings: Settings) -> Terms:
+    is_open = not settings.cors_origins and settings.environment is not Environment.PRODUCTION
+    return Terms(
+        packet_bytes_max=limits.PACKET_BYTES_MAX,
+        allows_polling=settings.long_polling == "on",
+        origins=None if is_open else settings.cors_origins,
+        trusted_proxies=settings.trusted_proxies,
+        links_per_address_max=settings.links_per_address_max,
+    )
 
 
 @contextmanager
@@ -151,10 +156,10 @@ class HttpServer(uvicorn.Server):
             print(f"\nMolva is ready at {self.address}\n  documents and try-out: {self.address}/docs/\n", flush=True)  # noqa: T201
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Take nobody new, let the sockets' actions be answered, then close everything."""
-        for server in self.servers:
-            server.close()
-        await self._drain()
+        """Let the sockets go in good order, probes being told that we are not ready any more; then close everything."""
+        draining = asyncio.ensure_future(self._drain())
+        while not draining.done() and not self.force_exit:
+            await asyncio.wait((draining,), timeout=_FORCE_PAUSE_S)
         await super().shutdown(sockets)
 
     @contextlib.contextmanager
@@ -229,10 +234,7 @@ def http_server(molva: Molva, listener: socket.socket) -> HttpServer:
         lifespan="off",
         server_header=False,
         proxy_headers=False,
-        ws=WebSocket,
-        ws_max_size=POST_BYTES_MAX,
-        ws_ping_interval=None,  # Engine.IO has a heartbeat of its own
-        ws_per_message_deflate=False,
+        ws=molva.sockets.eio.websocket_class,  # type: ignore[arg-type]  # uvicorn calls whatever makes a protocol
         timeout_graceful_shutdown=_GRACE_S,
     )
     host, port = listener.getsockname()[:2]

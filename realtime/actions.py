@@ -8,6 +8,7 @@ import realtime.members.actions
 import realtime.messages.actions
 import realtime.messages.finding
 import realtime.messages.revisions
+import realtime.presence.actions
 import realtime.sessions.actions
 import realtime.sessions.sync
 import realtime.users.actions  # noqa: F401  (imported for what they declare)

@@ -13,7 +13,6 @@ import orjson
 from pydantic import Field
 
 from core import metrics
-from core.addresses import client_address
 from core.clock import now_wire, wire_time_of_unix
 from core.errors import AppError, ErrorCode, PayloadTooLarge, Unauthorized, ValidationFailed
 from core.ids import new_id
@@ -23,6 +22,7 @@ from core.tokens import AccessTokens
 from db import chats, sessions
 from db.pool import Database
 from realtime.delivery.audience import People
+from realtime.presence.board import PresenceBoard
 from realtime.protocol.context import Caller
 from realtime.protocol.dispatch import Dispatcher
 from realtime.protocol.fields import Answer
@@ -37,8 +37,8 @@ from realtime.sessions.payloads import (
     SessionRevoked,
 )
 from realtime.transport.connection import Connection
+from realtime.transport.handlers import Namespace, Refused
 from realtime.transport.packets import Fault, encode_event
-from realtime.transport.server import Namespace, Refused
 
 log = logging.getLogger("molva.socket")
 
@@ -64,6 +64,10 @@ class ServerDraining(Answer):
 SERVER_DRAINING = event("server:draining", ServerDraining, to="every connection of the process that ends")
 
 
+NO_NAMESPACE: Final = Refused(f"There is only {NAMESPACE}.", {"code": ErrorCode.NOT_FOUND.value})
+"""What a client hears that asks for another one."""
+
+
 def encode(name: str, payload: bytes) -> bytes:
     """An event of this namespace as a packet."""
     return encode_event(NAMESPACE, name, payload)
@@ -73,23 +77,31 @@ class ChatNamespace(Namespace):
     """``/chat``."""
 
     def __init__(
-        self, *, database: Database, tokens: AccessTokens, people: People, dispatcher: Dispatcher, trusted_proxies: int
+        self,
+        *,
+        database: Database,
+        tokens: AccessTokens,
+        people: People,
+        dispatcher: Dispatcher,
+        presence: PresenceBoard,
+        connections_max: int,
     ) -> None:
+        """``connections_max``: of one user at a time."""
         super().__init__(NAMESPACE)
         self._database = database
         self._tokens = tokens
         self._people = people
         self._dispatcher = dispatcher
-        self._trusted_proxies = trusted_proxies
+        self._presence = presence
+        self._connections_max = connections_max
         self._clocks: dict[str, asyncio.TimerHandle] = {}
         self._by_session: dict[str, dict[str, Connection]] = {}
 
     # --- connecting
 
-    async def on_connect(self, connection: Connection, environ: dict[str, Any], auth: Any) -> bytes:
+    async def on_connect(self, connection: Connection, auth: Any) -> bytes:
         """Admit whoever holds a valid access token of a living session; refuse with the contract's code."""
-        request = Request(new_id(), client=self._address(environ), connection_id=connection.connection_id)
-        connection.client = request.client
+        request = Request(new_id(), client=connection.client, connection_id=connection.connection_id)
         with request_scope(request):
             try:
                 greeting = await self._admit(connection, auth, request)
@@ -107,12 +119,7 @@ class ChatNamespace(Namespace):
         self._forget_session_of(connection)
         metrics.CONNECTS.labels(error.code.value).inc()
         log.info("connect refused", extra={"outcome": error.code.value, **request.summary()})
-        return Refused(error.message, error.code.value)
-
-    def _address(self, environ: dict[str, Any]) -> str:
-        return client_address(
-            environ["REMOTE_ADDR"], environ["HTTP_X_FORWARDED_FOR"], trusted_proxies=self._trusted_proxies
-        )
+        return Refused(error.message, {"code": error.code.value})
 
     async def _admit(self, connection: Connection, auth: Any, request: Request) -> bytes:
         token = auth.get("token") if isinstance(auth, dict) else None
@@ -136,6 +143,8 @@ class ChatNamespace(Namespace):
             connection.active_chat_id = session.active_chat_id
             self._people.enter(connection, ((row.chat_id, row.first_seq) for row in memberships))
         self._wind(connection, claims.expires_at_s)
+        self._make_room_for(connection)
+        self._presence.came(claims.user_id)
         ready = SessionReady(
             user=User.of(session.user),
             session_id=claims.session_id,
@@ -144,6 +153,13 @@ class ChatNamespace(Namespace):
             limits=shown_to_clients(),
         )
         return _packet(SESSION_READY, ready)
+
+    def _make_room_for(self, connection: Connection) -> None:
+        """The newest device of a person always works: what gives way is the connection that was there first."""
+        others = [other for other in self._people.listeners_of(connection.user_id) if isinstance(other, Connection)]
+        for oldest in others[: -self._connections_max]:
+            log.info("too many connections", extra={"connection_id": oldest.connection_id, "user_id": oldest.user_id})
+            self._end(oldest, "too_many_connections")
 
     async def on_disconnect(self, connection: Connection, reason: str) -> None:
         """Forget the connection and note when its person was last seen."""
@@ -162,6 +178,7 @@ class ChatNamespace(Namespace):
             except Exception:
                 log.exception("last seen not noted")
             log.info("disconnect", extra={"reason": reason})
+        self._presence.went(connection.user_id)
 
     def on_draining(self, connection: Connection) -> None:
         """Tell the client to come back, to another process or to the next one."""
@@ -178,6 +195,8 @@ class ChatNamespace(Namespace):
             return _refuse_unread(Unauthorized(ErrorCode.TOKEN_EXPIRED), request)
         caller = Caller(connection.user_id, connection.session_id, _Lease(self, connection))
         reply = await self._dispatcher.dispatch(name, arguments, caller, request)
+        if reply.error is not None and reply.error["code"] == ErrorCode.RATE_LIMITED:
+            connection.note_refusal()
         return reply.ack()
 
     def _request_of(self, connection: Connection) -> Request:

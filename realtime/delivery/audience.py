@@ -4,12 +4,12 @@ Held in memory and changed only by committed effects, so that resolving an audie
 loaded when their first connection comes; what changes meanwhile is kept and laid over what was loaded.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from realtime.protocol.effects import Acquaintances, Audience, Members, Owner, Shortsighted, Viewers
+from realtime.protocol.effects import Acquaintances, Audience, Members, Owner, Shortsighted, Viewers, Watchers
 
 
 class Listener(Protocol):
@@ -46,6 +46,8 @@ class People:
         self._online: dict[str, _Person] = {}
         self._by_chat: dict[str, dict[str, _Person]] = {}
         self._viewers: dict[str, dict[str, Listener]] = {}
+        self._watchers: dict[str, dict[str, Listener]] = {}
+        self._watched: dict[str, list[str]] = {}
 
     # --- coming and going
 
@@ -81,6 +83,7 @@ class People:
 
     def exit(self, listener: Listener) -> None:
         """The connection is gone."""
+        self._unwatch(listener.connection_id)
         person = self._online.get(listener.user_id)
         self._view(listener, None)
         if person is None or listener not in person.listeners:
@@ -151,6 +154,28 @@ class People:
         if chat_id is not None:
             self._viewers.setdefault(chat_id, {})[listener.connection_id] = listener
 
+    # --- watching
+
+    def watch(self, user_id: str, connection_id: str, watched: Sequence[str]) -> None:
+        """Replace whom a connection watches; one that has gone meanwhile watches nobody."""
+        self._unwatch(connection_id)
+        for listener in self.listeners_of(user_id):
+            if listener.connection_id == connection_id and watched:
+                self._watched[connection_id] = list(watched)
+                for other in watched:
+                    self._watchers.setdefault(other, {})[connection_id] = listener
+
+    def _unwatch(self, connection_id: str) -> None:
+        for other in self._watched.pop(connection_id, ()):
+            watchers = self._watchers[other]
+            del watchers[connection_id]
+            if not watchers:
+                del self._watchers[other]
+
+    def watchers_of(self, user_id: str) -> frozenset[str]:
+        """Who has a connection that watches the person."""
+        return frozenset(listener.user_id for listener in self._watchers.get(user_id, {}).values())
+
     # --- questions
 
     def is_online(self, user_id: str) -> bool:
@@ -158,9 +183,9 @@ class People:
         person = self._online.get(user_id)
         return person is not None and bool(person.listeners)
 
-    def knows(self, chat_id: str) -> bool:
-        """Whether a member of the chat is online here."""
-        return chat_id in self._by_chat
+    def members_of(self, chat_id: str) -> frozenset[str]:
+        """The people online here who are taken for members of the chat."""
+        return frozenset(self._by_chat.get(chat_id, ()))
 
     def listeners_of(self, user_id: str) -> list[Listener]:
         """The person's connections."""
@@ -182,8 +207,11 @@ class People:
                         yield listener
             case Owner(user_id):
                 yield from self.listeners_of(user_id)
-            case Acquaintances(user_id):
-                yield from self._resolve_acquaintances(user_id)
+            case Watchers(user_id, entitled):
+                watchers = self._watchers.get(user_id, {}).values()
+                yield from (listener for listener in watchers if listener.user_id in entitled)
+            case Acquaintances():
+                yield from self._resolve_acquaintances(audience)
 
     def _resolve_viewers(self, audience: Viewers) -> Iterator[Listener]:
         for listener in self._viewers.get(audience.chat_id, {}).values():
@@ -193,14 +221,14 @@ class People:
                 yield listener
         if audience.with_user_id is not None:
             person = self._by_chat.get(audience.chat_id, {}).get(audience.with_user_id)
-            yield from person.listeners if person else ()
+            if person is not None and person.chats[audience.chat_id] <= audience.seq:
+                yield from person.listeners
 
-    def _resolve_acquaintances(self, user_id: str) -> Iterator[Listener]:
-        person = self._online.get(user_id)
-        met = {user_id}
-        yield from person.listeners if person else ()
-        for chat_id in person.chats if person else ():
-            for other in self._by_chat[chat_id].values():
+    def _resolve_acquaintances(self, audience: Acquaintances) -> Iterator[Listener]:
+        met = {audience.user_id}
+        yield from self.listeners_of(audience.user_id)
+        for chat_id in audience.chat_ids:
+            for other in self._by_chat.get(chat_id, {}).values():
                 if other.user_id not in met:
                     met.add(other.user_id)
                     yield from other.listeners

@@ -2,8 +2,9 @@
 
 What must stay true: effects of one chat are carried out in the order of its commits (:meth:`Fanout.in_order` takes the
 chat's changes one by one); an event is encoded once; carrying out never waits, so nothing comes between the effects of
-one change. If it is unknown whether a change was committed, the chat's members are told its present state as soon as the
-database answers again, so that a client sees the gap in ``version`` and fetches what it missed.
+one change. If it is unknown whether a change was committed, the chat's members are told its present state, and who is a
+member is put right, as soon as the database answers again and before the next change of that chat: a client sees the gap in
+``version`` and fetches what it missed.
 """
 
 import asyncio
@@ -19,14 +20,17 @@ from realtime.protocol.effects import Activated, Effect, Emit, Joined, Left
 
 log = logging.getLogger("molva.delivery")
 
-_RECONCILE_TRIES_MAX: Final = 60
-_RECONCILE_PAUSE_S: Final = 1.0
+DOUBTS_MAX: Final = 100_000
+"""Chats in doubt at once."""
+_SETTLE_PAUSE_S: Final = 0.5
+_SETTLE_TIMEOUT_S: Final = 1.0
+"""How long a change waits for the doubt about the one before it to be settled."""
 
 Encode = Callable[[str, bytes], bytes]
 """An event's name and JSON payload as one packet, for every connection the same."""
 
 StateOf = Callable[[str], Awaitable[Sequence[Effect]]]
-"""Given a chat's id, the effects that tell its members its present state."""
+"""Given a chat's id, the effects that make its members, and the audience here, what the database has."""
 
 
 class _Turn:
@@ -47,15 +51,21 @@ class Fanout:
         self._encode = encode
         self._state_of = state_of
         self._turns: dict[str, _Turn] = {}
-        self._reconciling: dict[str, asyncio.Task[None]] = {}
+        self._doubtful: dict[str, None] = {}
+        self._settling: asyncio.Task[None] | None = None
 
     @asynccontextmanager
     async def in_order(self, chat_id: str) -> AsyncIterator[None]:
-        """While inside, no other change of this chat begins in this process."""
+        """While inside, no other change of this chat begins in this process, and none before it is in doubt.
+
+        Only while the database is away a doubt may stay; then what is done inside fails too.
+        """
         turn = self._turns.setdefault(chat_id, _Turn())
         turn.wanted += 1
         try:
             async with turn.lock:
+                if chat_id in self._doubtful:
+                    await self._settle(chat_id)
                 yield
         finally:
             turn.wanted -= 1
@@ -65,6 +75,14 @@ class Fanout:
     def is_online(self, user_id: str) -> bool:
         """Whether the person has a connection."""
         return self._people.is_online(user_id)
+
+    def watch(self, user_id: str, connection_id: str, watched: Sequence[str]) -> None:
+        """Replace whom a connection of ``user_id`` watches."""
+        self._people.watch(user_id, connection_id, watched)
+
+    def watchers_of(self, user_id: str) -> frozenset[str]:
+        """Who has a connection that watches the person."""
+        return self._people.watchers_of(user_id)
 
     def carry_out(self, effects: Sequence[Effect]) -> None:
         """Carry out committed effects, in order."""
@@ -93,25 +111,43 @@ class Fanout:
         )
 
     def reconcile(self, chat_id: str) -> None:
-        """Find out, as soon as the database answers, what became of a change, and tell the chat's members."""
-        if chat_id not in self._reconciling and self._people.knows(chat_id):
-            task = asyncio.get_running_loop().create_task(self._reconcile(chat_id))
-            self._reconciling[chat_id] = task
-            task.add_done_callback(lambda _: self._reconciling.pop(chat_id, None))
-
-    async def _reconcile(self, chat_id: str) -> None:
-        for _ in range(_RECONCILE_TRIES_MAX):
-            await asyncio.sleep(_RECONCILE_PAUSE_S)
-            try:
-                async with self.in_order(chat_id):
-                    self.carry_out(await self._state_of(chat_id))
-            except Unavailable:
-                continue
-            log.info("chat reconciled", extra={"chat_id": chat_id})
+        """It is unknown what became of a change of this chat: tell its members the state before the next change begins."""
+        if len(self._doubtful) >= DOUBTS_MAX:
+            log.error("too many chats in doubt", extra={"chat_id": chat_id})
             return
+        self._doubtful[chat_id] = None
+        if self._settling is None:
+            self._settling = asyncio.get_running_loop().create_task(self._settle_all())
+
+    async def _settle_all(self) -> None:
+        """For the chats that nobody changes meanwhile."""
+        try:
+            while self._doubtful:
+                await asyncio.sleep(_SETTLE_PAUSE_S)
+                for chat_id in list(self._doubtful):
+                    async with self.in_order(chat_id):
+                        pass
+                    if chat_id in self._doubtful:
+                        break  # the database is still away: no use in asking it for the others now
+        finally:
+            self._settling = None
+
+    async def _settle(self, chat_id: str) -> None:
+        """Tell the present state, if the database answers. The caller has the chat's turn."""
+        del self._doubtful[chat_id]
+        try:
+            async with asyncio.timeout(_SETTLE_TIMEOUT_S):
+                effects = await self._state_of(chat_id)
+        except (Unavailable, TimeoutError):
+            self._doubtful[chat_id] = None
+        except Exception:
+            log.exception("chat not reconciled", extra={"chat_id": chat_id})
+        else:
+            self.carry_out(effects)
+            log.info("chat reconciled", extra={"chat_id": chat_id})
 
     async def close(self) -> None:
         """Stop reconciling."""
-        for task in list(self._reconciling.values()):
-            task.cancel()
-        await asyncio.gather(*self._reconciling.values(), return_exceptions=True)
+        if self._settling is not None:
+            self._settling.cancel()
+            await asyncio.gather(self._settling, return_exceptions=True)

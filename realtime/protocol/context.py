@@ -44,6 +44,12 @@ class Delivery(Protocol):
     def is_online(self, user_id: str) -> bool:
         """Whether the person has a connection."""
 
+    def watch(self, user_id: str, connection_id: str, watched: Sequence[str]) -> None:
+        """Replace whom a connection of ``user_id`` watches."""
+
+    def watchers_of(self, user_id: str) -> frozenset[str]:
+        """Who has a connection that watches the person."""
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:

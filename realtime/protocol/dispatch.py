@@ -104,7 +104,7 @@ def loggable(payload: BaseModel) -> dict[str, object]:
         value = getattr(payload, name)
         if isinstance(value, (list, tuple)):
             asked[name] = len(value)
-        elif value is None or isinstance(value, (int, float)) or (isinstance(value, str) and _ID.fullmatch(value)):
+        elif value is None or isinstance(value, int) or (isinstance(value, str) and _ID.fullmatch(value)):
             asked[name] = value
     return asked
 

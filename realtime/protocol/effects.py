@@ -48,12 +48,21 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Acquaintances:
-    """Every connection of the person and of everybody who shares a chat with them."""
+    """Every connection of the person and of everybody who is in one of these chats, which are the person's."""
 
     user_id: str
+    chat_ids: tuple[str, ...]
 
 
-Audience = Members | Viewers | Shortsighted | Owner | Acquaintances
+@dataclass(frozen=True, slots=True)
+class Watchers:
+    """The connections that watch ``user_id``, of the people in ``entitled``."""
+
+    user_id: str
+    entitled: frozenset[str]
+
+
+Audience = Members | Viewers | Shortsighted | Owner | Acquaintances | Watchers
 
 
 @dataclass(frozen=True, slots=True)

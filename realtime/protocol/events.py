@@ -4,13 +4,14 @@ What all members share is announced with the chat's new ``version``: to every me
 where a message came, to those who look at the chat. What is one member's alone goes to that person, with ``me``.
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from pydantic import Field
 
-from realtime.protocol.effects import Effect, Emit, Members, Owner, Viewers
+from realtime.protocol.effects import Acquaintances, Effect, Emit, Members, Owner, Viewers
 from realtime.protocol.fields import CHAT_ID, USER_ID, Answer, Id
-from realtime.protocol.objects import Chat, ChatView, Message
+from realtime.protocol.objects import Chat, ChatView, Message, User
 from realtime.protocol.registry import event
 
 
@@ -101,6 +102,12 @@ class ChatRead(Answer):
     read_seq: int = Field(description="Everything up to here is read.", examples=[42])
 
 
+class UserUpdated(Answer):
+    """Somebody's profile changed: name, username, line about themselves or picture; or the account was deleted."""
+
+    user: User = Field(description="The person, as they are now.")
+
+
 VIEWERS = "connections whose active chat it is"
 CHAT_UPDATED = event(
     "chat:updated", ChatUpdated, to="every connection of every member; what is personal, to its owner's alone"
@@ -111,6 +118,8 @@ CHAT_READ = event("chat:read", ChatRead, to=VIEWERS)
 CHAT_TYPING = event("chat:typing", ChatTyping, to=f"{VIEWERS}, but the typist's")
 MESSAGE_UPDATED = event("message:updated", MessageUpdated, to=VIEWERS)
 MESSAGE_LIKED = event("message:liked", MessageLiked, to=f"{VIEWERS}, and the author's")
+
+USER_UPDATED = event("user:updated", UserUpdated, to="every connection of the person and of who shares a chat with them")
 
 
 def announce_message(chat: Chat, message: Message, reason: Reason) -> list[Effect]:
@@ -138,3 +147,8 @@ def announce_chat(chat: Chat, reason: Reason, *, without: frozenset[str] = froze
 def announce_read(chat_id: str, user_id: str, read_seq: int) -> Emit:
     """Somebody's read mark moved."""
     return Emit(CHAT_READ, ChatRead(chat_id=chat_id, user_id=user_id, read_seq=read_seq), Viewers(chat_id))
+
+
+def announce_user(user: User, chat_ids: Sequence[str]) -> Emit:
+    """Somebody's profile changed. ``chat_ids``: the chats that they are in."""
+    return Emit(USER_UPDATED, UserUpdated(user=user), Acquaintances(user.id, tuple(chat_ids)))

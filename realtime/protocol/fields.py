@@ -93,4 +93,5 @@ VisibleText = Annotated[str, Field(min_length=1), AfterValidator(storable), Afte
 CHAT_ID: Final = "0192f0c1-7a3b-7c4d-8e5f-60718293a4b5"
 USER_ID: Final = "0192f0c0-1d2e-7f30-9a4b-5c6d7e8f9012"
 CLIENT_ID: Final = "6f1c2b9e-3d84-4f7a-9b0c-1e2d3f4a5b6c"
+FILE_ID: Final = "0192f0c4-5b6a-7d8e-8f90-a1b2c3d4e5f6"
 """Ids for the examples of the documents."""
