@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from realtime.protocol.registry import ACTIONS, EVENTS
 from tests.clients import new_phone
 from tests.running import RunningServer
 
@@ -110,3 +111,16 @@ def test_events_carry_rising_seqs_and_versions_and_nothing_personal(told: dict[s
         versions = [chat["version"] for chat in chats]
         assert versions == sorted(set(versions))
         assert all("me" not in chat and "peer" not in chat for chat in chats)
+
+
+async def test_every_action_and_event_works_from_the_official_client(running: RunningServer) -> None:
+    """Every row of the contract's tables, once."""
+    told = await run_script("everything.mjs", running.address, new_phone(), new_phone(), new_phone())
+    assert set(told["done"]) == set(ACTIONS)
+    assert set(told["heard"]) == set(EVENTS) - _OF_TIME_AND_SHUTDOWN
+    assert (told["found"], told["tombstone"], told["listed"], told["creator"]) == (1, None, 1, True)
+    assert told["synced"] == [told["pair"]]
+
+
+_OF_TIME_AND_SHUTDOWN = {"session:expiring", "server:draining"}
+"""Events that come when a token's time is over and when the process ends; other tests wait for those."""
