@@ -2,7 +2,7 @@
 # Settings are environment variables (MOLVA_PORT=9000 make run); ARGS are further words for pytest.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types layers workflows clean
+.PHONY: help run test check lint types layers workflows deployment clean
 MAKEFLAGS += --no-print-directory
 
 help: ## Show these targets
@@ -17,7 +17,7 @@ test: ## Set up what is missing and run every test (ARGS="-k removed -x" chooses
 	@.ci/setup node
 	@.venv/bin/pytest $(ARGS)
 
-check: lint types layers workflows ## Run every check that CI runs beside the tests
+check: lint types layers workflows deployment ## Run every check that CI runs beside the tests
 
 lint: ## Check style and formatting
 	@.ci/setup development
@@ -36,6 +36,16 @@ workflows: ## Check the workflows of GitHub Actions
 	@.ci/setup development
 	.venv/bin/actionlint .github/workflows/*.yml
 	.venv/bin/zizmor --offline --no-progress .github
+	.venv/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	.venv/bin/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/feature.yml
+
+deployment: ## Check the files for Docker, compose, Kubernetes, Prometheus and Grafana
+	@.ci/setup development
+	@tests/deployment/get-kubectl
+	.venv/bin/hadolint Dockerfile
+	.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	.venv/bin/python -m tests.deployment.manifests
+	.venv/bin/python -m tests.deployment.monitoring
 
 clean: ## Remove what was set up and built; data stays
 	rm -rf .venv .tools build *.egg-info tests/js/node_modules

@@ -1,15 +1,18 @@
-"""``molva check``: whether a deploy would work, told line by line before it is done."""
+"""``molva check``: whether a deploy would work, told line by line before it is done.
+
+To check one more thing: a function that returns what is well or raises ``StartupError``, and its line in ``run_checks``.
+"""
 
 import asyncio
-import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
-from core.errors import StartupError
+from core.errors import StartupError, Unavailable
 from core.settings import Settings, load_settings
-from db.health import read_clock
+from db.health import read_clock, read_version
 from db.migrate import pending
 from db.pool import Database
 from server import database_url_of
@@ -24,14 +27,14 @@ def run_checks() -> bool:
     except StartupError as error:
         return _say("settings", str(error), well=False)
     _say("settings", f"environment {settings.environment.value}", well=True)
-    outcomes = [_check("data directory", lambda: _check_data_dir(settings))]
+    data_dir_is_well = _check("data directory", lambda: _check_data_dir(settings))
     try:
-        with database_url_of(settings, beside_server=True) as url:
-            outcomes.append(_check("migrations", lambda: _check_migrations(url)))
-            outcomes.append(_check("clock", lambda: _check_clock(url)))
-    except StartupError as error:
-        outcomes.append(_say("database", str(error), well=False))
-    return all(outcomes)
+        found = _look_at_database(settings)
+    except (StartupError, Unavailable) as error:
+        return _say("database", str(error), well=False)
+    _say("database", f"PostgreSQL {found.version}", well=True)
+    _say("migrations", f"pending: {', '.join(found.pending)}" if found.pending else "up to date", well=True)
+    return _check("clock", lambda: _check_clock(found.clock_difference_s)) and data_dir_is_well
 
 
 def _check(name: str, check: Callable[[], str]) -> bool:
@@ -42,7 +45,7 @@ def _check(name: str, check: Callable[[], str]) -> bool:
 
 
 def _say(name: str, text: str, *, well: bool) -> bool:
-    print(f"{'ok    ' if well else 'failed'}  {name}: {text}", file=sys.stdout)
+    print(f"{'ok    ' if well else 'failed'}  {name}: {text}", flush=True)
     return well
 
 
@@ -55,22 +58,32 @@ def _check_data_dir(settings: Settings) -> str:
         raise StartupError(f"{settings.data_dir} cannot be written: {error.strerror or error}.") from None
 
 
-def _check_migrations(url: str) -> str:
-    names = asyncio.run(pending(url))
-    return f"to be applied at the next start: {', '.join(names)}" if names else "up to date"
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the database says of itself. ``clock_difference_s``: how far it is ahead of this machine."""
+
+    version: str
+    pending: list[str]
+    clock_difference_s: float
 
 
-def _check_clock(url: str) -> str:
-    async def difference_s() -> float:
-        database = Database(url, pool_max=2)
+def _look_at_database(settings: Settings) -> _Found:
+    async def look(url: str) -> _Found:
+        missing = await pending(url)  # first: it also says in words why a server cannot be used
+        database = Database(url, pool_max=2, timeout_s=settings.database_timeout_s)
         await database.connect()
         try:
             async with database.reading() as tx:
-                return await read_clock(tx) - time.time()
+                version = await read_version(tx)
+                return _Found(version, missing, await read_clock(tx) - time.time())
         finally:
             await database.disconnect()
 
-    found_s = asyncio.run(difference_s())
-    if abs(found_s) > _CLOCK_DIFFERENCE_S_MAX:
-        raise StartupError(f"the database's clock differs by {found_s:+.1f} s: synchronise both machines.")
-    return f"the database's clock differs by {found_s:+.3f} s"
+    with database_url_of(settings, beside_server=True) as url:
+        return asyncio.run(look(url))
+
+
+def _check_clock(difference_s: float) -> str:
+    if abs(difference_s) > _CLOCK_DIFFERENCE_S_MAX:
+        raise StartupError(f"the database's clock differs by {difference_s:+.1f} s: synchronise both machines.")
+    return f"the database's clock differs by {difference_s:+.3f} s"

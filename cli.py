@@ -12,13 +12,21 @@ from typing import Annotated, Any
 import typer
 
 from core.errors import AppError, StartupError
+from core.limits import GROUP_MEMBERS_MAX
 from core.settings import load_settings
 
 app = typer.Typer(
     help=(
         "Molva, a self-hosted chat backend: Socket.IO and HTTP on one port, PostgreSQL behind them.\n\n"
-        "Settings are environment variables with the prefix MOLVA_ (MOLVA_PORT, MOLVA_DATABASE_URL, MOLVA_DATA_DIR, ...); "
-        "README.md lists them. Without MOLVA_DATABASE_URL an embedded PostgreSQL runs in MOLVA_DATA_DIR."
+        "\b\nSettings are environment variables; those that matter first:\n"
+        "  MOLVA_HOST, MOLVA_PORT  where to listen             127.0.0.1, 8000\n"
+        "  MOLVA_DATA_DIR          data and secrets            ./var\n"
+        "  MOLVA_DATABASE_URL      postgresql://..., or else   embedded, in MOLVA_DATA_DIR\n"
+        "  MOLVA_ENVIRONMENT       development or production   development\n\n"
+        "\b\nA first look:\n"
+        "  molva seed --users 50 --chats 100 --members 2 --messages 5000 --tokens tokens.jsonl\n"
+        "  molva serve\n\n"
+        "README.md lists every setting; a running server has its documents, to try out, at /docs/ and /docs/events."
     ),
     no_args_is_help=True,
     add_completion=False,
@@ -29,9 +37,13 @@ app = typer.Typer(
 
 @app.command()
 def serve() -> None:
-    """Migrate the database, then serve in the foreground until Ctrl-C or SIGTERM.
+    """Migrate the database, then serve until Ctrl-C or SIGTERM.
 
-    Example: MOLVA_PORT=9000 molva serve
+    It says the address once it is ready. SIGTERM and Ctrl-C answer what was received, then end.
+
+    \b
+    Example:
+      MOLVA_PORT=9000 molva serve
     """
     settings = load_settings()
     import server
@@ -41,9 +53,13 @@ def serve() -> None:
 
 @app.command()
 def migrate() -> None:
-    """Bring the database to this version and say what was applied.
+    """Bring the database to this version; says what was applied.
 
-    Servers do so themselves when they start; a deployment runs it once before them.
+    Servers do so themselves when they start; a deployment runs it once before them. `molva check` says what is pending.
+
+    \b
+    Example:
+      MOLVA_DATABASE_URL=postgresql://molva:secret@db/molva molva migrate
     """
     settings = load_settings()
     import server
@@ -56,7 +72,11 @@ def migrate() -> None:
 
 @app.command()
 def check() -> None:
-    """Verify settings, data directory, database, migrations and clock; exit with 1 if anything is wrong."""
+    """Say whether this would work here, a line per check.
+
+    Settings, data directory, database and its version, migrations, clock. Each line begins with ok or failed; if one
+    failed, the exit status is 1.
+    """
     import checks
 
     if not checks.run_checks():
@@ -67,18 +87,26 @@ def check() -> None:
 def seed(
     users: Annotated[int, typer.Option(min=1, max=1_000_000, help="People to make.")] = 100,
     chats: Annotated[int, typer.Option(min=0, max=1_000_000, help="Chats to make.")] = 200,
-    members: Annotated[int, typer.Option(min=2, max=1_000, help="People in each chat; 2 makes private chats.")] = 2,
-    messages: Annotated[int, typer.Option(min=0, max=100_000_000, help="Messages in all, spread evenly.")] = 10_000,
+    members: Annotated[
+        int, typer.Option(min=2, max=GROUP_MEMBERS_MAX, help="People in each chat; 2 makes private chats.")
+    ] = 2,
+    messages: Annotated[int, typer.Option(min=0, max=100_000_000, help="Messages in all chats together.")] = 10_000,
     tokens: Annotated[
-        Path | None,
-        typer.Option(help="Where to write one JSON line per user (user_id, phone, access_token, chat_ids); else stdout."),
-    ] = None,
+        Path, typer.Option(metavar="FILE", help="Where to write a JSON line per user; - is standard output.")
+    ] = Path("-"),
 ) -> None:
-    """Fill the database with people, chats and messages, for demonstrations and load tests; never in production.
+    """Add people, chats and messages, for demonstrations and load tests.
 
-    Access tokens live for 15 minutes, as always.
+    Adds to what is there, beside a running server too; refused in production. Messages are spread evenly over the chats;
+    the one that opens a group counts. Everybody is in about as many chats as everybody else.
 
-    Example: molva seed --users 1000 --chats 500 --members 2 --messages 100000 --tokens tokens.jsonl
+    For each user a line with user_id, phone, access_token and chat_ids is written. The access tokens are good for 15
+    minutes, as any. For longer, sign in with the phone: in development POST /v1/auth/codes answers with the code.
+
+    \b
+    Examples:
+      molva seed --users 1000 --chats 500 --members 2 --messages 100000 --tokens tokens.jsonl
+      molva seed --users 100 --chats 1 --members 100 --messages 0 | jq -r .access_token
     """
     settings = load_settings()
     import seeding

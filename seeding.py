@@ -1,20 +1,27 @@
 """``molva seed``: people, chats and messages that look like real ones, consistent as if everything had been sent.
 
-A million messages take well under two minutes: rows go in by COPY, a batch of whole chats at a time, memory bounded.
+A million messages take well under two minutes: rows go in by COPY, and while PostgreSQL takes one batch the next is made.
+
+What must stay true: a chat is committed whole, with all its messages; memory is bounded by the batch, whatever the size of
+a chat; everybody is in about as many chats as everybody else; nothing that was there before is touched. Whoever changes
+what a send stores (``db.messages``, ``realtime/messages``) changes :class:`_Chat` too.
 """
 
 import asyncio
 import hashlib
 import itertools
+import os
 import random
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final, TextIO, TypeVar
 
 import orjson
 
@@ -26,80 +33,213 @@ from core.tokens import AccessTokens, RefreshClaim, RefreshTokens, refresh_hash
 from db import seed as tables
 from db.migrate import migrate
 from db.pool import Database
+from db.sessions import IDLE_DAYS_MAX
 from server import database_url_of
 
+T = TypeVar("T")
 Row = tuple[Any, ...]
+
+STDOUT: Final = Path("-")
 
 _FIRST_PHONE: Final = 79_000_000_000
 _LAST_PHONE: Final = 79_009_999_999
-_BATCH_MESSAGES: Final = 20_000
-_BATCH_USERS: Final = 10_000
-_SESSION_DAYS: Final = 30
-_STATEMENT_TIMEOUT_S: Final = 300.0
-_APART_S: Final = 60
+_BATCH_ROWS: Final = 20_000
+_BATCH_PEOPLE: Final = 10_000
+_LOADERS: Final = 2
+_TIMEOUT_S: Final = 3600.0  # a chat is one transaction, and may be a large one
+_MESSAGES_APART_S: Final = 60.0
+_CHAT_AGE_S_MAX: Final = 365 * 86_400.0
+_CHATS_SPREAD_S: Final = 14 * 86_400.0
+_SAY_EVERY_S: Final = 5.0
 _BAR_WIDTH: Final = 40
 
-_FIRST_NAMES: Final = (
-    "Анна", "Борис", "Вера", "Глеб", "Дарья", "Егор", "Жанна", "Захар", "Ирина", "Кирилл", "Лев", "Мария",
-    "Alice", "Ben", "Chloe", "Daniel", "Emma", "Frank", "Grace", "Henry", "Isla", "Jack", "Kate", "Liam",
-)  # fmt: skip
-_LAST_INITIALS: Final = "АБВГДЖЗИКЛМНABCDEFGHJKLM"
-_TITLES: Final = ("Поход", "Дача", "Семья", "Работа", "Книжный клуб", "Weekend hike", "Band", "Team", "Flat 12", "Chess")
-_BEGINNINGS: Final = (
-    "Привет!", "Слушай,", "Смотри:", "Кстати,", "Вчера видел, как", "Напомни, пожалуйста,", "Добрый вечер!",
-    "Hi there,", "By the way,", "Listen,", "Good news:", "Do you remember,", "Quick question:", "Thanks!",
-)  # fmt: skip
-_MIDDLES: Final = (
-    "поезд приходит в семь", "кошка опять спит на клавиатуре", "встречаемся у старой башни", "нужны билеты на концерт",
-    "завтра обещают снег", "рецепт пирога лежит в документах", "the train arrives at seven", "we meet at the old tower",
-    "the tickets are still available", "snow is expected tomorrow", "the recipe is in the shared folder",
-    "dinner will be ready around eight",
-)  # fmt: skip
-_ENDINGS: Final = (
-    "что думаешь?", "увидимся вечером.", "не забудь зонт!", "позвони, когда выйдешь.", "до завтра.",
-    "what do you think?", "see you tonight.", "don't forget the umbrella!", "call me when you leave.", "until tomorrow.",
+_NAMES: Final = (
+    (
+        ("Анна", "Вера", "Дарья", "Елена", "Ирина", "Мария", "Наталья", "Ольга", "Полина", "Юлия"),
+        ("Волкова", "Егорова", "Иванова", "Кузнецова", "Морозова", "Новикова", "Павлова", "Смирнова", "Соколова"),
+    ),
+    (
+        ("Алексей", "Борис", "Глеб", "Дмитрий", "Егор", "Иван", "Кирилл", "Лев", "Максим", "Сергей"),
+        ("Волков", "Егоров", "Иванов", "Кузнецов", "Морозов", "Новиков", "Павлов", "Смирнов", "Соколов"),
+    ),
+    (
+        ("Alice", "Ben", "Chloe", "Daniel", "Emma", "Frank", "Grace", "Henry", "Isla", "Jack", "Kate", "Liam"),
+        ("Adams", "Baker", "Carter", "Davis", "Evans", "Fisher", "Green", "Harris", "Jones", "Miller", "Walker"),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Speech:
+    """What is said in one language: an opening or none, a clause with a time, an ending or none."""
+
+    titles: Sequence[str]
+    openings: Sequence[str]
+    clauses: Sequence[str]
+    times: Sequence[str]
+    endings: Sequence[str]
+
+    def sentence(self) -> str:
+        """20 to 200 characters."""
+        said = f"{random.choice(self.openings)} {random.choice(self.clauses)} {random.choice(self.times)}"
+        return f"{said.lstrip()}. {random.choice(self.endings)}".rstrip()
+
+
+_SPEECHES: Final = (
+    _Speech(
+        titles=("Поход", "Дача", "Семья", "Работа", "Книжный клуб", "Соседи", "Футбол по средам", "Отпуск"),
+        openings=("", "", "Привет!", "Слушай,", "Кстати,", "Добрый вечер!", "Хорошие новости:", "Чуть не забыл:"),
+        clauses=(
+            "встречаемся у старой башни", "поезд приходит на второй путь", "нужны билеты на концерт",
+            "обещают снег и сильный ветер", "жду документы по договору", "кошка опять спала на клавиатуре",
+            "рецепт пирога пришлю отдельным письмом", "машина будет готова в мастерской",
+            "собираемся за город всей компанией", "в библиотеке раздают старые книги",
+        ),
+        times=("завтра утром", "в субботу", "сегодня после обеда", "на следующей неделе", "к семи часам", "в пятницу"),
+        endings=("", "", "Что думаешь?", "Не забудь зонт!", "Позвони, когда выйдешь.", "Увидимся вечером.", "Спасибо!"),
+    ),
+    _Speech(
+        titles=("Weekend hike", "Band", "Team", "Flat 12", "Chess", "Family", "Book club", "Holidays"),
+        openings=("", "", "Hi there,", "By the way,", "Listen,", "Good news:", "Hello!", "Almost forgot:"),
+        clauses=(
+            "we meet at the old tower", "the train leaves from platform two", "the tickets are still available",
+            "snow and strong wind are expected", "the contract should be signed", "the cat slept on the keyboard again",
+            "the recipe goes into the shared folder", "the garage calls about the car",
+            "everybody is invited for dinner", "the library gives away old books",
+        ),
+        times=("tomorrow morning", "on Saturday", "this afternoon", "next week", "around seven", "before Friday"),
+        endings=("", "", "What do you think?", "Don't forget the umbrella!", "Call me when you leave.", "Thanks!"),
+    ),
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much to make. ``messages`` is the total over all chats, spread evenly."""
+    """How much to make. ``messages`` is the total over all chats, spread evenly; a group's opening one counts."""
 
     users: int
     chats: int
     members: int
     messages: int
 
+    def check(self) -> None:
+        """``StartupError`` unless it can be carried out."""
+        if self.chats and self.members > self.users:
+            raise StartupError(f"{self.users} users cannot make chats of {self.members} members.")
+        pairs = self.users * (self.users - 1) // 2
+        if self.members == 2 and self.chats > pairs:
+            raise StartupError(f"{self.users} users have {pairs} private chats at the most: more users, or fewer chats.")
 
-@dataclass(frozen=True, slots=True)
+    @property
+    def messages_per_chat_max(self) -> int:
+        """What the longest chat has."""
+        return -(-self.messages // self.chats) if self.chats else 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Person:
     user_id: str
     session_id: str
     phone: str
-    chat_ids: list[str]
+    chat_ids: list[str] = field(default_factory=list)
 
 
-def seed(settings: Settings, plan: Plan, tokens_path: Path | None) -> None:
-    """Carry ``plan`` out; ``StartupError`` where it cannot be."""
+class _Calendar:
+    """When things happened: all registered, then came the chats; each ends later than the one before, the last now."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._now = datetime.now(UTC)
+        self._chats = plan.chats
+        self._apart_s = min(_MESSAGES_APART_S, _CHAT_AGE_S_MAX / (plan.messages_per_chat_max + 1))
+        longest_s = self._apart_s * (plan.messages_per_chat_max + 2)
+        self.registered_at = wire_time(self._now - timedelta(seconds=_CHATS_SPREAD_S + longest_s))
+
+    def moments(self, place: int, count: int) -> Iterator[str]:
+        """When the chat at ``place`` of all was opened, then when each of its ``count`` messages was sent."""
+        ended_s = _CHATS_SPREAD_S * (self._chats - 1 - place) / self._chats
+        for behind in range(count, -1, -1):
+            yield wire_time(self._now - timedelta(seconds=ended_s + self._apart_s * behind))
+
+
+class _Chat:
+    """One chat. Its messages are made one by one; the rows of chat and members are right once all were."""
+
+    def __init__(self, people: Sequence[_Person], count: int, moments: Iterator[str]) -> None:
+        self.chat_id = new_id()
+        self._people = people
+        self._is_private = len(people) == 2
+        self._speech = random.choice(_SPEECHES)
+        self._title = None if self._is_private else random.choice(self._speech.titles)
+        self.count = count
+        self._moments = moments
+        self._opened_at = self._updated_at = next(moments)
+        self._spoke_at = dict.fromkeys(people, 0)
+        for person in people:
+            person.chat_ids.append(self.chat_id)
+
+    def messages(self) -> Iterator[Row]:
+        """Their rows, by seq."""
+        for seq, moment in enumerate(self._moments, 1):
+            self._updated_at = moment
+            yield self._opening() if seq == 1 and not self._is_private else self._message(seq)
+
+    def _opening(self) -> Row:
+        creator = self._people[0]
+        self._spoke_at[creator] = 1
+        content = {"event": "group_created", "user_id": creator.user_id, "title": self._title}
+        return (self.chat_id, 1, creator.user_id, None, None, "system", content, self._version(1), self._updated_at)
+
+    def _message(self, seq: int) -> Row:
+        sender = random.choice(self._people)
+        self._spoke_at[sender] = seq
+        content = {"text": self._speech.sentence()}
+        client_id, body_hash = str(uuid.uuid4()), _body_hash(content)
+        version = self._version(seq)
+        return (self.chat_id, seq, sender.user_id, client_id, body_hash, "text", content, version, self._updated_at)
+
+    def _version(self, seq: int) -> int:
+        """A private chat has version 1 before its first message, a group with it."""
+        return seq + 1 if self._is_private else seq
+
+    def row(self) -> Row:
+        """The chat's own row."""
+        pair = ":".join(sorted(person.user_id for person in self._people)) if self._is_private else None
+        kind, creator_id = "private" if self._is_private else "group", self._people[0].user_id
+        size, version = len(self._people), self._version(self.count)
+        return (
+            self.chat_id, kind, self._title, creator_id, pair, size, self.count, version, self._opened_at, self._updated_at,
+        )  # fmt: skip
+
+    def members(self) -> Iterator[Row]:
+        """The members' rows: some have read everything, all have read what they said themselves."""
+        creator_id = self._people[0].user_id
+        for person in self._people:
+            read_seq = random.choice((self.count, random.randint(self._spoke_at[person], self.count)))
+            yield self.chat_id, person.user_id, read_seq, creator_id, self._opened_at
+
+
+def seed(settings: Settings, plan: Plan, tokens_path: Path = STDOUT) -> None:
+    """Carry ``plan`` out and write a line per person to ``tokens_path``; ``StartupError`` where it cannot be."""
     if settings.environment is Environment.PRODUCTION:
         raise StartupError("seed makes people who do not exist: never in production.")
-    if plan.chats and plan.members > plan.users:
-        raise StartupError(f"{plan.users} users cannot make chats of {plan.members} members.")
-    pairs = plan.users * (plan.users - 1) // 2
-    if plan.members == 2 and plan.chats > pairs:
-        raise StartupError(f"{plan.users} users have {pairs} private chats at the most: more users, or fewer chats.")
-    with database_url_of(settings, beside_server=True) as url:
-        people = asyncio.run(_fill(url, plan, settings.signing_secret()))
-    _write_people(people, AccessTokens(settings.signing_secret()), tokens_path)
+    plan.check()
+    secret = settings.signing_secret()
+    with _writable(tokens_path) as file:
+        with database_url_of(settings, beside_server=True) as url:
+            people = asyncio.run(_fill(url, plan, RefreshTokens(secret)))
+        # Last, because the tokens' 15 minutes begin here.
+        _write_people(people, AccessTokens(secret), file)
 
 
-async def _fill(url: str, plan: Plan, secret: bytes) -> list[_Person]:
+async def _fill(url: str, plan: Plan, tokens: RefreshTokens) -> list[_Person]:
     await migrate(url)
-    database = Database(url, pool_max=2, timeout_s=_STATEMENT_TIMEOUT_S, slow_s=_STATEMENT_TIMEOUT_S)
+    calendar = _Calendar(plan)
+    database = Database(url, pool_max=_LOADERS, timeout_s=_TIMEOUT_S, slow_s=_TIMEOUT_S)
     await database.connect()
     try:
-        people = await _make_people(database, plan.users, RefreshTokens(secret))
-        await _make_chats(database, plan, people)
+        people = await _make_people(database, plan.users, tokens, calendar.registered_at)
+        if plan.chats:
+            await _make_chats(database, plan, people, calendar)
         async with database.reading() as tx:
             await tables.analyze(tx)
     finally:
@@ -107,157 +247,139 @@ async def _fill(url: str, plan: Plan, secret: bytes) -> list[_Person]:
     return people
 
 
-async def _make_people(database: Database, count: int, tokens: RefreshTokens) -> list[_Person]:
-    async with database.reading() as tx:
-        last = await tables.find_last_phone(tx, f"+{_FIRST_PHONE}", f"+{_LAST_PHONE}")
-    first = int(last) + 1 if last else _FIRST_PHONE
-    if first + count - 1 > _LAST_PHONE:
-        raise StartupError("the numbers for seeded users are used up.")
-    expires_at = wire_time(datetime.now(UTC) + timedelta(days=_SESSION_DAYS))
+async def _make_people(database: Database, count: int, tokens: RefreshTokens, registered_at: str) -> list[_Person]:
+    """So many people with numbers that nobody has, each signed in on one device."""
+    expires_at = wire_time(datetime.now(UTC) + timedelta(days=IDLE_DAYS_MAX))
     people: list[_Person] = []
-    for batch in _batches(range(first, first + count), _BATCH_USERS):
-        made = [_Person(new_id(), new_id(), f"+{number}", []) for number in batch]
-        sessions = []
-        for person in made:
-            refresh_seed = tokens.new_seed()
-            token = tokens.derive(RefreshClaim(person.session_id, 1), refresh_seed)
-            sessions.append((person.session_id, person.user_id, "Seeded", refresh_seed, refresh_hash(token), expires_at))
+    for numbers in _batches(range(_FIRST_PHONE, _LAST_PHONE + 1), _BATCH_PEOPLE):
+        phones = [f"+{number}" for number in numbers]
         async with database.transaction() as tx:
-            await tables.load(tx, "users", tables.USERS, [(p.user_id, p.phone, _name(p)) for p in made])
+            taken = set(await tables.find_taken_phones(tx, phones))
+            free = [phone for phone in phones if phone not in taken]
+            made = [_Person(new_id(), new_id(), phone) for phone in free[: count - len(people)]]
+            users = [(person.user_id, person.phone, _name(), registered_at) for person in made]
+            await tables.load(tx, "users", tables.USERS, users)
+            sessions = [_session(person, tokens, expires_at) for person in made]
             await tables.load(tx, "login_sessions", tables.SESSIONS, sessions)
         people += made
-    return people
+        if len(people) == count:
+            return people
+    raise StartupError("the numbers for seeded users are used up.")
 
 
-def _name(person: _Person) -> str:
-    number = int(person.phone)
-    return f"{_FIRST_NAMES[number % len(_FIRST_NAMES)]} {_LAST_INITIALS[number // 7 % len(_LAST_INITIALS)]}."
+def _name() -> str:
+    first, last = random.choice(_NAMES)
+    return f"{random.choice(first)} {random.choice(last)}"
 
 
-async def _make_chats(database: Database, plan: Plan, people: Sequence[_Person]) -> None:
-    progress = _Progress(plan.chats, plan.messages)
-    wanted, more = divmod(plan.messages, plan.chats) if plan.chats else (0, 0)
-    began = datetime.now(UTC) - timedelta(seconds=_APART_S * (wanted + 2))
-    chats: list[Any] = []
-    members: list[Any] = []
-    messages: list[Any] = []
-    for place, group in enumerate(itertools.islice(_circles(people, plan.members), plan.chats)):
-        chat, its_members, its_messages = _make_chat(group, wanted + (place < more), began)
-        chats.append(chat)
-        members += its_members
-        messages += its_messages
-        if len(messages) >= _BATCH_MESSAGES or len(members) >= _BATCH_MESSAGES or place == plan.chats - 1:
+def _session(person: _Person, tokens: RefreshTokens, expires_at: str) -> Row:
+    refresh_seed = tokens.new_seed()
+    refresh_token = tokens.derive(RefreshClaim(person.session_id, 1), refresh_seed)
+    return (person.session_id, person.user_id, "Seeded", refresh_seed, refresh_hash(refresh_token), expires_at)
+
+
+async def _make_chats(database: Database, plan: Plan, people: Sequence[_Person], calendar: _Calendar) -> None:
+    """Several loaders take batches of whole chats from one generator, a transaction each."""
+    progress = _Progress(plan.chats)
+    per_batch = max(1, _BATCH_ROWS // max(plan.members, plan.messages_per_chat_max))
+    batches = _batches(_chats(plan, people, calendar), per_batch)
+
+    async def load_batches() -> None:
+        for chats in batches:
             async with database.transaction() as tx:
-                await tables.load(tx, "chats", tables.CHATS, chats)
+                messages = itertools.chain.from_iterable(chat.messages() for chat in chats)
+                for rows in _batches(messages, _BATCH_ROWS):
+                    await tables.load(tx, "messages", tables.MESSAGES, rows)
+                await tables.load(tx, "chats", tables.CHATS, [chat.row() for chat in chats])
+                members = [member for chat in chats for member in chat.members()]
                 await tables.load(tx, "members", tables.MEMBERS, members)
-                for batch in _batches(messages, _BATCH_MESSAGES):
-                    await tables.load(tx, "messages", tables.MESSAGES, batch)
-            progress.advance(len(chats), len(messages))
-            chats, members, messages = [], [], []
+            progress.advance(len(chats), sum(chat.count for chat in chats))
+
+    try:
+        async with asyncio.TaskGroup() as loaders:
+            for _ in range(_LOADERS):
+                loaders.create_task(load_batches())
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None  # the other loader was cancelled on account of it
     progress.end()
 
 
-def _circles(people: Sequence[_Person], size: int) -> Iterator[list[_Person]]:
-    """Groups of ``size`` different people; of two, each pair comes once."""
-    count = len(people)
-    for distance in itertools.count(1):
-        # The last distance of a circle with an even number of people meets every pair twice.
-        starts = count // 2 if size == 2 and 2 * distance == count else count
-        for start in range(starts):
-            if size == 2:
-                yield [people[start], people[(start + distance) % count]]
-            else:
-                yield [people[(start * distance + step) % count] for step in range(size)]
+def _chats(plan: Plan, people: Sequence[_Person], calendar: _Calendar) -> Iterator[_Chat]:
+    each, more = divmod(plan.messages, plan.chats)
+    circles = _pairs(people) if plan.members == 2 else _groups(people, plan.members)
+    for place, circle in enumerate(itertools.islice(circles, plan.chats)):
+        count = max(each + (place < more), 0 if plan.members == 2 else 1)
+        yield _Chat(circle, count, calendar.moments(place, count))
 
 
-def _make_chat(group: Sequence[_Person], wanted: int, began: datetime) -> tuple[Row, list[Row], list[Row]]:
-    """A chat's row, its members' and its messages'."""
-    messages: list[Row] = []
-    chat_id, creator, is_private = new_id(), group[0], len(group) == 2
-    opened_at = wire_time(began)
-    for person in group:
-        person.chat_ids.append(chat_id)
-    title = None if is_private else random.choice(_TITLES)
-    count = wanted
-    if not is_private:
-        count = max(1, wanted)
-        content = {"event": "group_created", "user_id": creator.user_id, "title": title}
-        messages.append((chat_id, 1, creator.user_id, None, None, "system", content, 1, opened_at))
-    base = 1 if is_private else 0
-    updated_at = opened_at
-    for seq in range(1 if is_private else 2, count + 1):
-        sender = random.choice(group)
-        content = {"text": _sentence()}
-        updated_at = wire_time(began + timedelta(seconds=_APART_S * seq))
-        row = (chat_id, seq, sender.user_id, str(uuid.uuid4()), _hash(content), "text", content, base + seq, updated_at)
-        messages.append(row)
-    pair = ":".join(sorted(person.user_id for person in group)) if is_private else None
-    chat = (
-        chat_id,
-        "private" if is_private else "group",
-        title,
-        creator.user_id,
-        pair,
-        len(group),
-        count,
-        base + count,
-        opened_at,
-        updated_at,
-    )  # fmt: skip
-    members = []
-    for person in group:
-        read_seq = count if person is creator else random.randint(count // 2, count)
-        members.append((chat_id, person.user_id, read_seq, creator.user_id, opened_at))
-    return chat, members, messages
+def _pairs(people: Sequence[_Person]) -> Iterator[list[_Person]]:
+    """Every pair once, in rounds in which everybody has a partner: a round-robin tournament by the circle method."""
+    ring: list[_Person | None] = [*people] if len(people) % 2 == 0 else [*people, None]
+    half = len(ring) // 2
+    for _ in range(len(ring) - 1):
+        for one, other in zip(ring[:half], reversed(ring[half:]), strict=True):
+            if one is not None and other is not None:
+                yield [one, other]
+        ring.insert(1, ring.pop())
 
 
-def _sentence() -> str:
-    return f"{random.choice(_BEGINNINGS)} {random.choice(_MIDDLES)}, {random.choice(_ENDINGS)}"
+def _groups(people: Sequence[_Person], size: int) -> Iterator[list[_Person]]:
+    """Groups without end, dealt like cards: who is left of a shuffled deck comes first in the next one."""
+    left: list[_Person] = []
+    while True:
+        others = random.sample(people, len(people))
+        if left:
+            waiting = set(left)
+            others = [person for person in others if person not in waiting]
+        first, rest = left + others[: size - len(left)], others[size - len(left) :] + left
+        deck = first + random.sample(rest, len(rest))
+        whole = len(deck) // size * size
+        yield from _batches(deck[:whole], size)
+        left = deck[whole:]
 
 
-def _hash(content: dict[str, Any]) -> bytes:
-    """What ``message:send`` stores of a request's body."""
+def _body_hash(content: dict[str, Any]) -> bytes:
+    """What ``message:send`` stores of a request's body: a repeat with its client_id is known as one."""
     body: dict[str, Any] = {"content": content, "mentions": [], "reply_to": None, "type": "text"}
     return hashlib.sha256(orjson.dumps(body)).digest()
 
 
-def _batches(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    return (rows[start : start + size] for start in range(0, len(rows), size))
+def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while batch := list(itertools.islice(iterator, size)):
+        yield batch
 
 
-def _write_people(people: Sequence[_Person], tokens: AccessTokens, path: Path | None) -> None:
-    lines = (
-        orjson.dumps(
-            {
-                "user_id": person.user_id,
-                "phone": person.phone,
-                "access_token": tokens.issue(user_id=person.user_id, session_id=person.session_id).token,
-                "chat_ids": person.chat_ids,
-            }
-        ).decode()
-        for person in people
-    )
-    if path is None:
-        _write_lines(lines, sys.stdout)
+@contextmanager
+def _writable(path: Path) -> Iterator[TextIO]:
+    """``path`` or standard output, opened before the work so that it is not in vain; a new file is its owner's alone."""
+    if path == STDOUT:
+        yield sys.stdout
         return
     try:
-        path.touch(mode=0o600)
-        with path.open("w", encoding="utf-8") as file:
-            _write_lines(lines, file)
+        file = open(path, "w", encoding="utf-8", opener=partial(os.open, mode=0o600))  # noqa: SIM115  (closed below)
     except OSError as error:
         raise StartupError(f"{path} cannot be written: {error.strerror or error}.") from None
+    with file:
+        yield file
 
 
-def _write_lines(lines: Iterator[str], file: TextIO) -> None:
-    for line in lines:
-        file.write(line + "\n")
+def _write_people(people: Sequence[_Person], tokens: AccessTokens, file: TextIO) -> None:
+    for person in people:
+        line = {
+            "user_id": person.user_id,
+            "phone": person.phone,
+            "access_token": tokens.issue(user_id=person.user_id, session_id=person.session_id).token,
+            "chat_ids": person.chat_ids,
+        }
+        file.write(orjson.dumps(line).decode() + "\n")
 
 
 class _Progress:
     """A bar on a terminal, a line now and then elsewhere; on standard error, since people go to standard output."""
 
-    def __init__(self, chats: int, messages: int) -> None:
-        self._chats, self._messages = chats, messages
+    def __init__(self, chats: int) -> None:
+        self._chats = chats
         self._done_chats = self._done_messages = 0
         self._began = self._said = time.monotonic()
         self._is_terminal = sys.stderr.isatty()
@@ -271,7 +393,7 @@ class _Progress:
             share = self._done_chats / self._chats
             bar = "#" * int(_BAR_WIDTH * share)
             print(f"\r[{bar:<{_BAR_WIDTH}}] {share:4.0%} {self._counts()}", end="", file=sys.stderr, flush=True)
-        elif now - self._said > 5:
+        elif now - self._said > _SAY_EVERY_S:
             self._said = now
             print(f"seed: {self._counts()}", file=sys.stderr, flush=True)
 

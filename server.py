@@ -24,13 +24,14 @@ from core.errors import StartupError
 from core.logs import configure_logs
 from core.loop_lag import watch_loop_lag
 from core.rates import RateLimits
-from core.settings import Environment, Settings
+from core.settings import Settings
 from core.tokens import AccessTokens
 from core.tracing import start_tracing, stop_tracing
 from db.embedded import EmbeddedPostgres, running_url
 from db.migrate import migrate
 from db.pool import Database
 from db.sweeping import sweep_forever
+from http_api import sweeping
 from http_api.app import create_app
 from realtime.chats.state import state_of_chat
 from realtime.delivery.audience import People
@@ -43,6 +44,8 @@ from realtime.protocol.dispatch import Dispatcher
 from realtime.protocol.effects import Effect
 from realtime.transport.engine import Terms
 from realtime.transport.server import SocketServer, with_sockets
+from storage.objects import Objects
+from storage.workers import ImageWorkers
 
 log = logging.getLogger("molva")
 
@@ -63,6 +66,7 @@ class Molva:
 @asynccontextmanager
 async def compose(settings: Settings, database_url: str) -> AsyncIterator[Molva]:
     """Everything wired on a migrated database; closed in reverse order at the end."""
+    objects, images = Objects(settings.files_place), ImageWorkers()
     database = Database(
         database_url,
         pool_max=settings.database_pool_max,
@@ -98,27 +102,35 @@ async def compose(settings: Settings, database_url: str) -> AsyncIterator[Molva]
         dispatcher=dispatcher,
         on_session_ended=namespace.end_session,
         is_draining=lambda: sockets.eio.is_draining,
+        services=services,
+        objects=objects,
+        images=images,
     )
-    sweeper = asyncio.create_task(sweep_forever(database))
+    sweepers = [
+        asyncio.create_task(sweep_forever(database)),
+        asyncio.create_task(sweeping.sweep_forever(services, objects)),
+    ]
     lag_watch = asyncio.create_task(watch_loop_lag())
     try:
         yield Molva(with_sockets(sockets, api), database, sockets)
     finally:
-        sweeper.cancel()
+        for sweeper in sweepers:
+            sweeper.cancel()
         lag_watch.cancel()
         await sockets.shutdown()
         await sockets.settle()
         await presence.close()
         await fanout.close()
+        await images.close()
+        await objects.close()
         await database.disconnect()
 
 
 def _terms(settings: Settings) -> Terms:
-    is_open = not settings.cors_origins and settings.environment is not Environment.PRODUCTION
     return Terms(
         packet_bytes_max=limits.PACKET_BYTES_MAX,
         allows_polling=settings.long_polling == "on",
-        origins=None if is_open else settings.cors_origins,
+        origins=None if settings.allowed_origins == ("*",) else settings.allowed_origins,
         trusted_proxies=settings.trusted_proxies,
         links_per_address_max=settings.links_per_address_max,
     )

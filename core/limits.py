@@ -24,7 +24,19 @@ WATCH_LIST_MAX: Final = 200
 PACKET_BYTES_MAX: Final = 64 * 1024
 AVATAR_BYTES_MAX: Final = 5 * 1024 * 1024
 AVATAR_PIXELS_MAX: Final = 25_000_000
+AVATAR_SIDE_MAX: Final = 16_383
+"""In pixels; what every format can hold."""
 FILE_BYTES_MAX: Final = 25 * 1024 * 1024
+FILE_NAME_CHARS_MAX: Final = 255
+FILE_PIXELS_MAX: Final = 50_000_000
+"""A picture with more is kept as a plain file: without width, height, thumbnail and BlurHash."""
+FILE_SIDE_MAX: Final = 65_535
+DURATION_S_MAX: Final = 86_400
+UPLOADED_BYTES_PER_DAY_MAX: Final = 2 * 1024 * 1024 * 1024
+"""By one person."""
+NUMBERS_PER_DAY_MAX: Final = 1_000
+"""Phone numbers that one person may look up in a day."""
+NUMBERS_ON_FIRST_DAY_MAX: Final = 500
 
 SEQ_MAX: Final = 2**53 - 1
 """The largest integer that JavaScript keeps exact."""
@@ -46,6 +58,11 @@ def shown_to_clients() -> dict[str, int]:
         "packet_bytes": PACKET_BYTES_MAX,
         "avatar_bytes": AVATAR_BYTES_MAX,
         "avatar_pixels": AVATAR_PIXELS_MAX,
+        "avatar_side_pixels": AVATAR_SIDE_MAX,
         "file_bytes": FILE_BYTES_MAX,
+        "file_name_chars": FILE_NAME_CHARS_MAX,
+        "uploaded_bytes_per_day": UPLOADED_BYTES_PER_DAY_MAX,
+        "numbers_looked_up_per_day": NUMBERS_PER_DAY_MAX,
+        "numbers_looked_up_on_first_day": NUMBERS_ON_FIRST_DAY_MAX,
         **rates.shown_to_clients(),
     }

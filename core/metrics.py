@@ -15,6 +15,9 @@ ACTION_SECONDS = Histogram("molva_action_duration_seconds", "From receipt to ack
 CONNECTIONS = Gauge("molva_connections", "Socket.IO connections in the /chat namespace.")
 CONNECTS = Counter("molva_connects_total", "Connects, by outcome (ok or the error code).", ["code"])
 DISCONNECTS = Counter("molva_disconnects_total", "Disconnects, by reason.", ["reason"])
+CONNECTIONS_CUT = Counter(
+    "molva_connections_cut_total", "Connections closed for what the client did or failed to do, by reason.", ["reason"]
+)
 DELIVERIES = Counter("molva_deliveries_total", "Events handed to connections, by event.", ["event"])
 STATEMENT_SECONDS = Histogram(
     "molva_sql_statement_duration_seconds",

@@ -4,6 +4,7 @@ Every field's description is the operator's documentation. ``production`` refuse
 machine. To add a setting: a field here, and its use; nothing else reads the environment.
 """
 
+import re
 import secrets
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +16,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from core.errors import StartupError
 
 SECRET_BYTES_MIN = 32
+CONNECTIONS_PER_ADDRESS_MAX = 1000
+"""In production, unless set: enough for an office behind one address, too few to fill a process."""
 
 
 class Environment(StrEnum):
@@ -69,6 +72,26 @@ class Settings(BaseSettings):
         pattern=r"^[A-Z]{2}$",
         description="The country in which a number without a country code is read.",
     )
+    phone_countries: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Countries whose numbers get codes (ISO 3166, comma-separated); empty = all. Others get the same "
+        "answer and no code.",
+    )
+    codes_per_country_max: int = Field(
+        10_000, ge=1, description="Codes that one country's numbers get in a day at the most; not in development."
+    )
+    test_numbers: Annotated[dict[str, str], NoDecode] = Field(
+        {},
+        repr=False,
+        description="Numbers whose code is always the same and is never sent, for app-store reviewers: "
+        "`+79990000001:123456,…`.",
+    )
+    test_numbers_in_production: bool = Field(default=False, description="Whether production may have TEST_NUMBERS.")
+    files_url: str | None = Field(
+        None,
+        description="Where avatars and attachments are: a folder (default `DATA_DIR/files`) or `s3://bucket/prefix`, with "
+        "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL as everywhere.",
+    )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Origins that browsers may call from, comma-separated; empty in development = any."
     )
@@ -77,6 +100,17 @@ class Settings(BaseSettings):
         ge=0,
         le=10,
         description="Proxies in front: so many X-Forwarded-For hops, from the right, are believed.",
+    )
+    long_polling: Literal["on", "off"] = Field(
+        "on", description="Whether Socket.IO clients may poll; `off` leaves WebSocket alone."
+    )
+    connections_per_user: int = Field(
+        10, ge=1, le=1000, description="Connections of one user at a time; with one more, the oldest is closed."
+    )
+    connections_per_address: int | None = Field(
+        None,
+        ge=1,
+        description="Connections of one network address at a time; absent: 1000 in production, any number elsewhere.",
     )
     rate_limits: Literal["on", "off"] = Field("on", description="`off` for load tests; development alone.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least level logged.")
@@ -94,6 +128,32 @@ class Settings(BaseSettings):
     def _split_origins(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(origin.strip().rstrip("/") for origin in value.split(",") if origin.strip())
+        return value
+
+    @field_validator("phone_countries", mode="before")
+    @classmethod
+    def _split_countries(cls, value: object) -> object:
+        if isinstance(value, str):
+            value = tuple(country.strip().upper() for country in value.split(",") if country.strip())
+        if isinstance(value, tuple) and not all(re.fullmatch(r"[A-Z]{2}", str(country)) for country in value):
+            raise ValueError("must be countries of two letters, like RU,KZ")
+        return value
+
+    @field_validator("test_numbers", mode="before")
+    @classmethod
+    def _split_test_numbers(cls, value: object) -> object:
+        if isinstance(value, str):
+            pairs = [pair.strip() for pair in value.split(",") if pair.strip()]
+            if not all(re.fullmatch(r"\+[0-9]{7,15}:[0-9]{6}", pair) for pair in pairs):
+                raise ValueError("must be numbers with their codes, like +79990000001:123456")
+            return dict(pair.split(":") for pair in pairs)
+        return value
+
+    @field_validator("files_url")
+    @classmethod
+    def _refuse_foreign_storage(cls, value: str | None) -> str | None:
+        if value is not None and "://" in value and not re.fullmatch(r"file:///\S+|s3://[a-z0-9.-]+(/\S*)?", value):
+            raise ValueError("must be a folder, file:///folder or s3://bucket/prefix, without credentials")
         return value
 
     @field_validator("jwt_secret", "jwt_previous_secret", "code_webhook_secret")
@@ -127,10 +187,31 @@ class Settings(BaseSettings):
             raise ValueError("production needs CODE_SENDER=webhook: `console` shows codes in the log")
         if not self.cors_origins or "*" in self.cors_origins:
             raise ValueError("production needs CORS_ORIGINS, an explicit list of origins")
+        if self.test_numbers and not self.test_numbers_in_production:
+            raise ValueError("TEST_NUMBERS let anybody in who knows them: production needs TEST_NUMBERS_IN_PRODUCTION=true")
+
+    @property
+    def allowed_origins(self) -> tuple[str, ...]:
+        """Who may call from a browser, over HTTP and sockets alike; ``("*",)``: anybody (development without a list)."""
+        if self.environment is Environment.DEVELOPMENT and not self.cors_origins:
+            return ("*",)
+        return self.cors_origins
+
+    @property
+    def files_place(self) -> str:
+        """Where avatars and attachments are: a folder or a URL."""
+        return self.files_url or str(self.data_dir / "files")
 
     def previous_signing_secret(self) -> bytes | None:
         """The secret whose tokens are still accepted, if there is one."""
         return self.jwt_previous_secret.get_secret_value().encode() if self.jwt_previous_secret else None
+
+    @property
+    def links_per_address_max(self) -> int | None:
+        """Connections of one network address at a time; ``None``: any number."""
+        if self.connections_per_address is None and self.environment is Environment.PRODUCTION:
+            return CONNECTIONS_PER_ADDRESS_MAX
+        return self.connections_per_address
 
     @property
     def shows_codes(self) -> bool:

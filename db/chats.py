@@ -10,7 +10,7 @@ from typing import Final, Literal
 from db.messages import MessageRow, message_columns
 from db.pool import Tx
 from db.query import Affected, query
-from db.users import UserRow, user_columns
+from db.users import USER_FIELDS, UserRow, user_columns
 
 _SHARED: Final = (
     "id", "type", "title", "creator_id", "member_count", "message_count", "created_at", "updated_at", "version",
@@ -30,19 +30,24 @@ def _columns(prefix: str = "") -> str:
     )
 
 
-# The other one of a private chat. A subquery with LIMIT, so that the members of a group are not looked through.
-_OTHER: Final = """(
-          SELECT o.user_id FROM members o
+# The other one of a private chat. LIMIT keeps it a look-up by itself: the members of a group are not looked through.
+_PEER: Final = f"""LATERAL (
+          SELECT {", ".join(f"u.{name}" for name in USER_FIELDS)}, u.changed_xid
+            FROM members o JOIN users u ON u.id = o.user_id
            WHERE c.type = 'private' AND o.chat_id = c.id AND o.user_id <> me.user_id LIMIT 1
-      ) other"""
+      ) peer ON true"""
 _FROM: Final = f"""
       FROM members me
       JOIN chats c ON c.id = me.chat_id AND c.deleted_at IS NULL
       LEFT JOIN messages last ON last.chat_id = c.id AND last.seq = c.message_count AND last.seq >= me.first_seq
-      LEFT JOIN LATERAL {_OTHER} ON true
-      LEFT JOIN users peer ON peer.id = other.user_id
+      LEFT JOIN {_PEER}
      WHERE me.left_at IS NULL
 """
+# Each chat of a person, one by one. OFFSET keeps it so: rather than look up the 2,000 of somebody busy, PostgreSQL would
+# read all there are.
+_EACH_CHAT: Final = """LATERAL (
+          SELECT id, type, updated_at, deleted_at, changed_xid FROM chats WHERE id = me.chat_id OFFSET 0
+      ) c ON true"""
 _VIEW: Final = f"SELECT {_columns()} {_FROM}"
 
 
@@ -129,8 +134,8 @@ async def find_chats(tx: Tx, user_id: str, chat_ids: list[str]) -> list[ChatRow]
     WITH page AS (
         SELECT c.id
           FROM members me
-          JOIN chats c ON c.id = me.chat_id AND c.deleted_at IS NULL
-         WHERE me.user_id = $1 AND me.left_at IS NULL
+          JOIN {_EACH_CHAT}
+         WHERE me.user_id = $1 AND me.left_at IS NULL AND c.deleted_at IS NULL
            AND ($5::text IS NULL OR c.type = $5)
            AND ($2::bigint IS NULL
                 OR coalesce(me.pinned, 32767) > $2
@@ -310,9 +315,8 @@ async def read_horizon(tx: Tx) -> HorizonRow: ...
                CASE WHEN me.left_at IS NULL THEN greatest(c.changed_xid, me.changed_xid, peer.changed_xid)
                     ELSE me.changed_xid END AS changed_xid
           FROM members me
-          JOIN chats c ON c.id = me.chat_id
-          LEFT JOIN LATERAL {_OTHER} ON true
-          LEFT JOIN users peer ON peer.id = other.user_id
+          JOIN {_EACH_CHAT}
+          LEFT JOIN {_PEER}
          WHERE me.user_id = $1
     ) changed
     WHERE changed_xid >= $2 AND ($3::bigint IS NULL OR (changed_xid, chat_id) > ($3, $4::uuid))

@@ -12,6 +12,13 @@ async def is_writable(tx: Tx) -> bool: ...
 
 
 @query("""
+    -- Which PostgreSQL it is.
+    SELECT current_setting('server_version')
+""")
+async def read_version(tx: Tx) -> str: ...
+
+
+@query("""
     -- The database's clock, in Unix seconds.
     SELECT extract(epoch FROM clock_timestamp())::float8
 """)

@@ -19,9 +19,10 @@ MESSAGE_FIELDS: Final = (
 def message_columns(table: str, viewer: str, *, prefix: str = "") -> str:
     """The columns of :class:`MessageRow` from ``table``; ``viewer`` is the SQL for who looks; ``prefix`` for nesting."""
     plain = ", ".join(f'{table}.{name} AS "{prefix}{name}"' for name in MESSAGE_FIELDS)
+    # No EXISTS: for a long chat PostgreSQL would rather read every like of the person than look up those of a page.
     liked = (
-        f"EXISTS (SELECT FROM likes WHERE likes.chat_id = {table}.chat_id AND likes.seq = {table}.seq"
-        f" AND likes.user_id = {viewer})"
+        f"coalesce((SELECT true FROM likes WHERE likes.chat_id = {table}.chat_id AND likes.seq = {table}.seq"
+        f" AND likes.user_id = {viewer}), false)"
     )
     return f'{plain}, {liked} AS "{prefix}liked_by_me"'
 
@@ -119,6 +120,13 @@ async def send_messages(
     SELECT chat_id FROM messages WHERE sender_id = $1 AND client_id = $2 ORDER BY chat_id LIMIT 1
 """)
 async def find_chat_of_send(tx: Tx, sender_id: str, client_id: str) -> str | None: ...
+
+
+@query("""
+    -- Whether the person sent something into this chat under this client_id already.
+    SELECT EXISTS (SELECT FROM messages WHERE sender_id = $1 AND client_id = $2 AND chat_id = $3)
+""")
+async def was_sent(tx: Tx, sender_id: str, client_id: str, chat_id: str) -> bool: ...
 
 
 @query(f"""

@@ -1,12 +1,17 @@
-"""Bulk loading for ``molva seed``: rows by COPY, in bounded batches, each batch whole in itself."""
+"""Bulk loading for ``molva seed``: rows by COPY, what the numbers of seeded people must not collide with, statistics.
+
+Columns that are not named here keep their defaults. To seed one more: its name here, and its place in the rows that
+``seeding`` makes.
+"""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
-from db.pool import Tx
+from core.errors import Conflict
+from db.pool import Tx, constraint_means
 from db.query import query
 
-USERS: Final = ("id", "phone", "display_name")
+USERS: Final = ("id", "phone", "display_name", "created_at")
 SESSIONS: Final = ("id", "user_id", "device_name", "refresh_seed", "refresh_hash", "expires_at")
 CHATS: Final = (
     "id", "type", "title", "creator_id", "direct_key", "member_count", "message_count", "version", "created_at",
@@ -17,18 +22,24 @@ MESSAGES: Final = (
     "chat_id", "seq", "sender_id", "client_id", "body_hash", "type", "content", "version", "created_at",
 )  # fmt: skip
 
+# Only seeding inserts numbers without ON CONFLICT.
+constraint_means(
+    "users_phone_key",
+    lambda: Conflict("phone_taken", "Somebody took one of the numbers meanwhile (two seedings at once?): run it again."),
+)
 
-async def load(tx: Tx, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+
+async def load(tx: Tx, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Add ``rows`` to ``table``."""
     if rows:
         await tx.copy_rows(table, columns, rows)
 
 
 @query("""
-    -- The greatest number of the range that seeding gives out, if any is taken.
-    SELECT max(phone) FROM users WHERE phone BETWEEN $1 AND $2
+    -- Which of these numbers (E.164) belong to somebody.
+    SELECT phone FROM users WHERE phone = ANY ($1::text[])
 """)
-async def find_last_phone(tx: Tx, first: str, last: str) -> str | None: ...
+async def find_taken_phones(tx: Tx, phones: list[str]) -> list[str]: ...
 
 
 @query("ANALYZE users, login_sessions, chats, members, messages -- so that plans fit what was loaded")

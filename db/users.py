@@ -7,10 +7,13 @@ What answers on behalf of a caller finds nobody who blocked the caller.
 from dataclasses import dataclass
 from typing import Final
 
-from db.pool import Tx
+from core.errors import Conflict
+from db.pool import Tx, constraint_means
 from db.query import query
 
 USER_FIELDS: Final = ("id", "display_name", "username", "about", "avatar_id", "last_seen_at")
+
+constraint_means("users_username_key", lambda: Conflict("username_taken", "Somebody has this username already."))
 
 
 def user_columns(table: str, *, prefix: str = "") -> str:
@@ -51,6 +54,13 @@ async def find_profile(tx: Tx, user_id: str) -> ProfileRow | None: ...
 
 
 @query(f"""
+    -- Somebody, even if the account was deleted: for what they said before.
+    SELECT {user_columns("u")} FROM users u WHERE u.id = $1
+""")
+async def find_any_user(tx: Tx, user_id: str) -> UserRow: ...
+
+
+@query(f"""
     -- Somebody, as the caller may see them.
     SELECT {user_columns("u")} FROM users u WHERE u.id = $1 AND u.deleted_at IS NULL AND {_NOT_BLOCKED}
 """)
@@ -80,3 +90,24 @@ async def find_user_by_username(tx: Tx, username: str, caller_id: str) -> UserRo
     RETURNING {user_columns("u")}
 """)
 async def register_user(tx: Tx, new_user_id: str, phone: str, display_name: str) -> UserRow: ...
+
+
+@query(f"""
+    -- Changes of somebody's own profile: a name unless null; the username and the line about them if $3 and $5 say so.
+    UPDATE users AS u
+       SET display_name = coalesce($2, u.display_name),
+           username = CASE WHEN $3 THEN $4 ELSE u.username END,
+           about = CASE WHEN $5 THEN $6 ELSE u.about END,
+           changed_xid = change_xid()
+     WHERE u.id = $1 AND u.deleted_at IS NULL
+    RETURNING {_PROFILE}
+""")
+async def update_profile(
+    tx: Tx,
+    user_id: str,
+    display_name: str | None,
+    sets_username: bool,  # noqa: FBT001  (a statement's parameters are positional)
+    username: str | None,
+    sets_about: bool,  # noqa: FBT001
+    about: str | None,
+) -> ProfileRow | None: ...

@@ -4,16 +4,17 @@ From the outside in: the frame (request id, log line, headers), CORS, crashes, b
 with a ``router``, and its name in :data:`_ROUTERS`.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from core.settings import Environment, Settings
+from core.settings import Settings
 from core.tokens import AccessTokens, CodeHashes, RefreshTokens
 from db.pool import Database
-from http_api import actions, codes, docs, event_docs, health, profile, sessions
+from http_api import actions, avatars, codes, docs, event_docs, export, files, health, profile, sessions
 from http_api import tokens as token_routes
 from http_api.backend import Backend, OnSessionEnded
 from http_api.bodies import BodyLimits
@@ -21,9 +22,21 @@ from http_api.code_senders import CodeSender, code_sender_for
 from http_api.identity import authenticate
 from http_api.problems import CrashAnswers, handle_problems
 from http_api.requests import REQUEST_ID_HEADER, RequestFrame
+from realtime.protocol.context import Services
 from realtime.protocol.dispatch import Dispatcher
+from storage.objects import Objects
+from storage.workers import ImageWorkers
 
-_ROUTERS: Final = (codes.router, token_routes.router, sessions.router, profile.router, health.router)
+_ROUTERS: Final = (
+    codes.router,
+    token_routes.router,
+    sessions.router,
+    profile.router,
+    avatars.router,
+    export.router,
+    files.router,
+    health.router,
+)
 _PREFLIGHT_AGE_S: Final = 600
 
 
@@ -34,9 +47,16 @@ def create_app(
     tokens: AccessTokens,
     dispatcher: Dispatcher,
     on_session_ended: OnSessionEnded,
+    services: Services,
+    objects: Objects,
+    images: ImageWorkers,
+    is_draining: Callable[[], bool] = lambda: False,
     code_sender: CodeSender | None = None,
 ) -> FastAPI:
-    """The application, ready to serve. ``code_sender`` stands in for the one that the settings ask for."""
+    """The application, ready to serve.
+
+    ``is_draining``: whether the process is about to end. ``code_sender`` stands in for the one that the settings ask for.
+    """
     app = FastAPI(
         title="Molva",
         docs_url=None,
@@ -47,10 +67,17 @@ def create_app(
             Middleware(RequestFrame, trusted_proxies=settings.trusted_proxies),
             Middleware(
                 CORSMiddleware,
-                allow_origins=_origins(settings),
+                allow_origins=settings.allowed_origins,
                 allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-                allow_headers=["Authorization", "Content-Type", REQUEST_ID_HEADER],
-                expose_headers=[REQUEST_ID_HEADER, "Retry-After"],
+                allow_headers=["Authorization", "Content-Type", "Range", "If-None-Match", "If-Range", REQUEST_ID_HEADER],
+                expose_headers=[
+                    REQUEST_ID_HEADER,
+                    "Retry-After",
+                    "Content-Disposition",
+                    "Content-Range",
+                    "Accept-Ranges",
+                    "ETag",
+                ],
                 max_age=_PREFLIGHT_AGE_S,
             ),
             Middleware(CrashAnswers),
@@ -66,6 +93,10 @@ def create_app(
         code_hashes=CodeHashes(secret),
         code_sender=code_sender or code_sender_for(settings),
         on_session_ended=on_session_ended,
+        is_draining=is_draining,
+        services=services,
+        objects=objects,
+        images=images,
     )
     handle_problems(app)
     for router in _ROUTERS:
@@ -74,10 +105,3 @@ def create_app(
     event_docs.mount(app)
     docs.mount(app)
     return app
-
-
-def _origins(settings: Settings) -> tuple[str, ...]:
-    """Who may call from a browser. Tokens travel in a header, so no answer allows credentials."""
-    if settings.environment is Environment.DEVELOPMENT and not settings.cors_origins:
-        return ("*",)
-    return settings.cors_origins

@@ -1,7 +1,7 @@
 """What the routes work with, in one typed place on the application instead of globals."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -10,6 +10,10 @@ from core.settings import Settings
 from core.tokens import AccessTokens, CodeHashes, RefreshTokens
 from db.pool import Database
 from http_api.code_senders import CodeSender
+from http_api.crowds import Crowd
+from realtime.protocol.context import Services
+from storage.objects import Objects
+from storage.workers import ImageWorkers
 
 OnSessionEnded = Callable[[str, str], Awaitable[None]]
 """Called with session id and reason after the commit; closes the session's sockets."""
@@ -26,6 +30,12 @@ class Backend:
     code_hashes: CodeHashes
     code_sender: CodeSender
     on_session_ended: OnSessionEnded
+    is_draining: Callable[[], bool]
+    services: Services
+    objects: Objects
+    images: ImageWorkers
+    uploads: Crowd = field(default_factory=lambda: Crowd(of_one_max=30, of_all_max=300))
+    exports: Crowd = field(default_factory=lambda: Crowd(of_one_max=1, of_all_max=4))
 
 
 def _backend_of(request: Request) -> Backend:

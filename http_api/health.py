@@ -29,10 +29,10 @@ async def show_liveness() -> Health:
 
 @router.get("/health/ready", responses=refusals(ErrorCode.UNAVAILABLE))
 async def show_readiness(backend: BackendOf) -> Health:
-    """Whether to send requests here: the database answers and takes writes."""
+    """Whether to send requests here: the database answers and takes writes, and the process is not about to end."""
     async with backend.database.reading() as tx:
         is_ready = await health.is_writable(tx)
-    if not is_ready:
+    if not is_ready or backend.is_draining():
         raise Unavailable
     return Health()
 

@@ -22,6 +22,7 @@ from realtime.protocol.openapi import REF_TEMPLATE, describe_registry, first_sen
 TAGS: Final = {
     "Sign-in": "A code comes to a phone, and becomes a pair of tokens.",
     "Profile": "Who you are, and who others are.",
+    "Files": "Attachments: uploaded here, sent with `message:send`, fetched here.",
     "Sessions": "The devices you are signed in on.",
     "Actions: chat": "The list of chats, private chats and groups, and what is your own about them.",
     "Actions: member": "Who is in a group.",

@@ -97,7 +97,10 @@ async def sign_in(payload: SignIn, backend: BackendOf) -> SignedIn:
         log.info("sign-in refused", extra={"phone": mask_phone(phone)})
         raise Unauthorized
     metrics.SIGN_INS.labels("token", "registered" if signed_in.is_new_user else "ok").inc()
-    log.info("signed in", extra={"phone": mask_phone(phone), "is_new_user": signed_in.is_new_user})
+    log.info(
+        "signed in",
+        extra={"phone": mask_phone(phone), "is_new_user": signed_in.is_new_user, "device": payload.device_name},
+    )
     return signed_in
 
 

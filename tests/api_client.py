@@ -12,6 +12,11 @@ from core.settings import Settings
 from core.tokens import AccessTokens
 from db.pool import Database
 from http_api.app import create_app
+from realtime.delivery.audience import People
+from realtime.delivery.fanout import Fanout
+from realtime.protocol.context import Services
+from storage.objects import Objects
+from storage.workers import ImageWorkers
 
 
 @dataclass
@@ -75,11 +80,23 @@ async def open_api(settings: Settings, database: Database) -> AsyncIterator[Api]
         tokens=tokens,
         dispatcher=None,
         on_session_ended=note_end,
+        services=Services(database, Fanout(People(), _encode_nothing, _state_of_nothing), None, tokens, "RU"),
+        objects=Objects(settings.files_place),
+        images=(images := ImageWorkers()),
         code_sender=sender,
     )
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://molva", timeout=60) as client:
         yield Api(client, sender, tokens, ended)
+    await images.close()
+
+
+def _encode_nothing(name: str, payload: bytes) -> bytes:
+    raise AssertionError("nobody is online here")
+
+
+async def _state_of_nothing(chat_id: str) -> list:
+    return []
 
 
 async def run_sql(database: Database, sql: str, *arguments: object) -> list:

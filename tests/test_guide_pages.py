@@ -76,7 +76,7 @@ def test_links_lead_somewhere():
     NODE is None or not (SCRIPTS / "node_modules/typescript").exists(),
     reason="the packages of tests/js are not installed: run .ci/setup node",
 )
-async def test_code_of_the_guide_compiles_with_the_served_types(tmp_path: Path):  # noqa: ASYNC240  (a few small files)
+async def test_code_of_the_guide_compiles_with_the_served_types(tmp_path: Path):
     (tmp_path / "node_modules").symlink_to(SCRIPTS / "node_modules")
     (tmp_path / "package.json").write_text('{"type": "module"}', encoding="utf-8")
     (tmp_path / "molva.ts").write_text(write_types(), encoding="utf-8")
@@ -92,9 +92,10 @@ async def test_code_of_the_guide_compiles_with_the_served_types(tmp_path: Path):
         _PRELUDE + _SOCKET + '// @ts-expect-error a text has text\nsocket.emit("message:send", {type: "text"}, () => {});\n'
     )
     (tmp_path / "wrong.ts").write_text(wrong, encoding="utf-8")
+    files = [path.name for path in sorted(tmp_path.glob("*.ts"))]  # noqa: ASYNC240  (a few, once)
     compiler = await asyncio.create_subprocess_exec(
         str(SCRIPTS / "node_modules/.bin/tsc"), "--noEmit", "--strict", "--skipLibCheck", "--target", "es2022",
-        "--module", "nodenext", "--moduleResolution", "nodenext", *(path.name for path in tmp_path.glob("*.ts")),
+        "--module", "nodenext", "--moduleResolution", "nodenext", *files,
         cwd=tmp_path, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     output, _ = await compiler.communicate()

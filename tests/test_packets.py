@@ -129,7 +129,7 @@ def test_connect_over_the_limit_is_refused():
 
 def test_binary_event_keeps_its_ack_id_and_counts_its_attachments():
     packet = decode('52-/chat,3["a",{"_placeholder":true,"num":0}]')
-    assert packet == Packet(PacketType.BINARY_EVENT, "/chat", 3, Fault.BINARY, 2)
+    assert packet == Packet(PacketType.BINARY_EVENT, "/chat", 3, ["a", {"_placeholder": True, "num": 0}], 2)
 
 
 def test_integer_beyond_64_bits_is_read():
@@ -166,6 +166,6 @@ def test_packet_is_written(frame: bytes, text: str):
 
 
 def test_refusal_is_written_with_message_and_code():
-    text = text_of(encode_connect_error("/chat", "No.", "unauthorized"))
+    text = text_of(encode_connect_error("/chat", {"message": "No.", "data": {"code": "unauthorized"}}))
     assert text.startswith(b"44/chat,{")
     assert orjson.loads(text[len("44/chat,") :]) == {"message": "No.", "data": {"code": "unauthorized"}}

@@ -1,6 +1,7 @@
 """``message:*``: sending once, history, the read mark."""
 
 import hashlib
+from typing import Any
 
 import orjson
 
@@ -10,7 +11,10 @@ from core.logs import note_chat
 from db import chats, members, messages
 from db.messages import MessageRow
 from db.pool import Tx
+from realtime.messages.attachments import ATTACHMENTS, attach
+from realtime.messages.contents import stored_content
 from realtime.messages.payloads import (
+    AnySend,
     MessageList,
     MessagePage,
     MessageRead,
@@ -54,7 +58,7 @@ async def send_message(context: Context, payload: MessageSend) -> MessageSent:
         client_id=send.client_id,
         body_hash=hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).digest(),
         type=send.type,
-        content=body["content"],
+        content=await _content_of(context, send, chat_id),
         reply_to=send.reply_to,
         mentions=send.mentions,
     )
@@ -69,6 +73,18 @@ async def send_message(context: Context, payload: MessageSend) -> MessageSent:
     if first is None:
         raise NotFound
     return MessageSent(message=MessageView.model_validate(first), duplicate=True)
+
+
+async def _content_of(context: Context, send: AnySend, chat_id: str) -> dict[str, Any]:
+    """What is stored: what was sent, and what is known of its file."""
+    content = stored_content(send.content)
+    if send.type not in ATTACHMENTS:
+        return content
+    async with context.reading() as tx:
+        attached = await attach(tx, send.type, content, context.user_id)
+        if attached is None and not await messages.was_sent(tx, context.user_id, send.client_id, chat_id):
+            raise NotFound
+    return attached or content  # a repeat stores nothing, even if its file has gone since
 
 
 async def _chat_of_send(context: Context, client_id: str) -> str:

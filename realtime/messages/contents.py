@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 from core import limits
 from core.errors import ValidationFailed
 from realtime.protocol.dispatch import problems_of
-from realtime.protocol.fields import Payload, VisibleText
+from realtime.protocol.fields import FILE_ID, Id, Payload, VisibleText
 
 
 class TextContent(Payload):
@@ -42,14 +42,47 @@ class ContactContent(Payload):
     phone: VisibleText = Field(description="Their number, as it is to be shown.", max_length=40, examples=["+79161234567"])
 
 
+_Caption = Annotated[VisibleText, Field(max_length=limits.CAPTION_CHARS_MAX)] | None
+_Name = Annotated[VisibleText, Field(max_length=limits.FILE_NAME_CHARS_MAX)] | None
+_Duration = Annotated[float, Field(ge=0, le=limits.DURATION_S_MAX, allow_inf_nan=False)] | None
+_Side = Annotated[int, Field(ge=1, le=limits.FILE_SIDE_MAX)] | None
+
+
+class FileContent(Payload):
+    """A file that the sender uploaded. The server adds what it knows of it: ``name``, ``mime``, ``size``, ``url``."""
+
+    file_id: Id = Field(description="`id` of the answer of `POST /v1/files`.", examples=[FILE_ID])
+    caption: _Caption = Field(None, description="A text below it.", examples=["From last summer"])
+    name: _Name = Field(None, description="What to call it; absent: as it was uploaded.", examples=["lake.jpg"])
+
+
+class ImageContent(FileContent):
+    """A picture. The server adds ``width``, ``height``, ``thumbnail`` and ``blurhash`` too."""
+
+
+class AudioContent(FileContent):
+    """Sound."""
+
+    duration: _Duration = Field(None, description="Seconds; absent: as it was uploaded.", examples=[12.5])
+
+
+class VideoContent(AudioContent):
+    """Moving pictures."""
+
+    width: _Side = Field(None, description="In pixels.", examples=[1280])
+    height: _Side = Field(None, description="In pixels.", examples=[720])
+
+
 CONTENTS: Final[dict[str, type[Payload]]] = {
     "text": TextContent,
     "location": LocationContent,
     "contact": ContactContent,
+    "image": ImageContent,
+    "video": VideoContent,
+    "audio": AudioContent,
+    "file": FileContent,
 }
 """The content of each type that clients may send."""
-
-AnyContent = TextContent | LocationContent | ContactContent
 
 
 def read_content(message_type: str, content: dict[str, Any]) -> dict[str, Any]:

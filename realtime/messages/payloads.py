@@ -5,7 +5,16 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, RootModel, model_validator
 
 from core import limits
-from realtime.messages.contents import ContactContent, LocationContent, TextContent, stored_content
+from realtime.messages.contents import (
+    AudioContent,
+    ContactContent,
+    FileContent,
+    ImageContent,
+    LocationContent,
+    TextContent,
+    VideoContent,
+    stored_content,
+)
 from realtime.protocol.fields import (
     CHAT_ID,
     CLIENT_ID,
@@ -58,7 +67,38 @@ class SendContact(_Send):
     content: ContactContent = Field(description="What it holds.")
 
 
-class MessageSend(RootModel[Annotated[SendText | SendLocation | SendContact, Field(discriminator="type")]]):
+class SendImage(_Send):
+    """A picture."""
+
+    type: Literal["image"] = Field(description="The kind of message.", examples=["image"])
+    content: ImageContent = Field(description="What it holds.")
+
+
+class SendVideo(_Send):
+    """Moving pictures."""
+
+    type: Literal["video"] = Field(description="The kind of message.", examples=["video"])
+    content: VideoContent = Field(description="What it holds.")
+
+
+class SendAudio(_Send):
+    """Sound."""
+
+    type: Literal["audio"] = Field(description="The kind of message.", examples=["audio"])
+    content: AudioContent = Field(description="What it holds.")
+
+
+class SendFile(_Send):
+    """Any file."""
+
+    type: Literal["file"] = Field(description="The kind of message.", examples=["file"])
+    content: FileContent = Field(description="What it holds.")
+
+
+AnySend = SendText | SendImage | SendVideo | SendAudio | SendFile | SendLocation | SendContact
+
+
+class MessageSend(RootModel[Annotated[AnySend, Field(discriminator="type")]]):
     """A message to send; ``content`` by ``type``."""
 
     model_config = ConfigDict(strict=True, frozen=True, hide_input_in_errors=True)

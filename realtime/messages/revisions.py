@@ -4,11 +4,14 @@ Each is a change of the chat: it raises the chat's ``version``, which becomes th
 ``message:changes`` finds it.
 """
 
+from typing import Any
+
 from core.errors import NotFound
 from db import likes, messages
 from db.chats import raise_version
 from db.messages import MessageRow
 from db.pool import Tx
+from realtime.messages.attachments import ATTACHMENTS, attach
 from realtime.messages.contents import read_content
 from realtime.messages.payloads import LikeCount, LikersPage, MessageAnswer, MessageAt, MessageEdit, MessageLikes
 from realtime.messages.rules import refuse_delete, refuse_edit, refuse_like
@@ -53,10 +56,20 @@ async def edit_message(context: Context, payload: MessageEdit) -> MessageAnswer:
         message = await _find(tx, chat_id, user_id, payload.seq)
         refuse_edit(message, user_id)
         await refuse_blocked(tx, view, user_id)
-        content = read_content(message.type, payload.content)
+        content = await _content_of(tx, message.type, payload.content, user_id)
         version = await raise_version(tx, chat_id)
         row = await messages.edit_message(tx, chat_id, user_id, payload.seq, content, version)
         return _announce_revision(change, view, row, Reason.EDITED)
+
+
+async def _content_of(tx: Tx, message_type: str, asked: dict[str, Any], user_id: str) -> dict[str, Any]:
+    content = read_content(message_type, asked)
+    if message_type not in ATTACHMENTS:
+        return content
+    attached = await attach(tx, message_type, content, user_id)
+    if attached is None:
+        raise NotFound
+    return attached
 
 
 @action("message:delete", role=Role.MEMBER, rate=Rate.WRITE, forbids=True, emits=(CHAT_UPDATED, MESSAGE_UPDATED))

@@ -28,7 +28,8 @@ class SessionRevoked(Answer):
     """The login session was ended; the connection is closed after this. Sign in again."""
 
     reason: str = Field(
-        description="`logged_out`, `ended_elsewhere`, `token_reused`, `account_deleted` or `token_expired`.",
+        description="`logged_out`, `ended_elsewhere`, `token_reused`, `account_deleted`, `token_expired` or "
+        "`too_many_connections` (only this connection: a newer one took its place).",
         examples=["ended_elsewhere"],
     )
 

@@ -1,84 +1,83 @@
-"""Engine.IO's HTTP side: who may open a link, polls, posts, and the way from them to a WebSocket.
+"""Engine.IO: who may open a link, polls, posts, WebSockets, and the way from the ones to the other.
 
-python-engineio's server with its request handling replaced: as shipped it drops posts of more than 16 packets with a 200,
-keeps a client whose poll was lost, and lets a closed one miss what it was told last. Refusals carry the numbers of the
-reference implementation. Protocol: https://socket.io/docs/v4/engine-io-protocol/
+python-engineio's server with its request handling replaced: as shipped it reads JSON and Unicode digits at this layer,
+takes a session id from anybody, drops posts of more than 16 packets with a 200, keeps a client whose poll was lost, and
+lets a closed one miss what it was told last. Refusals carry the numbers of the reference implementation.
+Protocol: https://socket.io/docs/v4/engine-io-protocol/
 """
 
 import asyncio
 import base64
 import binascii
+import functools
 import logging
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
-from urllib.parse import parse_qs, urlsplit
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 import engineio
 import orjson
-from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
-from core.logs import accept_request_id
 from realtime.transport import frames
+from realtime.transport.frame_reader import CloseCode
+from realtime.transport.handshake import Handshake, Refusal
 from realtime.transport.link import CloseReason, Heartbeat, Link, Owner
-from realtime.transport.websocket import EXTENSION, WebSocket
+from realtime.transport.websocket import Reader, WebSocket
 
 log = logging.getLogger("molva.transport")
 
-POST_BYTES_MAX: Final = 1024 * 1024
-"""A post and a WebSocket message at the most; a packet in it may be smaller, and is told so where it can be."""
+HEARTBEAT: Final = Heartbeat(interval_s=25.0, timeout_s=20.0)
 POST_PACKETS_MAX: Final = 5_000
-_PROTOCOL: Final = "4"
-_TRANSPORTS: Final = ("polling", "websocket")
+POST_TIMEOUT_S: Final = 10.0
+"""How long the body of a post may take."""
 
 
-class _Refusal(Exception):
-    """The request is not one that this protocol has."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """On what terms clients are served."""
 
-    def __init__(self, code: int, message: str, status: int = 400) -> None:
-        self.status = status
-        self.body = orjson.dumps({"code": code, "message": message})
-        super().__init__(message)
-
-
-class LinkOwner(Owner, Protocol):
-    """Who hears of links."""
-
-    def opened(self, link: Link, environ: dict[str, Any]) -> None:
-        """A client is there."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """What of a request matters here."""
-
-    method: str
-    transport: str
-    link_id: str | None
-    headers: Headers
-
-    @classmethod
-    def of(cls, scope: Scope) -> "_Request":
-        """Read; ``_Refusal`` for another transport or protocol version."""
-        query = {name: values[0] for name, values in parse_qs(scope["query_string"].decode("latin-1")).items()}
-        is_socket = scope["type"] == "websocket"
-        transport = query.get("transport", "")
-        if transport not in _TRANSPORTS or is_socket != (transport == "websocket"):
-            raise _Refusal(0, "Transport unknown")
-        if query.get("EIO") != _PROTOCOL:
-            raise _Refusal(5, "Unsupported protocol version")
-        return cls("GET" if is_socket else scope["method"], transport, query.get("sid"), Headers(scope=scope))
+    path: str = "/socket.io/"
+    heartbeat: Heartbeat = HEARTBEAT
+    connect_timeout_s: float = 10.0
+    """How long a client may be there without being in a namespace."""
+    packet_bytes_max: int = 64 * 1024
+    """A packet that is read; a larger one that is framed well gets an error ack."""
+    message_bytes_max: int = 1024 * 1024
+    """A post or a WebSocket message; a larger one closes the connection."""
+    allows_polling: bool = True
+    origins: Sequence[str] | None = None
+    """Where browsers may come from, beside our own; ``None``: anywhere."""
+    trusted_proxies: int = 0
+    links_per_address_max: int | None = None
+    """Clients of one address at a time; ``None``: any number."""
 
 
 class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # the library has no types
     """Engine.IO for one process. ``sockets`` holds the links by id."""
 
-    owner: LinkOwner
-    heartbeat: Heartbeat
-    origins: Sequence[str] | None
-    """Origins that browsers may come from, beside our own; ``None``: any."""
-    is_draining = False
+    def __init__(self, *, terms: Terms, **options: Any) -> None:
+        super().__init__(max_http_buffer_size=terms.packet_bytes_max, monitor_clients=False, **options)
+        self.terms = terms
+        self.owner: Owner
+        """Who hears of links; set before the first request."""
+        self.is_draining = False
+        """Nobody new is let in."""
+        self.leaving: dict[str, Link] = {}
+        """Links that are over and whose owner is still seeing them off."""
+        self._links_of: Counter[str] = Counter()
+
+    @property
+    def websocket_class(self) -> Callable[..., WebSocket]:
+        """What uvicorn seats (its setting ``ws``)."""
+        return functools.partial(
+            WebSocket,
+            self._admit,
+            message_bytes_max=self.terms.message_bytes_max,
+            trusted_proxies=self.terms.trusted_proxies,
+        )
 
     # --- what python-socketio calls
 
@@ -90,7 +89,19 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # the library h
         """A packet to one client."""
         link = self.sockets.get(sid)
         if link is not None:
-            link.send(frames.text_frame(pkt.encode(b64=True).encode()))
+            encoded = pkt.encode()
+            link.send(frames.binary_frame(encoded) if pkt.binary else frames.text_frame(encoded.encode()))
+
+    async def get_session(self, sid: str) -> dict[str, Any]:
+        """What handlers keep of a client, until the last of them has run; ``KeyError`` for nobody."""
+        return self.link(sid).session
+
+    def link(self, sid: str) -> Link:
+        """A client that is there, or is being seen off; ``KeyError`` for nobody."""
+        link: Link | None = self.sockets.get(sid) or self.leaving.get(sid)
+        if link is None:
+            raise KeyError("Session not found")
+        return link
 
     async def disconnect(self, sid: str | None = None) -> None:
         """Close one client's link, or all."""
@@ -101,120 +112,173 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # the library h
         """Close everything."""
         await self.disconnect()
 
-    # --- requests
+    # --- links
 
-    async def handle_request(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The ASGI application of ``/socket.io/``."""
-        respond = _Responder(scope, send)
-        try:
-            self._check_origin(respond, Headers(scope=scope))
-            if scope["type"] == "http" and scope["method"] == "OPTIONS":
-                await respond.preflight()
-                return
-            request = _Request.of(scope)
-            if scope["type"] == "websocket":
-                await self._handle_socket(request, scope, receive, send)
-            else:
-                await respond.ok(await self._handle_poll(request, scope, receive))
-        except _Refusal as refusal:
-            await respond.refuse(refusal)
-
-    def _check_origin(self, respond: "_Responder", headers: Headers) -> None:
-        origin = headers.get("origin")
-        if origin is None:
-            return
-        if self.origins is not None and origin not in self.origins and urlsplit(origin).netloc != headers.get("host"):
-            raise _Refusal(4, "Forbidden", 403)
-        respond.origin = origin
-
-    def _open(self, request: _Request, scope: Scope, upgrades: list[str]) -> Link:
-        if request.method != "GET":
-            raise _Refusal(2, "Bad handshake method")
+    def _open(self, handshake: Handshake, upgrades: list[str]) -> Link:
+        if handshake.method != "GET":
+            raise Refusal(2, "Bad handshake method")
         if self.is_draining:
-            raise _Refusal(3, "Shutting down", 503)
-        link = Link(self.generate_id(), self.owner, self.heartbeat, self._forget)
+            raise Refusal(3, "Shutting down", 503)
+        bound = self.terms.links_per_address_max
+        if bound is not None and self._links_of[handshake.address] >= bound:
+            log.warning("too many connections", extra={"client": handshake.address})
+            raise Refusal(4, "Too many connections", 429)
+        link = Link(self.generate_id(), handshake, self.owner, self.terms.heartbeat, self._forget)
         self.sockets[link.link_id] = link
-        link.send(
-            frames.text_frame(
-                b"0"
-                + orjson.dumps(
-                    {
-                        "sid": link.link_id,
-                        "upgrades": upgrades,
-                        "pingInterval": int(self.heartbeat.interval_s * 1000),
-                        "pingTimeout": int(self.heartbeat.timeout_s * 1000),
-                        "maxPayload": self.max_http_buffer_size,
-                    }
-                )
-            )
-        )
-        self.owner.opened(link, _environ_of(scope, request.headers))
+        self._links_of[link.address] += 1
+        hello = {
+            "sid": link.link_id,
+            "upgrades": upgrades,
+            "pingInterval": int(self.terms.heartbeat.interval_s * 1000),
+            "pingTimeout": int(self.terms.heartbeat.timeout_s * 1000),
+            "maxPayload": self.terms.packet_bytes_max,
+        }
+        link.send(frames.text_frame(b"0" + orjson.dumps(hello)))
+        self.owner.opened(link)
         return link
 
     def _forget(self, link: Link) -> None:
-        self.sockets.pop(link.link_id, None)
+        if self.sockets.pop(link.link_id, None) is not None:
+            self._links_of[link.address] -= 1
+            if not self._links_of[link.address]:
+                del self._links_of[link.address]
 
-    def _link(self, link_id: str) -> Link:
-        link: Link | None = self.sockets.get(link_id)
-        if link is None:
-            raise _Refusal(1, "Session ID unknown")
+    def _link_of(self, handshake: Handshake) -> Link:
+        """The polling client that ``handshake`` is about; ``Refusal`` if there is none, or it is somebody else's."""
+        link: Link | None = self.sockets.get(handshake.link_id)
+        if link is None or (link.identity is not None and not link.identity.is_same(handshake.identity)):
+            raise Refusal(1, "Session ID unknown")
         return link
 
-    async def _handle_socket(self, request: _Request, scope: Scope, receive: Receive, send: Send) -> None:
-        await receive()  # websocket.connect
-        socket: WebSocket | None = scope["extensions"].get(EXTENSION)
-        if socket is None:
-            raise RuntimeError("the server does not seat WebSocket")
-        if request.link_id is None:
-            link = self._open(request, scope, upgrades=[])
-            await send({"type": "websocket.accept"})
-            link.carry_by(socket)
-        else:
-            link = self._link(request.link_id)
-            if not link.probe(socket):
-                raise _Refusal(3, "Bad request")
-            await send({"type": "websocket.accept"})
-        await socket.lost.wait()
+    def _check_origin(self, handshake: Handshake) -> None:
+        origin, origins = handshake.headers.get("origin"), self.terms.origins
+        if origin is None or origins is None or origin in origins:
+            return
+        if urlsplit(origin).netloc != handshake.headers.get("host"):
+            raise Refusal(4, "Forbidden", 403)
 
-    async def _handle_poll(self, request: _Request, scope: Scope, receive: Receive) -> bytes:
-        if request.link_id is None:
-            link = self._open(request, scope, upgrades=["websocket"])
+    # --- WebSocket
+
+    def _admit(self, socket: WebSocket, handshake: Handshake) -> Reader:
+        """Who uses a WebSocket that was asked for."""
+        if handshake.path.rstrip("/") != self.terms.path.rstrip("/"):
+            raise Refusal(3, "Not found", 404)
+        self._check_origin(handshake)
+        handshake.check("websocket")
+        if handshake.link_id is None:
+            link = self._open(handshake, upgrades=[])
+            socket.accept(handshake)
+            link.carry_by(socket)
+            return link
+        link = self._link_of(handshake)
+        probe = link.probe(socket)
+        socket.accept(handshake)
+        if probe is None:  # as the reference does it: the handshake succeeds, and that is all
+            socket.finish(CloseCode.POLICY)
+        return probe or _Nobody()
+
+    # --- polls
+
+    async def handle_request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI application under the path."""
+        if scope["type"] != "http":
+            raise RuntimeError("WebSockets come through websocket_class")
+        answer = _Answer(send)
+        try:
+            handshake = Handshake.of_scope(scope, trusted_proxies=self.terms.trusted_proxies)
+            answer.request_id = handshake.request_id
+            self._check_origin(handshake)
+            answer.origin = handshake.headers.get("origin")
+            if handshake.method == "OPTIONS":
+                await answer.preflight()
+                return
+            await answer.ok(await self._handle_poll(handshake, receive))
+        except Refusal as refusal:
+            await answer.refuse(refusal)
+
+    async def _handle_poll(self, handshake: Handshake, receive: Receive) -> bytes:
+        if not self.terms.allows_polling:
+            raise Refusal(0, "Transport unknown")
+        handshake.check("polling")
+        if handshake.link_id is None:
+            link = self._open(handshake, upgrades=["websocket"])
             return frames.payload_of(await link.poll())
-        link = self._link(request.link_id)
+        link = self._link_of(handshake)
         if link.upgraded:
-            raise _Refusal(3, "Bad request")
-        match request.method:
+            raise Refusal(3, "Bad request")
+        match handshake.method:
             case "GET":
                 return await self._fetch(link, receive)
             case "POST":
-                return await self._take_in(link, await _read_body(request.headers, receive))
-        raise _Refusal(2, "Bad method")
+                return await self._take_post(link, handshake, receive)
+        raise Refusal(2, "Bad method", 405)
 
     async def _fetch(self, link: Link, receive: Receive) -> bytes:
         if link.is_polled:
-            link.close(CloseReason.BAD_PACKET)
-            raise _Refusal(3, "Overlapping polls")
+            link.cut(CloseReason.BAD_PACKET, "overlapping polls")
+            raise Refusal(3, "Overlapping polls")
+        link.is_polled = True
         poll = asyncio.ensure_future(link.poll())
         gone = asyncio.ensure_future(_wait_for_disconnect(receive))
-        await asyncio.wait((poll, gone), return_when=asyncio.FIRST_COMPLETED)
-        gone.cancel()
-        if not poll.done():  # the answer could reach nobody
-            link.close(CloseReason.TRANSPORT)
-        return frames.payload_of(await poll)
+        try:
+            await asyncio.wait((poll, gone), return_when=asyncio.FIRST_COMPLETED)
+            if not poll.done():  # the answer could reach nobody
+                link.close(CloseReason.TRANSPORT)
+            return frames.payload_of(await poll)
+        finally:
+            gone.cancel()
+            link.is_polled = False
 
-    async def _take_in(self, link: Link, body: bytes) -> bytes:
-        packets = body.split(frames.SEPARATOR)
+    async def _take_post(self, link: Link, handshake: Handshake, receive: Receive) -> bytes:
+        if link.is_posting:
+            link.cut(CloseReason.BAD_PACKET, "overlapping posts")
+            raise Refusal(3, "Overlapping posts")
+        link.is_posting = True
+        try:
+            await link.taken_in()  # what the post before it brought
+            async with asyncio.timeout(POST_TIMEOUT_S):
+                body = await _read_body(handshake, receive, bytes_max=self.terms.message_bytes_max)
+            self._take_in(link, body)
+        except TimeoutError:
+            link.cut(CloseReason.BAD_PACKET, "a post that does not end")
+        except Refusal as refusal:
+            link.cut(CloseReason.BAD_PACKET, str(refusal))
+            raise
+        finally:
+            link.is_posting = False
+        if link.reason is CloseReason.BAD_PACKET:
+            raise Refusal(3, "Bad request")
+        return b"ok"
+
+    @staticmethod
+    def _take_in(link: Link, body: bytes) -> None:
+        packets = body.split(frames.SEPARATOR, POST_PACKETS_MAX)
         if len(packets) > POST_PACKETS_MAX:
-            link.close(CloseReason.BAD_PACKET)
+            raise Refusal(3, "Too many packets", 413)
         for packet in packets:
             if packet.startswith(b"b"):
                 link.receive(_attachment(packet), is_text=False)
             else:
                 link.receive(packet)
-        await link.taken_in()
-        if link.reason is CloseReason.BAD_PACKET:
-            raise _Refusal(3, "Bad request")
-        return b"ok"
+
+
+class _Nobody:
+    """Reads a WebSocket that is refused after its handshake."""
+
+    def receive(self, data: bytes, *, is_text: bool) -> None:
+        """Too late."""
+
+    def note_congestion(self, *, is_congested: bool) -> None:
+        """Nothing is sent."""
+
+    def note_overflow(self) -> None:
+        """Nothing is sent."""
+
+    def note_broken(self) -> None:
+        """It closes anyway."""
+
+    def note_lost(self) -> None:
+        """As was to be."""
 
 
 async def _wait_for_disconnect(receive: Receive) -> None:
@@ -226,48 +290,39 @@ def _attachment(packet: bytes) -> bytes:
     try:
         return base64.b64decode(packet[1:], validate=True)
     except binascii.Error:
-        raise _Refusal(3, "Bad request") from None
+        raise Refusal(3, "Bad request") from None
 
 
-async def _read_body(headers: Headers, receive: Receive) -> bytes:
-    declared = headers.get("content-length", "0")
-    if not declared.isdecimal() or int(declared) > POST_BYTES_MAX:
-        raise _Refusal(3, "Payload too large", 413)
+async def _read_body(handshake: Handshake, receive: Receive, *, bytes_max: int) -> bytes:
+    declared = handshake.headers.get("content-length", "0")
+    if not (declared.isascii() and declared.isdigit()) or int(declared) > bytes_max:
+        raise Refusal(3, "Payload too large", 413)
     body = bytearray()
     more = True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise _Refusal(3, "Bad request")
+            raise Refusal(3, "Bad request")
         body += message.get("body", b"")
-        if len(body) > POST_BYTES_MAX:
-            raise _Refusal(3, "Payload too large", 413)
+        if len(body) > bytes_max:
+            raise Refusal(3, "Payload too large", 413)
         more = message.get("more_body", False)
     return bytes(body)
 
 
-def _environ_of(scope: Scope, headers: Headers) -> dict[str, Any]:
-    """What handlers may ask about the request that opened a link: as little as they need, it is kept for as long."""
-    return {
-        "REMOTE_ADDR": (scope.get("client") or ("unknown",))[0],
-        "HTTP_X_FORWARDED_FOR": ",".join(headers.getlist("x-forwarded-for")),
-    }
+class _Answer:
+    """An answer of this side, with the headers that every answer of the house carries."""
 
-
-class _Responder:
-    """Answers of this side, each with the headers that every answer of the house carries."""
-
-    def __init__(self, scope: Scope, send: Send) -> None:
-        self._is_socket = scope["type"] == "websocket"
+    def __init__(self, send: Send) -> None:
         self._send = send
-        self._request_id = accept_request_id(Headers(scope=scope).get("x-request-id"))
+        self.request_id: str | None = None
         self.origin: str | None = None
         """Who may read the answer in a browser."""
 
     async def ok(self, body: bytes) -> None:
         await self._respond(200, body, "text/plain; charset=UTF-8")
 
-    async def refuse(self, refusal: _Refusal) -> None:
+    async def refuse(self, refusal: Refusal) -> None:
         await self._respond(refusal.status, refusal.body, "application/json")
 
     async def preflight(self) -> None:
@@ -284,12 +339,12 @@ class _Responder:
             "Content-Length": str(len(body)),
             "Cache-Control": "no-store",
             "X-Content-Type-Options": "nosniff",
-            "X-Request-ID": self._request_id,
             **(more or {}),
         }
+        if self.request_id is not None:
+            headers["X-Request-ID"] = self.request_id
         if self.origin is not None:
             headers |= {"Access-Control-Allow-Origin": self.origin, "Vary": "Origin"}
-        kind = "websocket.http.response" if self._is_socket else "http.response"
         encoded = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
-        await self._send({"type": f"{kind}.start", "status": status, "headers": encoded})
-        await self._send({"type": f"{kind}.body", "body": body})
+        await self._send({"type": "http.response.start", "status": status, "headers": encoded})
+        await self._send({"type": "http.response.body", "body": body})

@@ -1,8 +1,7 @@
 """Socket.IO packets (protocol revision 5), strictly: what the protocol does not allow is refused, not guessed.
 
-Pure functions, no I/O. A packet that is framed well and yet cannot be an action's (binary, too large, JSON that nothing can
-store) keeps its ack id, so that it gets an error ack instead of silence. Source:
-https://socket.io/docs/v4/socket-io-protocol/
+Pure functions, no I/O. A packet that is framed well and yet cannot be an action's (too large, JSON that nothing can store)
+keeps its ack id, so that it gets an error ack instead of silence. Source: https://socket.io/docs/v4/socket-io-protocol/
 """
 
 import json
@@ -12,11 +11,14 @@ from typing import Any, Final
 
 import orjson
 
-from realtime.transport.frames import text_frame
+from realtime.transport.frames import binary_frame, text_frame
 
 _ACK_ID_DIGITS_MAX: Final = 15
 """As many digits as JavaScript keeps exact."""
-_ATTACHMENTS_MAX: Final = 10
+ATTACHMENTS_MAX: Final = 10
+DEPTH_MAX: Final = 64
+"""How deep arrays and objects may lie in each other."""
+NAMESPACE_BYTES_MAX: Final = 128
 _DIGITS: Final = b"0123456789"
 
 
@@ -28,6 +30,12 @@ class PacketType(IntEnum):
     EVENT = 2
     ACK = 3
     BINARY_EVENT = 5
+    BINARY_ACK = 6
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether attachments follow."""
+        return self in (PacketType.BINARY_EVENT, PacketType.BINARY_ACK)
 
 
 class BadPacket(ValueError):
@@ -38,8 +46,9 @@ class Fault(Enum):
     """Why an event that is framed well cannot be an action."""
 
     NOT_JSON = "not_json"
-    """JSON's grammar, but lone surrogates, NaN, Infinity or nesting beyond what is read."""
+    """JSON's grammar, but lone surrogates, NaN, Infinity or nesting beyond :data:`DEPTH_MAX`."""
     BINARY = "binary"
+    """An event with attachments, for a namespace that takes none."""
     TOO_LARGE = "too_large"
 
 
@@ -63,17 +72,13 @@ def decode_packet(packet: bytes, *, size_bytes_max: int) -> Packet:
         raise BadPacket("unknown packet type") from None
     rest = packet[1:]
     attachments = 0
-    if packet_type is PacketType.BINARY_EVENT:
+    if packet_type.is_binary:
         attachments, rest = _split_attachments(rest)
     namespace, rest = _split_namespace(rest)
     ack_id, rest = _split_ack_id(rest)
-    data: Any
-    if packet_type is PacketType.BINARY_EVENT:
-        data = Fault.BINARY
-    elif len(packet) > size_bytes_max:
-        data = Fault.TOO_LARGE
-    else:
-        data = _decode_json(rest) if rest else None
+    data = None
+    if rest:
+        data = Fault.TOO_LARGE if len(packet) > size_bytes_max else _decode_json(rest)
     _check_shape(packet_type, ack_id, data)
     return Packet(packet_type, namespace, ack_id, data, attachments)
 
@@ -85,7 +90,7 @@ def _check_shape(packet_type: PacketType, ack_id: int | None, data: Any) -> None
                 return
             if not isinstance(data, list) or not data or not isinstance(data[0], str):
                 raise BadPacket("an event is an array that begins with its name")
-        case PacketType.ACK:
+        case PacketType.ACK | PacketType.BINARY_ACK:
             if ack_id is None or not isinstance(data, list):
                 raise BadPacket("an ack is an array with an id")
         case PacketType.CONNECT:
@@ -100,6 +105,8 @@ def _split_namespace(rest: bytes) -> tuple[str, bytes]:
     if not rest.startswith(b"/"):
         return "/", rest
     namespace, _, rest = rest.partition(b",")
+    if len(namespace) > NAMESPACE_BYTES_MAX:
+        raise BadPacket("a namespace that is too long")
     try:
         return namespace.partition(b"?")[0].decode(), rest
     except UnicodeDecodeError:
@@ -118,17 +125,34 @@ def _split_ack_id(rest: bytes) -> tuple[int | None, bytes]:
 
 
 def _split_attachments(rest: bytes) -> tuple[int, bytes]:
-    count, rest = _split_number(rest, len(str(_ATTACHMENTS_MAX)))
-    if count is None or count > _ATTACHMENTS_MAX or not rest.startswith(b"-"):
+    count, rest = _split_number(rest, len(str(ATTACHMENTS_MAX)))
+    if count is None or count > ATTACHMENTS_MAX or not rest.startswith(b"-"):
         raise BadPacket("a binary event without the number of its attachments")
     return count, rest[1:]
 
 
 def _decode_json(text: bytes) -> Any:
     try:
-        return orjson.loads(text)
+        data = orjson.loads(text)
     except orjson.JSONDecodeError:
-        pass
+        return _explain(text)
+    if text.count(b"[") + text.count(b"{") > DEPTH_MAX and _is_too_deep(data):
+        return Fault.NOT_JSON
+    return data
+
+
+def _is_too_deep(data: Any) -> bool:
+    level = [data]
+    for _ in range(DEPTH_MAX + 1):
+        inner = (value.values() if isinstance(value, dict) else value for value in level)
+        level = [value for values in inner for value in values if isinstance(value, dict | list)]
+        if not level:
+            return False
+    return True
+
+
+def _explain(text: bytes) -> Fault:
+    """Why orjson would not read ``text``: ``BadPacket`` if it is not JSON by anybody's measure."""
     try:
         json.loads(text.decode(), parse_int=float)  # float: Python refuses to read thousands of digits as an integer
     except RecursionError:
@@ -138,14 +162,37 @@ def _decode_json(text: bytes) -> Any:
     return Fault.NOT_JSON
 
 
+def join_attachments(data: Any, attachments: list[bytes]) -> Any:
+    """``data`` with the placeholders in it replaced; ``BadPacket`` unless each attachment has its one place."""
+    used: set[int] = set()
+
+    def join(value: Any) -> Any:
+        if isinstance(value, list):
+            return [join(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if value.get("_placeholder") is not True:
+            return {name: join(item) for name, item in value.items()}
+        number = value.get("num")
+        if type(number) is not int or not 0 <= number < len(attachments) or number in used:
+            raise BadPacket("a placeholder for no attachment")
+        used.add(number)
+        return attachments[number]
+
+    joined = join(data)
+    if len(used) != len(attachments):
+        raise BadPacket("an attachment without a place")
+    return joined
+
+
 def encode_connect(namespace: str, connection_id: str) -> bytes:
     """The client is in."""
     return text_frame(b'40%b{"sid":"%b"}' % (_prefix(namespace), connection_id.encode()))
 
 
-def encode_connect_error(namespace: str, message: str, code: str) -> bytes:
-    """The client is not in, and why."""
-    return text_frame(b"44%b%b" % (_prefix(namespace), orjson.dumps({"message": message, "data": {"code": code}})))
+def encode_connect_error(namespace: str, error: object) -> bytes:
+    """The client is not in, and why: ``{"message"}`` with or without ``"data"``."""
+    return text_frame(b"44%b%b" % (_prefix(namespace), orjson.dumps(error)))
 
 
 def encode_event(namespace: str, name: str, payload: bytes) -> bytes:
@@ -161,6 +208,13 @@ def encode_disconnect(namespace: str) -> bytes:
 def encode_ack(namespace: str, ack_id: int, answer: bytes) -> bytes:
     """An ack with one argument, which is encoded JSON."""
     return text_frame(b"43%b%d[%b]" % (_prefix(namespace), ack_id, answer))
+
+
+def encode_by_library(packet: Any) -> list[bytes]:
+    """A packet of python-socketio's own, with its attachments behind it."""
+    encoded = packet.encode()
+    first, *attachments = encoded if isinstance(encoded, list) else [encoded]
+    return [text_frame(b"4" + first.encode()), *map(binary_frame, attachments)]
 
 
 def _prefix(namespace: str) -> bytes:

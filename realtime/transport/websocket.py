@@ -1,65 +1,116 @@
 """Our end of a WebSocket, in uvicorn's seat for it: messages go straight to whoever reads, frames straight to the kernel.
 
-uvicorn does the handshake and parses frames; ASGI is left once the socket is in use, because it costs a queue, a task
-switch and two system calls a message, cannot tell how much is unsent, and waits without end for a client that reads
-nothing.
+uvicorn hands over the connection with the request that asked for the upgrade; ASGI has no part in it, because it costs a
+task for as long as the client stays, a queue, a task switch and two system calls a message, cannot tell how much is unsent,
+and waits without end for a client that reads nothing. What is written in one turn of the loop leaves in one system call
+(uvloop sees to that). Nothing is compressed.
 
-What must stay true: :meth:`WebSocket.write` never waits; every way to an end leads to ``connection_lost`` within
-:data:`CLOSE_TIMEOUT_S`, whatever the client does. It leans on names of ``WebSocketsSansIOProtocol`` that uvicorn does not
-document: an upgrade of uvicorn means running tests/test_connect.py.
+What must stay true: :meth:`WebSocket.write` never waits; one client's messages take a bounded part of each turn of the
+loop; every way to an end leads to ``connection_lost`` within a bound, whatever the client does.
 """
 
 import asyncio
-from typing import Any, Final, Protocol
+import base64
+import binascii
+import hashlib
+import logging
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, Final, Protocol, cast
 
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import Frame
-from websockets.http11 import Request
+from realtime.transport.frame_reader import CloseCode, FrameError, FrameReader, Opcode, close_code_of
+from realtime.transport.frames import control_frame
+from realtime.transport.handshake import Handshake, Refusal
 
-CLOSE_TIMEOUT_S: Final = 5.0
-"""How long a client has to take what was sent and answer the closing handshake."""
-BACKLOG_BYTES_MAX: Final = 4 * 1024 * 1024
-"""Bytes that a client may leave unread; at the bound it is cut, and resynchronises when it comes back."""
+log = logging.getLogger("molva.transport")
 
-EXTENSION: Final = "molva.websocket"
-"""Where the ASGI scope holds the :class:`WebSocket`."""
+MESSAGES_PER_TURN: Final = 64
+"""Messages of one client that are taken in before others have their turn."""
+UNSENT_BYTES_MAX: Final = 1024 * 1024
+"""Bytes beyond the kernel's buffers that a client may leave unread; at the bound it is cut, and resynchronises."""
+UNSENT_PACKETS_MAX: Final = 256
+"""Packets sent to a client since it stopped reading; at the bound it is cut."""
+STALLED_S: Final = 30.0
+"""How long a client may stay behind, however little is sent to it."""
+_CONGESTED_BYTES: Final = 64 * 1024
+"""Unsent bytes above which a client counts as not reading."""
+_CLOSING_S: Final = 0.5
+"""How long a client has to answer the closing handshake."""
+_FLUSHING_S: Final = 5.0
+"""How long a client has to take what was sent before the close."""
+_GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_VERSION: Final = "13"
 
 
 class Reader(Protocol):
     """Whoever uses the socket. Every method is called from the event loop and returns at once."""
 
     def receive(self, data: bytes, *, is_text: bool) -> None:
-        """A whole message came."""
+        """A whole message came; text is UTF-8."""
 
     def note_congestion(self, *, is_congested: bool) -> None:
         """The kernel takes no more for now, or again."""
 
     def note_overflow(self) -> None:
-        """More than :data:`BACKLOG_BYTES_MAX` are unread."""
+        """Too much is unread."""
+
+    def note_broken(self) -> None:
+        """The client broke the WebSocket protocol; the connection is closing."""
 
     def note_lost(self) -> None:
-        """Nothing comes any more, nothing can be sent any more."""
+        """Nothing comes any more, nothing can be sent any more. Called once, after anything else."""
 
 
-class WebSocket(WebSocketsSansIOProtocol):
+Admit = Callable[["WebSocket", Handshake], Reader]
+"""Who uses a socket: calls :meth:`WebSocket.accept`, or raises ``Refusal``."""
+
+
+class WebSocket(asyncio.Protocol):
     """One client's WebSocket."""
 
-    def __init__(self, *args: Any, **named: Any) -> None:
-        super().__init__(*args, **named)
-        self._reader: Reader | None = None
-        self._is_congested = False
-        self._bound: asyncio.TimerHandle | None = None
-        self.lost = asyncio.Event()
-        """Set when the connection is no more."""
+    __slots__ = (
+        "_admit", "_bound", "_connections", "_frames", "_is_accepted", "_is_behind", "_is_congested", "_is_ending",
+        "_is_held", "_is_lost", "_is_reading", "_reader", "_stalled", "_transport", "_trusted_proxies", "_unsent",
+    )  # fmt: skip
 
-    def handle_connect(self, event: Request) -> None:
-        """The opening handshake: the application finds this object in its scope."""
-        super().handle_connect(event)
-        if not self.close_sent:
-            extensions: dict[str, Any] = self.scope["extensions"]
-            extensions[EXTENSION] = self
+    def __init__(
+        self,
+        admit: Admit,
+        *,
+        message_bytes_max: int,
+        trusted_proxies: int,
+        config: Any,  # noqa: ARG002  (uvicorn passes it)
+        server_state: Any,
+        app_state: Any,  # noqa: ARG002  (uvicorn passes it)
+    ) -> None:
+        self._admit = admit
+        self._trusted_proxies = trusted_proxies
+        self._connections: set[Any] = server_state.connections
+        self._frames = FrameReader(message_bytes_max)
+        self._transport: asyncio.Transport
+        self._reader: Reader | None = None
+        self._bound: asyncio.TimerHandle | None = None
+        self._stalled: asyncio.TimerHandle | None = None
+        self._unsent = 0
+        self._is_accepted = False
+        self._is_behind = False
+        self._is_congested = False
+        self._is_ending = False
+        self._is_held = False
+        self._is_lost = False
+        self._is_reading = True
 
     # --- for whoever uses it
+
+    def accept(self, handshake: Handshake) -> None:
+        """Answer the opening handshake. Nothing is sent before."""
+        key = handshake.headers["sec-websocket-key"].encode()
+        token = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
+        self._is_accepted = True
+        self._transport.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"X-Request-ID: %b\r\nSec-WebSocket-Accept: %b\r\n\r\n" % (handshake.request_id.encode(), token)
+        )
 
     def use(self, reader: Reader) -> None:
         """From now on messages go to ``reader``."""
@@ -67,87 +118,195 @@ class WebSocket(WebSocketsSansIOProtocol):
 
     def write(self, frame: bytes) -> None:
         """Send an encoded frame. Never waits; tells the reader when too much is unread."""
-        if self.close_sent or self.disconnected:
+        if self._is_ending:
             return
-        self.transport.write(frame)
-        if self._is_congested and self._reader and self.transport.get_write_buffer_size() > BACKLOG_BYTES_MAX:
+        self._transport.write(frame)
+        if self._is_congested:
+            self._count_unsent()
+
+    def _count_unsent(self) -> None:
+        self._unsent += 1
+        if self._unsent > UNSENT_PACKETS_MAX or self._transport.get_write_buffer_size() > UNSENT_BYTES_MAX:
+            self._overflow()
+
+    def _overflow(self) -> None:
+        if self._reader is not None and not self._is_ending:
             self._reader.note_overflow()
 
     def pause_reading(self) -> None:
         """Leave what comes with the kernel, so that the client waits."""
-        if not self.disconnected:
-            self.transport.pause_reading()
+        self._is_held = True
+        self._keep_reading()
 
     def resume_reading(self) -> None:
         """Read again."""
-        if not self.disconnected and not self.transport.is_closing():
-            self.transport.resume_reading()
+        self._is_held = False
+        if not self._is_behind and not self._is_lost:
+            self._read()
 
-    def finish(self) -> None:
+    def finish(self, code: CloseCode = CloseCode.NORMAL) -> None:
         """Close after what was written."""
-        if self.disconnected:
+        if self._is_ending:
             return
-        if not self.close_sent and not self.transport.is_closing():
-            self.conn.send_close(1000)
-            self.transport.write(b"".join(self.conn.data_to_send()))
-            self.close_sent = True
-            self.resume_reading()  # or the client's answer is never seen
-        self._bound_the_end()
+        self._is_ending = True
+        self._transport.write(control_frame(Opcode.CLOSE, code.to_bytes(2, "big")))
+        self._is_held = False
+        self._keep_reading()  # or the client's answer is never seen
+        self._bound = asyncio.get_running_loop().call_later(_CLOSING_S, self._hang_up)
 
     def abort(self) -> None:
         """Close at once; what was not sent is lost."""
-        if not self.disconnected:
-            self.transport.abort()
+        self._is_ending = True
+        if not self._is_lost:
+            self._transport.abort()
 
-    def _bound_the_end(self) -> None:
-        if self._bound is None and not self.disconnected:
-            self._bound = self.loop.call_later(CLOSE_TIMEOUT_S, self.transport.abort)
-            self.close_timer = self._bound  # tells uvicorn that the closing handshake is under way
+    def shutdown(self) -> None:
+        """uvicorn is about to stop."""
+        self.finish(CloseCode.GOING_AWAY)
 
-    # --- uvicorn's hooks
+    def _hang_up(self) -> None:
+        self._is_ending = True
+        if self._bound is not None:
+            self._bound.cancel()
+        if not self._is_lost:
+            self._bound = asyncio.get_running_loop().call_later(_FLUSHING_S, self.abort)
+            self._transport.close()
 
-    def send_receive_event_to_app(self) -> None:
-        """A message is complete."""
+    # --- asyncio's hooks
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """uvicorn hands the connection over."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._connections.add(self)
+        self._transport.set_write_buffer_limits(high=_CONGESTED_BYTES)
+
+    def data_received(self, data: bytes) -> None:
+        """First the request, from uvicorn; then frames."""
         if self._reader is None:
-            super().send_receive_event_to_app()
+            self._shake_hands(data)
             return
-        data = self.frames[0] if len(self.frames) == 1 else b"".join(self.frames)
-        self.frames = []
-        if not self.close_sent:
-            self._reader.receive(bytes(data), is_text=self.curr_msg_data_type == "text")
+        self._frames.feed(data)
+        if not self._is_behind:
+            self._read()
 
-    def handle_close(self, event: Frame) -> None:
-        """The client closes, or answers our closing."""
-        super().handle_close(event)
-        if self.close_sent:
-            self.transport.close()
-        self._bound_the_end()
+    def _shake_hands(self, head: bytes) -> None:
+        try:
+            peer = (self._transport.get_extra_info("peername") or ("unknown",))[0]
+            handshake = Handshake.of_head(head, peer, trusted_proxies=self._trusted_proxies)
+            _check(handshake)
+            self.use(self._admit(self, handshake))
+        except Refusal as refusal:
+            self._refuse(refusal)
+        except ValueError:
+            self._refuse(Refusal(3, "Bad request"))
 
-    def handle_parser_exception(self) -> None:
-        """The client broke the protocol: it has been told, and the connection is closing."""
-        super().handle_parser_exception()
-        self._bound_the_end()
+    def _refuse(self, refusal: Refusal) -> None:
+        self._is_ending = True
+        self._transport.write(
+            b"HTTP/1.1 %d %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n"
+            b"X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n\r\n%b"
+            % (refusal.status, HTTPStatus(refusal.status).phrase.encode(), len(refusal.body), refusal.body)
+        )
+        self._hang_up()
+
+    def _read(self) -> None:
+        self._is_behind = False
+        try:
+            for _ in range(MESSAGES_PER_TURN):
+                if self._is_held:
+                    break
+                message = self._frames.read()
+                if message is None:
+                    break
+                self._take(*message)
+            else:
+                self._is_behind = True
+                asyncio.get_running_loop().call_soon(self._read)
+        except FrameError as error:
+            self._break_off(error)
+        self._keep_reading()
+
+    def _keep_reading(self) -> None:
+        """Tell the transport, if something has changed about it."""
+        is_reading = not (self._is_held or self._is_behind)
+        if is_reading is self._is_reading or self._is_lost or self._transport.is_closing():
+            return
+        self._is_reading = is_reading
+        if is_reading:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
+
+    def _take(self, opcode: int, content: bytes) -> None:
+        if opcode == Opcode.CLOSE:
+            self._answer_close(content)
+        elif self._is_ending or self._reader is None:
+            pass
+        elif opcode == Opcode.TEXT:
+            if not content.isascii():
+                _check_utf8(content)
+            self._reader.receive(content, is_text=True)
+        elif opcode == Opcode.BINARY:
+            self._reader.receive(content, is_text=False)
+        elif opcode == Opcode.PING and not self._is_congested:  # who does not read gets no answers to collect
+            self.write(control_frame(Opcode.PONG, content))
+
+    def _answer_close(self, content: bytes) -> None:
+        if not self._is_ending:
+            self._transport.write(control_frame(Opcode.CLOSE, close_code_of(content).to_bytes(2, "big")))
+        self._hang_up()
+
+    def _break_off(self, error: FrameError) -> None:
+        if not self._is_ending:
+            log.warning("bad frame", extra={"problem": str(error)})
+            self._transport.write(control_frame(Opcode.CLOSE, error.code.to_bytes(2, "big")))
+        self._hang_up()
+        if self._reader is not None:
+            self._reader.note_broken()
 
     def pause_writing(self) -> None:
         """The kernel takes no more."""
-        super().pause_writing()
-        self._note_congestion(is_congested=True)
+        self._is_congested, self._unsent = True, 0
+        self._stalled = asyncio.get_running_loop().call_later(STALLED_S, self._overflow)
+        if self._reader is not None:
+            self._reader.note_congestion(is_congested=True)
 
     def resume_writing(self) -> None:
-        """The kernel takes more again."""
-        super().resume_writing()
-        self._note_congestion(is_congested=False)
-
-    def _note_congestion(self, *, is_congested: bool) -> None:
-        self._is_congested = is_congested
+        """The kernel has taken most of it."""
+        self._is_congested = False
+        if self._stalled is not None:
+            self._stalled.cancel()
         if self._reader is not None:
-            self._reader.note_congestion(is_congested=is_congested)
+            self._reader.note_congestion(is_congested=False)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  (asyncio's)
         """The end."""
-        if self._bound is not None:
-            self._bound.cancel()
-        super().connection_lost(exc)
-        self.lost.set()
+        self._is_ending = self._is_lost = True
+        self._connections.discard(self)
+        for timer in (self._bound, self._stalled):
+            if timer is not None:
+                timer.cancel()
         if self._reader is not None:
             self._reader.note_lost()
+
+
+def _check(handshake: Handshake) -> None:
+    """``Refusal`` unless the request opens a WebSocket (RFC 6455 §4.2.1)."""
+    headers = handshake.headers
+    if handshake.method != "GET":
+        raise Refusal(2, "Bad handshake method", 405)
+    if headers.get("sec-websocket-version") != _VERSION:
+        raise Refusal(3, "Unsupported WebSocket version", 426)
+    try:
+        key = base64.b64decode(headers.get("sec-websocket-key", ""), validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) != 16:
+        raise Refusal(3, "Bad WebSocket key")
+
+
+def _check_utf8(content: bytes) -> None:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        raise FrameError(CloseCode.NOT_UTF8, "text that is not UTF-8") from None

@@ -55,6 +55,8 @@ async def block_user(context: Context, payload: UserNamed) -> Nothing:
     async with context.reading() as tx:
         if await users.find_profile(tx, payload.user_id) is None:
             raise NotFound
+        if await blocks.has_blocked(tx, context.user_id, payload.user_id):
+            return Nothing()
         if await blocks.count_blocked(tx, context.user_id) >= _BLOCKED_MAX:
             raise Conflict("block_limit", f"At most {_BLOCKED_MAX} people can be blocked.")
         await blocks.block_user(tx, context.user_id, payload.user_id)

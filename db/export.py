@@ -1,0 +1,63 @@
+"""Everything of one person, page by page, for them to take along.
+
+A long chat is gone through in windows of ``seq``, so that every statement looks at a bounded number of rows, however few of
+them are the person's.
+"""
+
+from dataclasses import dataclass
+
+from db.messages import MessageRow, message_columns
+from db.pool import Tx
+from db.query import query
+
+
+@dataclass(frozen=True, slots=True)
+class MembershipRow:
+    """A chat that somebody is or was in."""
+
+    chat_id: str
+    type: str
+    title: str | None
+    own_title: str | None
+    message_count: int
+    joined_at: str
+    left_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LikeRow:
+    """That somebody likes a message."""
+
+    chat_id: str
+    seq: int
+    liked_at: str
+
+
+@query("""
+    -- A page of the chats that somebody is or was in, behind $2.
+    SELECT c.id AS chat_id, c.type, c.title, me.title AS own_title, c.message_count, me.joined_at, me.left_at
+      FROM members me JOIN chats c ON c.id = me.chat_id
+     WHERE me.user_id = $1 AND ($2::uuid IS NULL OR me.chat_id > $2)
+     ORDER BY me.chat_id
+     LIMIT $3
+""")
+async def list_memberships(tx: Tx, user_id: str, after_id: str | None, limit: int) -> list[MembershipRow]: ...
+
+
+@query(f"""
+    -- What somebody said in a chat, of the messages above $3 and up to $4.
+    SELECT {message_columns("m", "$2")}
+      FROM messages m
+     WHERE m.chat_id = $1 AND m.seq > $3 AND m.seq <= $4 AND m.sender_id = $2 AND m.type <> 'system'
+     ORDER BY m.seq
+""")
+async def list_own_messages(tx: Tx, chat_id: str, user_id: str, after_seq: int, last_seq: int) -> list[MessageRow]: ...
+
+
+@query("""
+    -- What somebody likes in a chat, of the messages above $3 and up to $4.
+    SELECT chat_id, seq, liked_at FROM likes
+     WHERE chat_id = $1 AND seq > $3 AND seq <= $4 AND user_id = $2
+     ORDER BY seq
+""")
+async def list_own_likes(tx: Tx, chat_id: str, user_id: str, after_seq: int, last_seq: int) -> list[LikeRow]: ...

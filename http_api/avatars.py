@@ -1,0 +1,216 @@
+"""``/v1/me/avatar`` and ``/v1/avatars``: a picture of a person, in four sizes.
+
+On the way in: the body is spooled, unpacked in a thread, looked at (what it is, how many pixels it claims), and only then
+decoded, in a worker process; the four images are stored under their content address; last, one statement gives them to the
+person. So there is never a mix of two pictures, and a crash at any point leaves the old one.
+"""
+
+import asyncio
+import base64
+import binascii
+import json
+import logging
+import re
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from tempfile import SpooledTemporaryFile
+from typing import IO, Annotated, Final, Literal, cast
+
+from fastapi import APIRouter, Path, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import Field, ValidationError
+
+from core.errors import AppError, ErrorCode, NotFound, PayloadTooLarge, ValidationFailed
+from core.limits import AVATAR_BYTES_MAX, AVATAR_PIXELS_MAX, AVATAR_SIDE_MAX
+from db import avatars, users
+from db.pool import Tx
+from db.users import ProfileRow
+from http_api.backend import Backend, BackendOf
+from http_api.bodies import parse_json
+from http_api.identity import CALLER_ERRORS, CallerOf
+from http_api.problems import refusals
+from http_api.profile import Profile, change_profile
+from http_api.serving import bytes_answers, has_already, with_first
+from http_api.sweeping import avatar_key, remove_unused_avatar
+from realtime.protocol.dispatch import problems_of
+from realtime.protocol.fields import Payload
+from storage.formats import HEAD_BYTES, Kind, declared_size, recognise
+from storage.jobs import Avatar, BadImage, Bounds, TooManyPixels
+
+log = logging.getLogger("molva.people")
+
+_BOUNDS: Final = Bounds(AVATAR_PIXELS_MAX, AVATAR_SIDE_MAX)
+_ID: Final = re.compile(r"[0-9a-f]{32}")
+_ID_CHARS: Final = 32
+_DATA_URL: Final = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
+_JSON: Final = re.compile(r"application/(?:[a-z0-9.+-]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
+_IN_MEMORY_BYTES_MAX: Final = 256 * 1024
+_FOR_EVER: Final = "public, max-age=31536000, immutable"
+
+_TOO_LARGE: Final = f"A picture has at most {AVATAR_BYTES_MAX:,} bytes."
+_TOO_MANY_PIXELS: Final = f"A picture has at most {AVATAR_PIXELS_MAX:,} pixels, and {AVATAR_SIDE_MAX:,} along a side."
+_NO_PICTURE: Final = "must be a whole JPEG, PNG, WebP or GIF picture"
+
+_unpacker: Final = ThreadPoolExecutor(1, thread_name_prefix="avatar")
+"""One body at a time: what it does holds the interpreter for milliseconds, and the event loop has to come in between."""
+
+router = APIRouter(prefix="/v1", tags=["Profile"])
+
+
+class AvatarUpload(Payload):
+    """A picture."""
+
+    image: str = Field(
+        description="JPEG, PNG, WebP or GIF (of which the first frame counts) in base64, bare or as a data URL. What it "
+        "is, its bytes say, not the URL.",
+        min_length=1,
+        examples=["data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEAAAAALAAAAAABAAEAAAICRAEAOw=="],
+    )
+
+
+_BODY: Final = {
+    "requestBody": {"required": True, "content": {"application/json": {"schema": AvatarUpload.model_json_schema()}}}
+}
+"""Told to the document by hand: FastAPI would read the whole body before it asks who sends it."""
+
+
+@router.put(
+    "/me/avatar",
+    openapi_extra=_BODY,
+    responses=refusals(*CALLER_ERRORS, ErrorCode.VALIDATION_FAILED, ErrorCode.PAYLOAD_TOO_LARGE, ErrorCode.RATE_LIMITED),
+)
+async def put_avatar(request: Request, backend: BackendOf, caller: CallerOf) -> Profile:
+    """Set your picture.
+
+    It is turned upright, freed of all metadata, and stored as centre-cropped squares of 50, 100 and 400 pixels and in full.
+    """
+    if not _JSON.fullmatch(request.headers.get("content-type", "")):
+        raise ValidationFailed.at("", "must be a JSON object, sent as application/json")
+    with backend.uploads.one_more(caller.user_id):
+        with await _spool(request) as body:
+            picture = await asyncio.get_running_loop().run_in_executor(_unpacker, _unpack, body)
+        avatar = await _process(backend, picture)
+    avatar_id = avatar.digest[:_ID_CHARS]
+    async with backend.database.reading() as tx:
+        await avatars.hold_avatar(tx, avatar_id)
+    puts = (backend.objects.put(avatar_key(avatar_id, size), image.data) for size, image in avatar.images.items())
+    await asyncio.gather(*puts)
+    return await _give_avatar(backend, caller.user_id, avatar_id)
+
+
+@router.delete("/me/avatar", status_code=204, responses=refusals(*CALLER_ERRORS))
+async def delete_avatar(backend: BackendOf, caller: CallerOf) -> None:
+    """Remove your picture; without one nothing changes."""
+    await _give_avatar(backend, caller.user_id, None)
+
+
+@router.get(
+    "/avatars/{avatar_id}/{size}",
+    response_class=Response,
+    responses=bytes_answers("image/*", "The image.") | refusals(ErrorCode.NOT_FOUND, ErrorCode.UNAVAILABLE),
+)
+@router.head("/avatars/{avatar_id}/{size}", include_in_schema=False)
+async def show_avatar(
+    avatar_id: Annotated[
+        str, Path(description="`avatar.id` of a user.", max_length=64, examples=["9f86d081884c7d659a2feaa0c55ad015"])
+    ],
+    size: Annotated[Literal["50", "100", "400", "original"], Path(description="Which of the four.", examples=["100"])],
+    request: Request,
+    backend: BackendOf,
+) -> Response:
+    """An image of somebody's picture. Public; it never changes, so it may be kept for ever."""
+    if not _ID.fullmatch(avatar_id):
+        raise NotFound
+    opened = await backend.objects.open(avatar_key(avatar_id, size))
+    etag = f'"{avatar_id}-{size}"'
+    headers = {"ETag": etag, "Cache-Control": _FOR_EVER, "Cross-Origin-Resource-Policy": "cross-origin"}
+    if has_already(request, etag):
+        return Response(status_code=304, headers=headers)
+    first = await anext(opened.chunks)
+    headers["Content-Length"] = str(opened.size_bytes)
+    return StreamingResponse(with_first(first, opened.chunks), headers=headers, media_type=recognise(first, "").mime)
+
+
+async def _spool(request: Request) -> IO[bytes]:
+    """The request's body in a temporary file, to be closed by the caller. Its size is bounded by ``bodies``."""
+    body = SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES_MAX)  # noqa: SIM115  (the caller closes it)
+    try:
+        async for chunk in request.stream():
+            body.write(chunk)  # into the page cache: microseconds
+    except BaseException:
+        body.close()
+        raise
+    return cast("IO[bytes]", body)
+
+
+def _unpack(body: IO[bytes]) -> bytes:
+    """The picture in a request's body."""
+    body.seek(0)
+    try:
+        upload = AvatarUpload.model_validate(parse_json(body.read()))
+    except json.JSONDecodeError as error:
+        raise ValidationFailed.at("", f"must be valid JSON: {error.msg}") from None
+    except ValidationError as error:
+        raise ValidationFailed(problems_of(error)) from None
+    return decode_picture(upload.image)
+
+
+def decode_picture(text: str) -> bytes:
+    """The bytes of a picture in base64, bare or as a data URL; line breaks are no part of it.
+
+    ``ValidationFailed`` for what is no picture by its first bytes, ``PayloadTooLarge`` for too many bytes or pixels.
+    """
+    head = _DATA_URL.match(text)
+    encoded = "".join(text[head.end() if head else 0 :].split())
+    if len(encoded) // 4 * 3 > AVATAR_BYTES_MAX + 2:
+        raise PayloadTooLarge(_TOO_LARGE)
+    try:
+        picture = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        raise ValidationFailed.at("image", "must be base64, bare or as a data URL") from None
+    if len(picture) > AVATAR_BYTES_MAX:
+        raise PayloadTooLarge(_TOO_LARGE)
+    if recognise(picture[:HEAD_BYTES], "").kind is not Kind.IMAGE:
+        raise ValidationFailed.at("image", _NO_PICTURE)
+    size = declared_size(picture)
+    if size is not None and not _BOUNDS.admit(*size):
+        raise PayloadTooLarge(_TOO_MANY_PIXELS)
+    return picture
+
+
+async def _process(backend: Backend, picture: bytes) -> Avatar:
+    try:
+        return await backend.images.make_avatar(BytesIO(picture), len(picture), _BOUNDS)
+    except TooManyPixels:
+        raise PayloadTooLarge(_TOO_MANY_PIXELS) from None
+    except BadImage:
+        raise ValidationFailed.at("image", _NO_PICTURE) from None
+
+
+async def _give_avatar(backend: Backend, user_id: str, avatar_id: str | None) -> Profile:
+    """Give somebody a stored picture, or none; the one they had goes, unless others have it."""
+    previous: str | None = None
+
+    async def change(tx: Tx) -> ProfileRow | None:
+        nonlocal previous
+        wearer = await avatars.lock_wearer(tx, user_id)
+        if wearer is None:
+            return None
+        concerned = {name for name in (avatar_id, wearer.avatar_id) if name is not None}
+        await avatars.lock_avatars(tx, list(concerned))
+        if avatar_id is not None:
+            await avatars.note_used(tx, avatar_id)
+        if wearer.avatar_id != avatar_id:
+            previous = wearer.avatar_id
+            await avatars.set_avatar(tx, user_id, avatar_id)
+        if previous is not None:
+            await avatars.note_unused(tx, previous)
+        return await users.find_profile(tx, user_id)
+
+    row = await change_profile(backend, user_id, change)
+    if previous is not None:
+        try:
+            await remove_unused_avatar(backend.database, backend.objects, previous)
+        except AppError as error:
+            log.warning("old picture stays for now", extra={"outcome": error.code.value})
+    return Profile.of_owner(row)

@@ -1,0 +1,48 @@
+"""Messages that hold a file: whose it has to be, what it has to be, and what the server adds to the content.
+
+What must stay true: only the uploader sends a file, to anybody else it does not exist; a file that a message is about to
+hold is kept until the message is stored (``db.files``). What is added never changes, so a message never has to be
+looked at again because of its file.
+"""
+
+from typing import Any, Final
+
+from core.errors import ValidationFailed
+from db import files
+from db.files import FileRow
+from db.pool import Tx
+
+ATTACHMENTS: Final = {"image": "image", "video": "video", "audio": "audio", "file": None}
+"""Message type → what its file has to be; ``None``: anything."""
+
+
+async def attach(tx: Tx, message_type: str, content: dict[str, Any], sender_id: str) -> dict[str, Any] | None:
+    """``content`` with what is known of its file, which is held for the message; ``None`` if the sender has no such file.
+
+    ``ValidationFailed`` for a file of another kind.
+    """
+    own = await files.find_own_file(tx, content["file_id"], sender_id)
+    if own is None or not (own.is_held or await files.hold_file(tx, own.file.id)):
+        return None
+    needed = ATTACHMENTS[message_type]
+    if needed not in {None, own.file.kind}:
+        raise ValidationFailed.at("content.file_id", f"must be a file of the kind {needed}; this is a {own.file.kind}")
+    return describe_file(own.file) | content
+
+
+def describe_file(row: FileRow) -> dict[str, Any]:
+    """What a client needs to show the file before it has it."""
+    url = f"/v1/files/{row.id}"
+    described = {
+        "file_id": row.id,
+        "name": row.name,
+        "mime": row.mime,
+        "size": row.size_bytes,
+        "url": url,
+        "width": row.width,
+        "height": row.height,
+        "duration": None if row.duration_ms is None else row.duration_ms / 1000,
+        "blurhash": row.blurhash,
+        "thumbnail": f"{url}/thumbnail" if row.thumbnail_mime else None,
+    }
+    return {name: value for name, value in described.items() if value is not None}

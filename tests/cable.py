@@ -1,0 +1,87 @@
+"""The cable between a server and its database, which a test can cut, freeze and mend."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit, urlunsplit
+
+
+class Cable:
+    """Carries bytes to ``host:port`` while it is whole."""
+
+    def __init__(self, url: str) -> None:
+        self._parts = urlsplit(url)
+        self._server: asyncio.Server | None = None
+        self._port = 0
+        self._ends: set[asyncio.StreamWriter] = set()
+        self._flows = {"out": asyncio.Event(), "back": asyncio.Event()}
+        self._thaw()
+
+    @property
+    def url(self) -> str:
+        """The database's URL through the cable."""
+        parts = self._parts
+        address = f"{parts.username}:{parts.password}@127.0.0.1:{self._port}"
+        return urlunsplit(parts._replace(netloc=address))
+
+    async def mend(self) -> None:
+        """Carry again."""
+        self._thaw()
+        if self._server is None:
+            self._server = await asyncio.start_server(self._join, "127.0.0.1", self._port)
+            self._port = self._server.sockets[0].getsockname()[1]
+
+    async def cut(self) -> None:
+        """Break every connection and take no new one."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        self._thaw()
+        for end in list(self._ends):
+            end.transport.abort()
+
+    def freeze(self) -> None:
+        """Keep everything open and carry nothing."""
+        for flow in self._flows.values():
+            flow.clear()
+
+    def lose_the_answer_to(self, words: bytes) -> None:
+        """Carry nothing back from when the server says ``words``, which the database still hears."""
+        self._fatal_words = words
+
+    def _thaw(self) -> None:
+        self._fatal_words: bytes | None = None
+        for flow in self._flows.values():
+            flow.set()
+
+    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            far_reader, far_writer = await asyncio.open_connection(self._parts.hostname, self._parts.port)
+        except OSError:
+            writer.transport.abort()
+            return
+        await asyncio.gather(self._carry(reader, far_writer, "out"), self._carry(far_reader, writer, "back"))
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: str) -> None:
+        self._ends.add(writer)
+        try:
+            while data := await reader.read(65536):
+                if way == "out" and self._fatal_words is not None and self._fatal_words in data:
+                    self._flows["back"].clear()
+                await self._flows[way].wait()
+                writer.write(data)
+                await writer.drain()
+        except OSError:
+            pass
+        finally:
+            self._ends.discard(writer)
+            writer.close()
+
+
+@asynccontextmanager
+async def cable_to(url: str) -> AsyncIterator[Cable]:
+    """A whole cable, cut at the end."""
+    cable = Cable(url)
+    await cable.mend()
+    yield cable
+    await cable.cut()
