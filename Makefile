@@ -2,7 +2,7 @@
 # Settings are environment variables (MOLVA_PORT=9000 make run); ARGS are further words for pytest.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types layers workflows deployment clean
+.PHONY: help run test bench check lint types layers workflows deployment clean
 MAKEFLAGS += --no-print-directory
 
 help: ## Show these targets
@@ -16,6 +16,11 @@ test: ## Set up what is missing and run every test (ARGS="-k removed -x" chooses
 	@.ci/setup development
 	@.ci/setup node
 	@.venv/bin/pytest $(ARGS)
+
+bench: ## Measure against Node.js and plain python-socketio; results go to docs/performance (ARGS="--rounds 5" chooses)
+	@.ci/setup development
+	@UV_PYTHON_DOWNLOADS=never .tools/bin/uv sync --frozen --quiet --inexact --group bench
+	@.venv/bin/python -m bench $(ARGS)
 
 check: lint types layers workflows deployment ## Run every check that CI runs beside the tests
 
@@ -48,6 +53,6 @@ deployment: ## Check the files for Docker, compose, Kubernetes, Prometheus and G
 	.venv/bin/python -m tests.deployment.monitoring
 
 clean: ## Remove what was set up and built; data stays
-	rm -rf .venv .tools build *.egg-info tests/js/node_modules
+	rm -rf .venv .tools build *.egg-info tests/js/node_modules bench/node/node_modules
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage* htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -10,14 +10,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from core.errors import StartupError, Unavailable
+from core.errors import AppError, StartupError, Unavailable
+from core.logs import configure_logs
 from core.settings import Settings, load_settings
 from db.health import read_clock, read_version
 from db.migrate import pending
 from db.pool import Database
 from server import database_url_of
+from storage.objects import Objects
 
 _CLOCK_DIFFERENCE_S_MAX: Final = 5.0
+_STORAGE_KEY: Final = "checks/molva-check"
 
 
 def run_checks() -> bool:
@@ -26,6 +29,7 @@ def run_checks() -> bool:
         settings = load_settings()
     except StartupError as error:
         return _say("settings", str(error), well=False)
+    configure_logs(level="error", log_format="text")  # what a library says of its fault stands above our sentence
     _say("settings", f"environment {settings.environment.value}", well=True)
     data_dir_is_well = _check("data directory", lambda: _check_data_dir(settings))
     try:
@@ -34,7 +38,10 @@ def run_checks() -> bool:
         return _say("database", str(error), well=False)
     _say("database", f"PostgreSQL {found.version}", well=True)
     _say("migrations", f"pending: {', '.join(found.pending)}" if found.pending else "up to date", well=True)
-    return _check("clock", lambda: _check_clock(found.clock_difference_s)) and data_dir_is_well
+    clock_is_well = _check("clock", lambda: _check_clock(found.clock_difference_s))
+    if settings.files_url is None and not data_dir_is_well:
+        return False  # the storage is in that directory
+    return _check("storage", lambda: _check_storage(settings)) and clock_is_well and data_dir_is_well
 
 
 def _check(name: str, check: Callable[[], str]) -> bool:
@@ -56,6 +63,25 @@ def _check_data_dir(settings: Settings) -> str:
             return f"{settings.data_dir} can be written"
     except OSError as error:
         raise StartupError(f"{settings.data_dir} cannot be written: {error.strerror or error}.") from None
+
+
+def _check_storage(settings: Settings) -> str:
+    async def write_and_read() -> None:
+        objects, content = Objects(settings.files_place), b"molva check"
+        try:
+            await objects.put(_STORAGE_KEY, content)
+            opened = await objects.open(_STORAGE_KEY)
+            if b"".join([chunk async for chunk in opened.chunks]) != content:
+                raise StartupError(f"{settings.files_place} gives back something else than was put there.")
+            await objects.delete([_STORAGE_KEY])
+        finally:
+            await objects.close()
+
+    try:
+        asyncio.run(write_and_read())
+    except (AppError, OSError):
+        raise StartupError(f"{settings.files_place} does not store or does not give back: see the line above.") from None
+    return f"{settings.files_place} stores and gives back"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,8 @@ Each command imports what it needs itself: help and a refused setting come at on
 
 import asyncio
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -116,18 +115,12 @@ def seed(
 
 
 def main() -> None:
-    """Entry point: an error that the operator can mend is one sentence and exit status 1."""
-    _guarded(app)
-
-
-def _guarded(command: Callable[[], Any]) -> None:
+    """Entry point: an error that the operator can mend is one sentence and exit status 1. Ctrl-C is quiet, typer's 130."""
     try:
-        command()
+        app()
     except (StartupError, AppError) as error:
         print(f"molva: {error}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -82,8 +82,11 @@ async def compose(settings: Settings, database_url: str) -> AsyncIterator[Molva]
             return await state_of_chat(tx, chat_id, believed=people.members_of(chat_id), is_online=people.is_online)
 
     fanout = Fanout(people, encode, state_of)
-    services = Services(database, fanout, SendQueue(database, fanout), tokens, settings.phone_region)
-    dispatcher = Dispatcher(services, RateLimits() if settings.rate_limits == "on" else None)
+    has_limits = settings.rate_limits == "on"
+    services = Services(
+        database, fanout, SendQueue(database, fanout), tokens, settings.phone_region, limits_look_ups=has_limits
+    )
+    dispatcher = Dispatcher(services, RateLimits() if has_limits else None)
     presence = PresenceBoard(database, fanout)
     namespace = ChatNamespace(
         database=database,

@@ -18,6 +18,7 @@ DISCONNECTS = Counter("molva_disconnects_total", "Disconnects, by reason.", ["re
 CONNECTIONS_CUT = Counter(
     "molva_connections_cut_total", "Connections closed for what the client did or failed to do, by reason.", ["reason"]
 )
+SENDS_WAITING = Gauge("molva_sends_waiting", "Messages that wait for the commit that stores them.")
 DELIVERIES = Counter("molva_deliveries_total", "Events handed to connections, by event.", ["event"])
 STATEMENT_SECONDS = Histogram(
     "molva_sql_statement_duration_seconds",

@@ -29,6 +29,23 @@ def normalise_phone(text: str, *, region: str) -> str:
     raise ValueError("is not a possible phone number; write it with its country code, like +79161234567")
 
 
+def country_of(phone: str) -> str | None:
+    """The country (ISO 3166) that a number in E.164 belongs to; ``None`` for what belongs to none.
+
+    Of countries that share a calling code and cannot be told apart by the number, the main one.
+    """
+    number = phonenumbers.parse(phone, None)
+    country = phonenumbers.region_code_for_number(number) or phonenumbers.region_code_for_country_code(
+        number.country_code or 0
+    )
+    return None if country in {"ZZ", "001"} else country
+
+
+def prefix_of(phone: str) -> str:
+    """The block of a hundred thousand numbers that one in E.164 is in."""
+    return phone[:-5]
+
+
 def mask_phone(phone: str) -> str:
     """The form for logs: country prefix and the last two digits, ``+7916*****67``."""
     return f"{phone[:5]}{'*' * max(0, len(phone) - 7)}{phone[-2:]}"

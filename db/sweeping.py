@@ -11,17 +11,20 @@ from db.pool import Database
 log = logging.getLogger("molva.sweeper")
 
 _BATCH: Final = 1_000
+"""Rows that one statement removes: it holds its locks for some milliseconds."""
 _PAUSE_S: Final = 0.05
 _EVERY_S: Final = 30.0
 
 
 async def sweep_forever(database: Database) -> None:
-    """Sweep every so often; a database that is away is tried again the next time."""
+    """Sweep every so often; what fails is tried again the next time."""
     while True:
         try:
             await sweep(database)
         except Unavailable:
             log.warning("sweeping put off")
+        except Exception:
+            log.exception("sweeping failed")
         await asyncio.sleep(_EVERY_S)
 
 

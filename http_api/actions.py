@@ -8,7 +8,7 @@ from fastapi import Depends, FastAPI, Request, Response
 
 from core.errors import AppError, ErrorBody, ErrorCode, ValidationFailed
 from core.logs import current_request
-from http_api.bodies import parse_json
+from core.strict_json import parse_json
 from http_api.identity import Identity
 from realtime.protocol.context import Caller
 from realtime.protocol.dispatch import Dispatcher

@@ -1,58 +1,42 @@
 """``/v1/me/avatar`` and ``/v1/avatars``: a picture of a person, in four sizes.
 
-On the way in: the body is spooled, unpacked in a thread, looked at (what it is, how many pixels it claims), and only then
-decoded, in a worker process; the four images are stored under their content address; last, one statement gives them to the
-person. So there is never a mix of two pictures, and a crash at any point leaves the old one.
+On the way in: the body is spooled, and handed to a worker process, which unpacks it, looks at what it is and how many
+pixels it claims, and only then decodes it; the four images are stored under their content address; last, one statement
+gives them to the person. So there is never a mix of two pictures, and a crash at any point leaves the old one.
 """
 
 import asyncio
-import base64
-import binascii
-import json
 import logging
 import re
-from concurrent.futures import ThreadPoolExecutor
-from io import BytesIO
 from tempfile import SpooledTemporaryFile
 from typing import IO, Annotated, Final, Literal, cast
 
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from core.errors import AppError, ErrorCode, NotFound, PayloadTooLarge, ValidationFailed
-from core.limits import AVATAR_BYTES_MAX, AVATAR_PIXELS_MAX, AVATAR_SIDE_MAX
+from core.errors import AppError, ErrorCode, NotFound, ValidationFailed
 from db import avatars, users
 from db.pool import Tx
 from db.users import ProfileRow
 from http_api.backend import Backend, BackendOf
-from http_api.bodies import parse_json
+from http_api.bodies import JSON_BYTES_MAX
 from http_api.identity import CALLER_ERRORS, CallerOf
 from http_api.problems import refusals
 from http_api.profile import Profile, change_profile
 from http_api.serving import bytes_answers, has_already, with_first
 from http_api.sweeping import avatar_key, remove_unused_avatar
-from realtime.protocol.dispatch import problems_of
 from realtime.protocol.fields import Payload
-from storage.formats import HEAD_BYTES, Kind, declared_size, recognise
-from storage.jobs import Avatar, BadImage, Bounds, TooManyPixels
+from storage.avatar_body import unpack_avatar
+from storage.formats import recognise
 
 log = logging.getLogger("molva.people")
 
-_BOUNDS: Final = Bounds(AVATAR_PIXELS_MAX, AVATAR_SIDE_MAX)
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 _ID_CHARS: Final = 32
-_DATA_URL: Final = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
 _JSON: Final = re.compile(r"application/(?:[a-z0-9.+-]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
 _IN_MEMORY_BYTES_MAX: Final = 256 * 1024
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
-
-_TOO_LARGE: Final = f"A picture has at most {AVATAR_BYTES_MAX:,} bytes."
-_TOO_MANY_PIXELS: Final = f"A picture has at most {AVATAR_PIXELS_MAX:,} pixels, and {AVATAR_SIDE_MAX:,} along a side."
-_NO_PICTURE: Final = "must be a whole JPEG, PNG, WebP or GIF picture"
-
-_unpacker: Final = ThreadPoolExecutor(1, thread_name_prefix="avatar")
-"""One body at a time: what it does holds the interpreter for milliseconds, and the event loop has to come in between."""
 
 router = APIRouter(prefix="/v1", tags=["Profile"])
 
@@ -86,10 +70,12 @@ async def put_avatar(request: Request, backend: BackendOf, caller: CallerOf) -> 
     """
     if not _JSON.fullmatch(request.headers.get("content-type", "")):
         raise ValidationFailed.at("", "must be a JSON object, sent as application/json")
-    with backend.uploads.one_more(caller.user_id):
-        with await _spool(request) as body:
-            picture = await asyncio.get_running_loop().run_in_executor(_unpacker, _unpack, body)
-        avatar = await _process(backend, picture)
+    with backend.uploads.one_more(caller.user_id), await _spool(request) as body:
+        size_bytes = body.tell()
+        if size_bytes <= JSON_BYTES_MAX:
+            body.seek(0)
+            unpack_avatar(body.read())  # most of what is refused is refused here, before a worker is troubled
+        avatar = await backend.images.make_avatar(body, size_bytes)
     avatar_id = avatar.digest[:_ID_CHARS]
     async with backend.database.reading() as tx:
         await avatars.hold_avatar(tx, avatar_id)
@@ -141,50 +127,6 @@ async def _spool(request: Request) -> IO[bytes]:
         body.close()
         raise
     return cast("IO[bytes]", body)
-
-
-def _unpack(body: IO[bytes]) -> bytes:
-    """The picture in a request's body."""
-    body.seek(0)
-    try:
-        upload = AvatarUpload.model_validate(parse_json(body.read()))
-    except json.JSONDecodeError as error:
-        raise ValidationFailed.at("", f"must be valid JSON: {error.msg}") from None
-    except ValidationError as error:
-        raise ValidationFailed(problems_of(error)) from None
-    return decode_picture(upload.image)
-
-
-def decode_picture(text: str) -> bytes:
-    """The bytes of a picture in base64, bare or as a data URL; line breaks are no part of it.
-
-    ``ValidationFailed`` for what is no picture by its first bytes, ``PayloadTooLarge`` for too many bytes or pixels.
-    """
-    head = _DATA_URL.match(text)
-    encoded = "".join(text[head.end() if head else 0 :].split())
-    if len(encoded) // 4 * 3 > AVATAR_BYTES_MAX + 2:
-        raise PayloadTooLarge(_TOO_LARGE)
-    try:
-        picture = base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError):
-        raise ValidationFailed.at("image", "must be base64, bare or as a data URL") from None
-    if len(picture) > AVATAR_BYTES_MAX:
-        raise PayloadTooLarge(_TOO_LARGE)
-    if recognise(picture[:HEAD_BYTES], "").kind is not Kind.IMAGE:
-        raise ValidationFailed.at("image", _NO_PICTURE)
-    size = declared_size(picture)
-    if size is not None and not _BOUNDS.admit(*size):
-        raise PayloadTooLarge(_TOO_MANY_PIXELS)
-    return picture
-
-
-async def _process(backend: Backend, picture: bytes) -> Avatar:
-    try:
-        return await backend.images.make_avatar(BytesIO(picture), len(picture), _BOUNDS)
-    except TooManyPixels:
-        raise PayloadTooLarge(_TOO_MANY_PIXELS) from None
-    except BadImage:
-        raise ValidationFailed.at("image", _NO_PICTURE) from None
 
 
 async def _give_avatar(backend: Backend, user_id: str, avatar_id: str | None) -> Profile:

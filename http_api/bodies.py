@@ -4,11 +4,9 @@ A route takes at most :data:`JSON_BYTES_MAX` unless :data:`BODY_BYTES_MAX` names
 there. Routers that take JSON say ``route_class=StrictRoute``.
 """
 
-import json
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-import orjson
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
@@ -17,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import PayloadTooLarge
 from core.limits import AVATAR_BYTES_MAX, FILE_BYTES_MAX, PACKET_BYTES_MAX
+from core.strict_json import parse_json
 from http_api.problems import problem_of
 
 JSON_BYTES_MAX: Final = PACKET_BYTES_MAX
@@ -63,26 +62,6 @@ class BodyLimits:
             return message
 
         await self._app(scope, receive_within_limit, send)
-
-
-def parse_json(body: bytes) -> Any:
-    """``body`` as JSON of which no two readers think differently.
-
-    ``json.JSONDecodeError`` for what is no JSON by RFC 8259 (NaN, lone surrogates, bytes that are no UTF-8), for a key that
-    occurs twice in an object, and for nesting beyond what Python's stack takes.
-    """
-    orjson.loads(body)  # strict about everything but repeated keys
-    try:
-        return json.loads(body, object_pairs_hook=_unrepeated)
-    except RecursionError:
-        raise json.JSONDecodeError("too deeply nested", "", 0) from None
-
-
-def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    read = dict(pairs)
-    if len(read) != len(pairs):
-        raise json.JSONDecodeError("a key occurs twice", "", 0)
-    return read
 
 
 class _StrictRequest(Request):

@@ -14,6 +14,8 @@ from typing import Any, BinaryIO, Final
 
 import orjson
 
+from core.errors import AppError, PayloadTooLarge, ValidationFailed
+from storage.avatar_body import NO_PICTURE, TOO_MANY_PIXELS, unpack_avatar
 from storage.images import examine, make_avatar
 from storage.jobs import HEAD_LENGTH_BYTES, BadImage, Bounds, TooManyPixels, pack_head
 
@@ -27,8 +29,13 @@ _NICENESS: Final = 10
 Message = tuple[dict[str, Any], Sequence[bytes]]
 
 
-def _avatar(data: bytes, bounds: Bounds) -> Message:
-    images = make_avatar(data, bounds)
+def _avatar(body: bytes, bounds: Bounds) -> Message:
+    try:
+        images = make_avatar(unpack_avatar(body), bounds)
+    except BadImage:
+        raise ValidationFailed.at("image", NO_PICTURE) from None
+    except TooManyPixels:
+        raise PayloadTooLarge(TOO_MANY_PIXELS) from None
     parts = [image.data for image in images.values()]
     head = {
         "names": list(images),
@@ -83,6 +90,8 @@ def _work(head: dict[str, Any], data: bytes) -> Message:
         return {"outcome": "bad_image"}, []
     except TooManyPixels:
         return {"outcome": "too_many_pixels"}, []
+    except AppError as error:
+        return {"outcome": error.code.value, "message": error.message, "details": error.details}, []
     except Exception as error:  # out of memory, or a bug: who asked must hear of it
         return {"outcome": "failed", "problem": type(error).__name__}, []
     return {"outcome": "ok", **found}, parts

@@ -15,7 +15,8 @@ from typing import IO, Any, Final
 
 import orjson
 
-from core.errors import Unavailable
+from core.errors import ErrorCode, PayloadTooLarge, Unavailable, ValidationFailed
+from storage.avatar_body import BOUNDS, NO_PICTURE
 from storage.jobs import HEAD_LENGTH_BYTES, Avatar, BadImage, Bounds, Encoded, Look, TooManyPixels, pack_head
 
 log = logging.getLogger("molva.images")
@@ -39,14 +40,20 @@ class ImageWorkers:
         self._idle: list[_Worker] = []
         self._all: set[_Worker] = set()
 
-    async def make_avatar(self, picture: IO[bytes], size_bytes: int, bounds: Bounds) -> Avatar:
-        """See ``images.make_avatar``. ``Unavailable`` when too many wait."""
-        head, parts = await self._run("avatar", picture, size_bytes, bounds)
+    async def make_avatar(self, body: IO[bytes], size_bytes: int) -> Avatar:
+        """The avatar in the body of a request: see ``avatar_body`` and ``images.make_avatar``.
+
+        ``ValidationFailed``, ``PayloadTooLarge``; ``Unavailable`` when too many wait.
+        """
+        try:
+            head, parts = await self._run("avatar", body, size_bytes, BOUNDS)
+        except BadImage:  # the worker died of it
+            raise ValidationFailed.at("image", NO_PICTURE) from None
         named = zip(head["names"], head["mimes"], parts, strict=True)
         return Avatar(head["digest"], {name: Encoded(part, mime) for name, mime, part in named})
 
     async def examine(self, picture: IO[bytes], size_bytes: int, bounds: Bounds) -> Look:
-        """See ``images.examine``. ``Unavailable`` when too many wait."""
+        """See ``images.examine``: ``BadImage``, ``TooManyPixels``; ``Unavailable`` when too many wait."""
         head, (thumbnail,) = await self._run("look", picture, size_bytes, bounds)
         return Look(head["width"], head["height"], Encoded(thumbnail, head["mimes"][0]), head["blurhash"])
 
@@ -69,6 +76,10 @@ class ImageWorkers:
                 return answer, parts
             case "too_many_pixels":
                 raise TooManyPixels
+            case ErrorCode.VALIDATION_FAILED:
+                raise ValidationFailed(answer["details"])
+            case ErrorCode.PAYLOAD_TOO_LARGE:
+                raise PayloadTooLarge(answer["message"])
             case "failed":
                 log.warning("picture not processed", extra={"problem": answer["problem"]})
         raise BadImage

@@ -23,7 +23,7 @@ from tests.running import RunningServer
 
 log = logging.getLogger(__name__)
 
-ACTIONS = int(os.environ.get("MOLVA_TEST_ACTIONS", "2000"))
+ACTIONS = int(os.environ.get("MOLVA_TEST_ACTIONS", "1000"))
 
 
 async def connected(town: Town, count: int) -> list[Client]:

@@ -103,7 +103,7 @@ async def test_check_prints_a_line_per_check(database_url, tmp_path):
     checked = await run("check", MOLVA_DATABASE_URL=database_url, MOLVA_DATA_DIR=str(tmp_path))
     lines = checked.out.splitlines()
     assert [line.split(":")[0] for line in lines] == [
-        f"ok      {name}" for name in ("settings", "data directory", "database", "migrations", "clock")
+        f"ok      {name}" for name in ("settings", "data directory", "database", "migrations", "clock", "storage")
     ]
     assert "PostgreSQL 1" in lines[2]
     assert lines[3].endswith("up to date")

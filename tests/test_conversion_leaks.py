@@ -229,7 +229,7 @@ async def test_who_is_no_member_is_shown_nothing_by_any_statement(database: Data
 
 async def test_pair_finds_its_chat_or_a_new_one_while_it_becomes_a_group(town: Town):
     clara = await (await town.register()).connect()
-    for _ in range(10):
+    for _ in range(5):
         anna, boris, chat_id = await town.pair()
         added, opened = await asyncio.gather(
             anna.send("member:add", chat_id=chat_id, user_ids=[id_of(clara)]),

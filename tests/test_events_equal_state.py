@@ -342,7 +342,10 @@ async def losing_the_database_during_a_change(stage: Stage) -> AsyncIterator[Non
         await holder.execute("SELECT FROM chats WHERE id = $1 FOR UPDATE", stage.chat_id)
         cut = {"chat_id": stage.chat_id, "seq": seq, "content": {"text": "in doubt"}}
         answer = asyncio.create_task(stage.anna.push("message:edit", cut))
-        terminate = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        terminate = (
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
         while not answer.done():
             await holder.fetch(terminate)
         assert answer.result()["error"]["code"] == "unavailable"

@@ -11,8 +11,9 @@ from fastapi import APIRouter
 from core.errors import Unavailable
 from core.ids import canonical_id
 from core.settings import Settings
+from core.strict_json import parse_json
 from db.pool import Database
-from http_api.bodies import JSON_BYTES_MAX, parse_json
+from http_api.bodies import JSON_BYTES_MAX
 from tests.api_client import Api, RecordingSender, open_api
 
 CODES = "/v1/auth/codes"

@@ -2,8 +2,6 @@
 
 import json
 import re
-from collections.abc import AsyncIterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,12 +15,11 @@ from tests.programs import serving
 from tests.wire import Wire, close_wires
 
 SECRETS = {
-    "text": "canarytextcanary", "edited": "canaryeditedcanary", "title": "canarytitlecanary", "own title": "canaryowncanary",
-    "query": "canaryquerycanary", "device": "canarydevicecanary", "name": "canarynamecanary", "misfit": "canarymisfitcanary",
-    "tag": "canarytagcanary", "reply": "canaryreplycanary", "token": "canarytokencanary", "contact": "+79995550123",
-}  # fmt: skip
+    name: f"canary{name}canary"
+    for name in ("text", "edited", "title", "mine", "query", "name", "misfit", "tag", "reply", "token")
+} | {"contact": "+79995550123"}
 ID = "x-canary.id_1"
-ODD_IDS = ("", " ", "a b", "x" * 129, '{"a":1}', "é", "a;b", "<b>")
+ODD_IDS = ("", "a b", "x" * 129, '{"a":1}', "é", "a;b", "<b>")
 
 
 @dataclass
@@ -46,8 +43,7 @@ class Story:
 
 async def live(town: Town, story: Story) -> None:
     """Two people do all kinds of things, right and wrong."""
-    device = {"device_name": SECRETS["device"]}
-    anna, boris = story.people = [await town.register(**device) for _ in range(2)]
+    anna, boris = story.people = [await town.register() for _ in range(2)]
     for person in story.people:
         story.secrets |= {
             f"{name} of {person.phone}": value
@@ -77,7 +73,7 @@ async def talk(anna: Client, boris: Client, chat_id: str, peer: Person) -> None:
     contact = {"name": SECRETS["name"], "phone": SECRETS["contact"]}
     await anna.send("message:send", chat_id=chat_id, client_id=new_client_id(), type="contact", content=contact)
     group = (await anna.send("chat:create_group", title=SECRETS["title"], member_ids=[peer.id]))["chat"]
-    await anna.send("chat:rename", chat_id=group["id"], title=SECRETS["own title"])
+    await anna.send("chat:rename", chat_id=group["id"], title=SECRETS["mine"])
     await anna.send("user:find", phones=[peer.phone])
 
 
@@ -118,7 +114,7 @@ async def break_a_table(database_url: str, town: Town, story: Story) -> None:
 
 
 @pytest.fixture(scope="module")
-async def story(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Story]:
+async def story(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Story:
     connection = await asyncpg.connect(postgres_url)
     await connection.execute("CREATE DATABASE molva_logs TEMPLATE molva_template")
     await connection.close()
@@ -130,13 +126,10 @@ async def story(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> 
         await live(town, story)
         await break_a_table(database_url, town, story)
         for offered in (ID, *ODD_IDS):
-            with suppress(UnicodeEncodeError):
-                headers = [
-                    (b"X-Request-ID", offered.encode()),
-                    (b"Authorization", story.people[0].headers["Authorization"].encode()),
-                ]
-                answer = await town.http.post("/v1/actions/chat:list", headers=headers, json={})
-                story.answered_ids[offered] = answer.headers["x-request-id"]
+            authorization = story.people[0].headers["Authorization"].encode()
+            headers = [(b"X-Request-ID", offered.encode()), (b"Authorization", authorization)]
+            answer = await town.http.post("/v1/actions/chat:list", headers=headers, json={})
+            story.answered_ids[offered] = answer.headers["x-request-id"]
         await town.close()
         await close_wires()
     codes = re.findall(r"Code for \S+: (\d{6})", "\n".join(server.out))
@@ -144,7 +137,7 @@ async def story(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> 
     story.secrets |= {f"code {number}": code for number, code in enumerate(codes)}
     story.raw = "\n".join(server.log)
     story.lines = [json.loads(line) for line in server.log]
-    yield story
+    return story
 
 
 def test_every_line_is_one_json_object_with_the_common_fields(story: Story):
@@ -215,8 +208,7 @@ def test_events_are_logged_under_the_request_that_caused_them(story: Story):
 
 
 def test_slow_statements_are_logged(story: Story):
-    slow = story.find("sql slow")
-    assert slow
+    slow = [line for line in story.find("sql slow") if line.get("action") == "message:edit"]
     assert {"statement", "duration_ms", "request_id", "level"} <= set(slow[0])
     assert slow[0]["level"] == "WARNING"
 

@@ -198,6 +198,28 @@ def test_nothing_secret_is_in_the_log(story: Story) -> None:
     assert not codes
 
 
+async def test_check_before_a_deploy_names_a_storage_that_is_away(database_url: str, tmp_path: Path) -> None:
+    away = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ALLOW_HTTP": "true", "AWS_REGION": "here"}
+    keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+    settings = {"MOLVA_FILES_URL": "s3://b", "MOLVA_DATABASE_URL": database_url, "MOLVA_DATA_DIR": str(tmp_path)}
+    process = await create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "cli",
+        "check",
+        cwd=ROOT,
+        env={**os.environ, **away, **keys, **settings},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    async with timeout(DEADLINE_S):
+        told, errors = (text.decode() for text in await process.communicate())
+    assert process.returncode == 1
+    assert "failed  storage: s3://b" in told
+    assert "ok      database" in told
+    assert "object storage unavailable" in errors
+
+
 async def test_every_metric_of_the_document_exists(town: Town) -> None:
     async with httpx.AsyncClient(base_url=town.address) as http:
         shown = (await http.get("/metrics")).text

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.clients import Client, Event, Town
+from tests.wire import until
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +41,7 @@ class Crowd:
     async def say_more(self, count: int) -> None:
         """Wait until so many more were stored."""
         goal = len(self.seqs) + count
-        while len(self.seqs) < goal:
-            await asyncio.wait(self._tasks, timeout=0.01)
+        await until(lambda: len(self.seqs) >= goal, "they stopped talking")
 
     async def stop(self) -> float:
         """Messages a second. Whoever was told that the chat is gone has stopped already."""

@@ -89,7 +89,7 @@ async def check_histories(model: Model, client: Client, who: int) -> None:
 
 
 @settings(
-    max_examples=PROGRAMS or 15,
+    max_examples=PROGRAMS or 10,
     derandomize=not PROGRAMS,
     database=None,
     deadline=None,

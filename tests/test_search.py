@@ -1,7 +1,10 @@
 """message:search: words in any form, in Russian and English, of what one may see."""
 
+from contextlib import AsyncExitStack
+
 import pytest
 
+from realtime.messages import finding
 from realtime.protocol.cursors import write_cursor
 from realtime.protocol.fields import CHAT_ID
 from tests.clients import Client, Town, new_client_id
@@ -173,3 +176,15 @@ async def test_forged_cursor_is_refused(town: Town, cursor: str):
     anna, _, _ = await town.pair()
     error = await anna.expect_refusal("message:search", "validation_failed", query="x", cursor=cursor)
     assert error["details"][0]["path"] == "cursor"
+
+
+async def test_searches_wait_for_each_other_and_nobody_else_for_them(town: Town, monkeypatch: pytest.MonkeyPatch):
+    anna, boris, chat_id = await town.pair()
+    await anna.say(chat_id, "needle")
+    monkeypatch.setattr(finding, "_WAIT_S", 0.01)
+    async with AsyncExitStack() as busy:
+        for _ in range(finding._AT_ONCE_MAX):
+            await busy.enter_async_context(finding._one_of_few())
+        await boris.expect_refusal("message:search", "unavailable", query="needle")
+        assert (await boris.say(chat_id, "meanwhile"))["seq"] == 2
+    assert await found(boris, "needle") == ["needle"]

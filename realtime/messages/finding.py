@@ -1,9 +1,12 @@
 """Finding messages: by words, and by what changed."""
 
+import asyncio
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
-from core.errors import NotFound
+from core.errors import NotFound, Unavailable
 from db import chats, messages
 from realtime.messages.payloads import ChangesPage, MessageChanges, MessageSearch, SearchPage
 from realtime.protocol.context import Context
@@ -15,9 +18,28 @@ _WORD: Final = re.compile(r"[^\W_]+")
 _ONE_SPELLING: Final = str.maketrans("ёЁ", "еЕ")  # noqa: RUF001  (Cyrillic is meant)
 """As ``words_of`` in schema.sql spells what is searched."""
 _WORDS_MAX: Final = 16
+_AT_ONCE_MAX: Final = 4
+"""Searches under way in this process: for a common word in a long chat the database works for a second."""
+_WAIT_S: Final = 5.0
+
+_searches = asyncio.Semaphore(_AT_ONCE_MAX)
 
 
-@action("message:search", role=Role.USER, rate=Rate.READ, finds=True)
+@asynccontextmanager
+async def _one_of_few() -> AsyncIterator[None]:
+    """Waits for its turn, so that searches hold up nothing but searches; ``Unavailable`` if that takes too long."""
+    try:
+        async with asyncio.timeout(_WAIT_S):
+            await _searches.acquire()
+    except TimeoutError:
+        raise Unavailable from None
+    try:
+        yield
+    finally:
+        _searches.release()
+
+
+@action("message:search", role=Role.USER, rate=Rate.LOOK_UP, finds=True)
 async def search_messages(context: Context, payload: MessageSearch) -> SearchPage:
     """Find messages by their words, in Russian and English, in any of their forms; newest first.
 
@@ -27,7 +49,7 @@ async def search_messages(context: Context, payload: MessageSearch) -> SearchPag
     if payload.cursor is not None:
         before = tuple(read_cursor("search", payload.cursor, time, identifier, number))
     words = _WORD.findall(payload.query.translate(_ONE_SPELLING))[:_WORDS_MAX]
-    async with context.reading() as tx:
+    async with _one_of_few(), context.reading() as tx:
         if payload.chat_id is not None and (await chats.find_membership(tx, payload.chat_id, context.user_id) is None):
             raise NotFound
         if not words:

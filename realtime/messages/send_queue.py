@@ -17,6 +17,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from core import metrics
 from core.errors import Unavailable
 from core.logs import Request, current_request, request_scope
 from core.tracing import span
@@ -57,6 +58,7 @@ class SendQueue:
         self._lines: dict[str, _Line] = {}
         self._drains: set[asyncio.Task[None]] = set()
         self._waiting = 0
+        metrics.SENDS_WAITING.set_function(lambda: self._waiting)
 
     async def send(self, draft: Draft) -> Sent:
         """Store ``draft``; returns after the commit, its events handed over. ``Unavailable`` if that is in doubt."""

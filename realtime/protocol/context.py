@@ -81,6 +81,7 @@ class Services:
     sends: Sends
     tokens: AccessTokens
     phone_region: str
+    limits_look_ups: bool = True
 
 
 @dataclass(frozen=True, slots=True)

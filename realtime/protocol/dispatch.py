@@ -24,6 +24,8 @@ from realtime.protocol.registry import ACTIONS, COMMON_ERRORS, Action, Rate
 log = logging.getLogger("molva.action")
 
 _PROBLEMS_SHOWN_MAX: Final = 20
+_UNKNOWN_VARIANT: Final = re.compile(r"Input tag '.*' found using '\w+' ", re.DOTALL)
+"""The one place where pydantic's words repeat what was sent."""
 _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -130,7 +132,7 @@ def problems_of(error: ValidationError) -> list[Problem]:
     return [
         {
             "path": ".".join(str(part) for part in fault["loc"]),
-            "message": fault["msg"].removeprefix("Value error, "),
+            "message": _UNKNOWN_VARIANT.sub("", fault["msg"]).removeprefix("Value error, "),
         }
         for fault in error.errors(include_url=False, include_input=False, include_context=False)[:_PROBLEMS_SHOWN_MAX]
     ]

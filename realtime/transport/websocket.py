@@ -2,8 +2,8 @@
 
 uvicorn hands over the connection with the request that asked for the upgrade; ASGI has no part in it, because it costs a
 task for as long as the client stays, a queue, a task switch and two system calls a message, cannot tell how much is unsent,
-and waits without end for a client that reads nothing. What is written in one turn of the loop leaves in one system call
-(uvloop sees to that). Nothing is compressed.
+and waits without end for a client that reads nothing. What is written in one turn of the loop leaves in one system call,
+because the call costs more than everything else about a packet. Nothing is compressed.
 
 What must stay true: :meth:`WebSocket.write` never waits; one client's messages take a bounded part of each turn of the
 loop; every way to an end leads to ``connection_lost`` within a bound, whatever the client does.
@@ -69,8 +69,9 @@ class WebSocket(asyncio.Protocol):
     """One client's WebSocket."""
 
     __slots__ = (
-        "_admit", "_bound", "_connections", "_frames", "_is_accepted", "_is_behind", "_is_congested", "_is_ending",
-        "_is_held", "_is_lost", "_is_reading", "_reader", "_stalled", "_transport", "_trusted_proxies", "_unsent",
+        "_admit", "_bound", "_connections", "_frames", "_is_behind", "_is_congested", "_is_ending", "_is_held",
+        "_is_lost", "_is_reading", "_outbox", "_outbox_bytes", "_reader", "_stalled", "_transport", "_trusted_proxies",
+        "_unsent",
     )  # fmt: skip
 
     def __init__(
@@ -92,7 +93,8 @@ class WebSocket(asyncio.Protocol):
         self._bound: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
         self._unsent = 0
-        self._is_accepted = False
+        self._outbox: list[bytes] = []
+        self._outbox_bytes = 0
         self._is_behind = False
         self._is_congested = False
         self._is_ending = False
@@ -106,8 +108,7 @@ class WebSocket(asyncio.Protocol):
         """Answer the opening handshake. Nothing is sent before."""
         key = handshake.headers["sec-websocket-key"].encode()
         token = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
-        self._is_accepted = True
-        self._transport.write(
+        self.write(
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"X-Request-ID: %b\r\nSec-WebSocket-Accept: %b\r\n\r\n" % (handshake.request_id.encode(), token)
         )
@@ -120,13 +121,25 @@ class WebSocket(asyncio.Protocol):
         """Send an encoded frame. Never waits; tells the reader when too much is unread."""
         if self._is_ending:
             return
-        self._transport.write(frame)
+        if not self._outbox:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._outbox.append(frame)
+        self._outbox_bytes += len(frame)
+        if self._outbox_bytes > _CONGESTED_BYTES:
+            self._flush()
         if self._is_congested:
             self._count_unsent()
 
+    def _flush(self) -> None:
+        outbox = self._outbox
+        if outbox and not self._is_lost:
+            self._outbox, self._outbox_bytes = [], 0
+            self._transport.write(outbox[0] if len(outbox) == 1 else b"".join(outbox))
+
     def _count_unsent(self) -> None:
         self._unsent += 1
-        if self._unsent > UNSENT_PACKETS_MAX or self._transport.get_write_buffer_size() > UNSENT_BYTES_MAX:
+        unsent_bytes = self._transport.get_write_buffer_size() + self._outbox_bytes
+        if self._unsent > UNSENT_PACKETS_MAX or unsent_bytes > UNSENT_BYTES_MAX:
             self._overflow()
 
     def _overflow(self) -> None:
@@ -148,8 +161,9 @@ class WebSocket(asyncio.Protocol):
         """Close after what was written."""
         if self._is_ending:
             return
+        self.write(control_frame(Opcode.CLOSE, code.to_bytes(2, "big")))
+        self._flush()
         self._is_ending = True
-        self._transport.write(control_frame(Opcode.CLOSE, code.to_bytes(2, "big")))
         self._is_held = False
         self._keep_reading()  # or the client's answer is never seen
         self._bound = asyncio.get_running_loop().call_later(_CLOSING_S, self._hang_up)
@@ -157,6 +171,7 @@ class WebSocket(asyncio.Protocol):
     def abort(self) -> None:
         """Close at once; what was not sent is lost."""
         self._is_ending = True
+        self._outbox = []
         if not self._is_lost:
             self._transport.abort()
 
@@ -165,6 +180,7 @@ class WebSocket(asyncio.Protocol):
         self.finish(CloseCode.GOING_AWAY)
 
     def _hang_up(self) -> None:
+        self._flush()
         self._is_ending = True
         if self._bound is not None:
             self._bound.cancel()
@@ -201,8 +217,7 @@ class WebSocket(asyncio.Protocol):
             self._refuse(Refusal(3, "Bad request"))
 
     def _refuse(self, refusal: Refusal) -> None:
-        self._is_ending = True
-        self._transport.write(
+        self.write(
             b"HTTP/1.1 %d %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n"
             b"X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n\r\n%b"
             % (refusal.status, HTTPStatus(refusal.status).phrase.encode(), len(refusal.body), refusal.body)
@@ -252,14 +267,13 @@ class WebSocket(asyncio.Protocol):
             self.write(control_frame(Opcode.PONG, content))
 
     def _answer_close(self, content: bytes) -> None:
-        if not self._is_ending:
-            self._transport.write(control_frame(Opcode.CLOSE, close_code_of(content).to_bytes(2, "big")))
+        self.write(control_frame(Opcode.CLOSE, close_code_of(content).to_bytes(2, "big")))
         self._hang_up()
 
     def _break_off(self, error: FrameError) -> None:
         if not self._is_ending:
             log.warning("bad frame", extra={"problem": str(error)})
-            self._transport.write(control_frame(Opcode.CLOSE, error.code.to_bytes(2, "big")))
+            self.write(control_frame(Opcode.CLOSE, error.code.to_bytes(2, "big")))
         self._hang_up()
         if self._reader is not None:
             self._reader.note_broken()
@@ -282,6 +296,7 @@ class WebSocket(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  (asyncio's)
         """The end."""
         self._is_ending = self._is_lost = True
+        self._outbox = []
         self._connections.discard(self)
         for timer in (self._bound, self._stalled):
             if timer is not None:

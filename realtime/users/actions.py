@@ -8,6 +8,7 @@ from db import blocks, users
 from db.users import UserRow
 from realtime.protocol.context import Context
 from realtime.protocol.fields import NoPayload, Nothing
+from realtime.protocol.look_ups import count_look_ups
 from realtime.protocol.objects import User
 from realtime.protocol.registry import Rate, Role, action
 from realtime.users.payloads import BlockedUsers, FoundUser, UserFind, UserNamed, UsersFound
@@ -18,12 +19,16 @@ _BLOCKED_MAX: Final = 1_000
 
 @action("user:find", role=Role.USER, rate=Rate.LOOK_UP)
 async def find_users(context: Context, payload: UserFind) -> UsersFound:
-    """Find people by their phone numbers or by a username. Exact matches only."""
+    """Find people by their phone numbers or by a username. Exact matches only.
+
+    Numbers are counted: 1,000 a day for each person, 500 in the first day of an account.
+    """
     async with context.reading() as tx:
         if payload.username is not None:
             row = await users.find_user_by_username(tx, payload.username, context.user_id)
             return UsersFound(users=[_found(row, None)] if row else [])
         asked = _normalised(payload.phones or [], context.services.phone_region)
+        await count_look_ups(context, tx, len(asked))
         rows = await users.find_users_by_phones(tx, list(asked), context.user_id)
     return UsersFound(users=[_found(row.user, asked[row.phone]) for row in rows])
 
