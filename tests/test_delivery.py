@@ -55,10 +55,8 @@ async def test_message_is_told_to_members_and_shown_to_who_looks(town: Town):
     second = await (await town.register(town.people[1].phone)).connect()
     for client in (anna, boris):
         await client.send("chat:activate", chat_id=chat_id)
-        client.forget_events()
-    for client in (second, stranger):
-        client.forget_events()
-    second.forget_events()
+    for client in (anna, boris, second, stranger):
+        await heard(client)
     await anna.say(chat_id, "hello")
     for client in (anna, boris):
         assert await heard(client) == ["chat:updated", "message:created"]

@@ -34,12 +34,12 @@ class SwaggerPage:
         await self.page.wait_for_selector(".opblock")
         return self
 
-    def operation(self, path: str) -> Locator:
-        return self.page.locator(".opblock", has=self.page.locator(f'[data-path="{path}"]'))
+    def operation(self, path: str, method: str = "post") -> Locator:
+        return self.page.locator(f".opblock-{method}", has=self.page.locator(f'[data-path="{path}"]'))
 
     async def execute(self, path: str, payload: dict[str, Any] | None = None, *, status: int = 200) -> Any:
         """Open the operation, fill in the body, press Execute: the answer's JSON, once the page shows its status."""
-        operation = self.operation(path)
+        operation = self.operation(path, "get" if payload is None else "post")
         if not await operation.locator(".execute").is_visible():
             await operation.locator(".opblock-summary-control").click()
         if payload is not None:
