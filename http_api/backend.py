@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from core.settings import Settings
 from core.tokens import AccessTokens, CodeHashes, RefreshTokens
 from db.pool import Database
+from http_api.code_caps import SendPace
 from http_api.code_senders import CodeSender
 from http_api.crowds import Crowd
 from realtime.protocol.context import Services
@@ -34,6 +35,7 @@ class Backend:
     services: Services
     objects: Objects
     images: ImageWorkers
+    send_pace: SendPace = field(default_factory=SendPace)
     uploads: Crowd = field(default_factory=lambda: Crowd(of_one_max=30, of_all_max=300))
     exports: Crowd = field(default_factory=lambda: Crowd(of_one_max=1, of_all_max=4))
 

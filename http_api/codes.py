@@ -6,6 +6,7 @@ answer in development alone.
 """
 
 import logging
+import time
 from collections.abc import Sequence
 from typing import Annotated, Final
 
@@ -21,6 +22,7 @@ from core.tokens import new_code
 from db import codes
 from http_api.backend import Backend, BackendOf
 from http_api.bodies import StrictRoute
+from http_api.code_caps import Origin, is_served, note_origin, origin_of, refuse_over_caps
 from http_api.problems import refusals
 from realtime.protocol.fields import Answer, Payload, StoredText
 
@@ -63,13 +65,33 @@ async def request_code(payload: CodeRequest, backend: BackendOf) -> CodeSent:
     Six digits, good for five minutes, one use and five guesses; a new code makes the one before it worthless. The answer
     is the same whether or not the number is registered. One code a minute, three in ten minutes, five a day per number.
     """
-    phone = normalised(payload.phone, backend.settings)
-    code_id, code = new_id(), new_code()
+    settings = backend.settings
+    phone = normalised(payload.phone, settings)
+    origin, test_code = origin_of(phone), settings.test_numbers.get(phone)
+    is_sent = test_code is None and is_served(origin, settings)
+    code_id, code = new_id(), test_code or new_code()
     try:
-        await _issue(backend, phone=phone, code_id=code_id, code=code)
+        await _issue(backend, phone=phone, code_id=code_id, code=code, origin=origin, is_sent=is_sent)
     except RateLimited:
         metrics.SIGN_INS.labels("code", "rate_limited").inc()
         raise
+    if is_sent:
+        await _send(backend, phone=phone, code_id=code_id, code=code)
+    else:
+        await backend.send_pace.wait()
+        metrics.SIGN_INS.labels("code", "not_sent").inc()
+        log.info("code not sent", extra={"phone": mask_phone(phone), "country": origin.country})
+    return CodeSent(
+        phone=phone,
+        expires_in=codes.LIFETIME_S,
+        retry_after=SENDS_MAX[0][1],
+        code=code if settings.shows_codes and (is_sent or test_code) else None,
+    )
+
+
+async def _send(backend: Backend, *, phone: str, code_id: str, code: str) -> None:
+    """Let a stored code leave the house; if it cannot, the number may ask again at once."""
+    started = time.monotonic()
     try:
         await backend.code_sender.send(phone, code, codes.LIFETIME_S)
     except Exception:
@@ -77,26 +99,23 @@ async def request_code(payload: CodeRequest, backend: BackendOf) -> CodeSent:
         async with backend.database.reading() as tx:
             await codes.delete_code(tx, code_id)
         raise
+    backend.send_pace.note(time.monotonic() - started)
     metrics.SIGN_INS.labels("code", "sent").inc()
     log.info("code sent", extra={"phone": mask_phone(phone)})
-    return CodeSent(
-        phone=phone,
-        expires_in=codes.LIFETIME_S,
-        retry_after=SENDS_MAX[0][1],
-        code=code if backend.settings.shows_codes else None,
-    )
 
 
-async def _issue(backend: Backend, *, phone: str, code_id: str, code: str) -> None:
-    """Store a new code, the only living one of its number; ``RateLimited`` when it is too soon."""
+async def _issue(backend: Backend, *, phone: str, code_id: str, code: str, origin: Origin, is_sent: bool) -> None:
+    """Store a new code, the only living one of its number; ``RateLimited`` when it is too soon, or too many were sent."""
     async with backend.database.transaction() as tx:
         await codes.lock_phone(tx, phone)
         if backend.settings.rate_limits == "on":
             ages_s = await codes.list_ages_s(tx, phone, max(count for count, _ in SENDS_MAX))
             if (wait_s := wait_before_next_s(ages_s)) > 0:
                 raise RateLimited(wait_s)
+        await refuse_over_caps(tx, origin, backend.settings)
         await codes.expire_codes(tx, phone)
         await codes.insert_code(tx, code_id, phone, backend.code_hashes.of(code_id, code))
+        await note_origin(tx, code_id, origin, is_sent=is_sent)
         await codes.sweep_codes(tx)
 
 

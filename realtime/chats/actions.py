@@ -23,6 +23,7 @@ from realtime.protocol.context import Context
 from realtime.protocol.cursors import identifier, number, read_cursor, time, write_cursor
 from realtime.protocol.effects import Activated
 from realtime.protocol.events import CHAT_UPDATED, Reason, announce_personal
+from realtime.protocol.look_ups import count_look_ups
 from realtime.protocol.objects import ChatView
 from realtime.protocol.registry import Rate, Role, action
 
@@ -102,6 +103,7 @@ async def _find_peer(tx: Tx, context: Context, payload: ChatCreatePrivate) -> st
             phone = normalise_phone(payload.phone or "", region=context.services.phone_region)
         except ValueError as error:
             raise ValidationFailed.at("phone", str(error)) from None
+        await count_look_ups(context, tx, 1)
         found = [row.user for row in await users.find_users_by_phones(tx, [phone], context.user_id)]
     if not found or found[0] is None:
         raise NotFound

@@ -1,0 +1,75 @@
+"""Where codes were asked for and where they went, for the caps on what strangers may have sent at the operator's expense.
+
+:func:`lock_caps` comes after ``codes.lock_phone`` and before everything that counts here, so that many at once are counted
+one after the other.
+"""
+
+from dataclasses import dataclass
+
+from db.pool import Tx
+from db.query import query
+
+
+@query("""
+    -- Codes for one network are issued one after the other; until the end of the transaction.
+    SELECT pg_advisory_xact_lock(hashtextextended('login_codes from ' || $1, 0))
+""")
+async def lock_caps(tx: Tx, network: str) -> None: ...
+
+
+@query("""
+    -- How many seconds ago an address asked for the last of its last $2 codes; null if there are not so many.
+    SELECT extract(epoch FROM clock_timestamp() - created_at)::float8
+      FROM login_codes WHERE address = $1 ORDER BY created_at DESC OFFSET $2 - 1 LIMIT 1
+""")
+async def find_age_by_address_s(tx: Tx, address: str, count: int) -> float | None: ...
+
+
+@query("""
+    -- The same of a network.
+    SELECT extract(epoch FROM clock_timestamp() - created_at)::float8
+      FROM login_codes WHERE network = $1 ORDER BY created_at DESC OFFSET $2 - 1 LIMIT 1
+""")
+async def find_age_by_network_s(tx: Tx, network: str, count: int) -> float | None: ...
+
+
+@query("""
+    -- The same of the codes that went to a country.
+    SELECT extract(epoch FROM clock_timestamp() - created_at)::float8
+      FROM login_codes WHERE country = $1 ORDER BY created_at DESC OFFSET $2 - 1 LIMIT 1
+""")
+async def find_age_by_country_s(tx: Tx, country: str, count: int) -> float | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RedemptionRow:
+    """Of the codes that went to a block of numbers and had their time: how many, and how many came back."""
+
+    sent: int
+    redeemed: int
+
+
+@query("""
+    -- What became of a day's codes to a block of numbers; those of the last $2 seconds may still be typed in.
+    SELECT count(*) AS sent, count(used_at) AS redeemed
+      FROM login_codes
+     WHERE prefix = $1 AND is_sent
+       AND created_at > clock_timestamp() - interval '1 day'
+       AND created_at < clock_timestamp() - make_interval(secs => $2)
+""")
+async def count_redeemed(tx: Tx, prefix: str, lifetime_s: float) -> RedemptionRow: ...
+
+
+@query("""
+    -- Where a new code was asked for, where it goes, and whether it goes at all.
+    UPDATE login_codes SET address = $2, network = $3, prefix = $4, country = $5, is_sent = $6 WHERE id = $1
+""")
+async def note_origin(
+    tx: Tx,
+    code_id: str,
+    address: str | None,
+    network: str | None,
+    prefix: str,
+    country: str | None,
+    is_sent: bool,  # noqa: FBT001  (a statement's parameters are positional)
+) -> None: ...
