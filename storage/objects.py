@@ -10,6 +10,7 @@ S3 is configured as everywhere: ``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY``
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -81,14 +82,25 @@ class Objects:
 
 def _open(url: str) -> ObjectStore:
     if url.startswith("s3://"):
+        _forget_empty_variables()
         return from_url(
             url,
-            client_options={"timeout": f"{_TIMEOUT_S}s", "connect_timeout": f"{_CONNECT_TIMEOUT_S}s"},
+            client_options={
+                "timeout": f"{_TIMEOUT_S}s",
+                "connect_timeout": f"{_CONNECT_TIMEOUT_S}s",
+                "allow_http": os.environ.get("AWS_ALLOW_HTTP", "").lower() == "true",  # options replace the variable
+            },
             retry_config={"max_retries": _RETRIES_MAX, "retry_timeout": timedelta(seconds=_TIMEOUT_S)},
         )
     folder = Path(url.removeprefix("file://"))
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return LocalStore(folder, automatic_cleanup=True)
+
+
+def _forget_empty_variables() -> None:
+    """An empty variable counts as absent, as everywhere; the library would take an empty endpoint for an address."""
+    for name in [name for name, value in os.environ.items() if name.startswith("AWS_") and not value]:
+        del os.environ[name]
 
 
 async def _read(found: "GetResult", key: str) -> AsyncIterator[bytes]:
