@@ -5,18 +5,24 @@ an action, a connect) opens it with :func:`request_scope`; every line logged mea
 that one ``request_id`` finds everything at every stage.
 
 Never logged: codes, tokens, message text, whole phone numbers. Library loggers that print packets stay above INFO.
+
+What must stay true: an event loop spends one write on all the lines of one of its turns; a line outside a loop, a warning
+and what is worse are written at once.
 """
 
+import asyncio
 import logging
 import re
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextlib import nullcontext
+from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any, Final, Literal, TextIO
 
+import orjson
 from pythonjsonlogger.orjson import OrjsonFormatter
 
 from core.ids import new_id
@@ -27,6 +33,9 @@ _QUIET_LIBRARIES: Final = (
 )  # fmt: skip
 _STATEMENTS_KEPT_MAX: Final = 50
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}\Z")
+_ID_FIELDS: Final = ("request_id", "client", "connection_id", "session_id", "user_id", "action", "chat_id")
+_UNWRITTEN_LINES_MAX: Final = 1_000
+_RECORD_FIELDS: Final = len(vars(logging.makeLogRecord({})))
 _STANDARD_FIELDS: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -49,8 +58,7 @@ class Request:
 
     def ids(self) -> dict[str, str]:
         """The ids that are known, as log fields."""
-        named = ("request_id", "client", "connection_id", "session_id", "user_id", "action", "chat_id")
-        return {name: value for name in named if (value := getattr(self, name)) is not None}
+        return {name: value for name in _ID_FIELDS if (value := getattr(self, name)) is not None}
 
     def note_statement(self, name: str, duration_s: float) -> None:
         """Remember that a statement ran; the line that closes the request lists the first ones."""
@@ -82,14 +90,21 @@ def note_chat(chat_id: str) -> None:
         request.chat_id = chat_id
 
 
-@contextmanager
-def request_scope(request: Request) -> Iterator[Request]:
-    """Everything inside belongs to ``request``."""
-    token = _current.set(request)
-    try:
-        yield request
-    finally:
-        _current.reset(token)
+class request_scope:  # noqa: N801  (a class because a generator costs several times as much, several times a message)
+    """``with request_scope(request):`` everything inside belongs to ``request``."""
+
+    __slots__ = ("_request", "_token")
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._token: Token[Request | None]
+
+    def __enter__(self) -> Request:
+        self._token = _current.set(self._request)
+        return self._request
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._token)
 
 
 def accept_request_id(offered: str | None) -> str:
@@ -101,9 +116,76 @@ class _ContextFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         request = _current.get()
         if request is not None:
-            for name, value in request.ids().items():
-                record.__dict__.setdefault(name, value)
+            fields = record.__dict__
+            for name in _ID_FIELDS:
+                value = getattr(request, name)
+                if value is not None and name not in fields:
+                    fields[name] = value
         return True
+
+
+class _JsonFormatter(OrjsonFormatter):
+    """A line of plain values, as nearly all are, by the shortest way; anything else by the library's, to the same text."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "{levelname}{name}{message}",
+            style="{",
+            timestamp="time",
+            rename_fields={"levelname": "level", "name": "logger", "message": "event"},
+        )
+
+    def format(self, record: logging.LogRecord) -> str:
+        if not (record.exc_info or record.exc_text or record.stack_info or isinstance(record.msg, dict)):
+            line: dict[str, Any] = {"level": record.levelname, "logger": record.name, "event": record.getMessage()}
+            # What a line carries stands behind what every record has.
+            line.update(islice(record.__dict__.items(), _RECORD_FIELDS, None))
+            line.setdefault("time", datetime.fromtimestamp(record.created, UTC))
+            try:
+                return orjson.dumps(line).decode()
+            except TypeError:
+                pass
+        return super().format(record)
+
+
+class _TurnHandler(logging.StreamHandler[TextIO]):
+    """Writes the lines of one turn of the event loop together."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._unwritten: list[str] = []
+        self._flushed_by: asyncio.AbstractEventLoop | None = None
+        """The loop that flushes at the end of its turn."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the line until the turn ends; write at once where there is no loop, and what nobody should wait for."""
+        try:
+            self._unwritten.append(self.format(record))
+            if record.levelno >= logging.WARNING or len(self._unwritten) >= _UNWRITTEN_LINES_MAX:
+                self.flush()
+            else:
+                self._write_soon()
+        except Exception:  # as the library does
+            self.handleError(record)
+
+    def _write_soon(self) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.flush()
+            return
+        if self._flushed_by is not loop:
+            self._flushed_by = loop
+            loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Write what there is."""
+        with self.lock or nullcontext():
+            self._flushed_by = None
+            lines, self._unwritten = self._unwritten, []
+            if lines:
+                self.stream.write("\n".join(lines) + "\n")
+            super().flush()
 
 
 class _TextFormatter(logging.Formatter):
@@ -129,19 +211,13 @@ def _short(value: object) -> str:
 
 def configure_logs(*, level: str, log_format: Literal["json", "text"] | None) -> None:
     """Send every log line of this process to standard error in one format."""
-    handler = logging.StreamHandler(sys.stderr)
-    if (log_format or ("text" if sys.stderr.isatty() else "json")) == "json":
-        handler.setFormatter(
-            OrjsonFormatter(
-                "{levelname}{name}{message}",
-                style="{",
-                timestamp="time",
-                rename_fields={"levelname": "level", "name": "logger", "message": "event"},
-            )
-        )
-    else:
-        handler.setFormatter(_TextFormatter())
+    handler = _TurnHandler(sys.stderr)
+    is_json = (log_format or ("text" if sys.stderr.isatty() else "json")) == "json"
+    handler.setFormatter(_JsonFormatter() if is_json else _TextFormatter())
     handler.addFilter(_ContextFilter())
+    # What no line shows need not be found out for each: who called, in which thread, process and task.
+    logging._srcfile = None  # noqa: SLF001  (the switch that the documentation names)
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

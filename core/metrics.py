@@ -1,7 +1,10 @@
 """Prometheus metrics. Labels are of bounded cardinality: declared names, codes and outcomes, never ids.
 
-A metric is declared here and used where the thing happens; ``/metrics`` shows all of them.
+A metric is declared here and used where the thing happens; ``/metrics`` shows all of them. What is counted with every
+message is looked up once for each of its labels: the look-up costs more than the count.
 """
+
+from functools import cache
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -39,3 +42,21 @@ LOOP_LAG_SECONDS = Histogram(
     "molva_event_loop_lag_seconds", "By how much a timer of the event loop came late.", buckets=_LATENCY_BUCKETS_S
 )
 SIGN_INS = Counter("molva_sign_ins_total", "One-time codes and tokens, by step and outcome.", ["step", "outcome"])
+
+
+@cache
+def answered(action: str, code: str) -> Counter:
+    """:data:`ACTIONS` of one action and outcome."""
+    return ACTIONS.labels(action, code)
+
+
+@cache
+def action_seconds(action: str) -> Histogram:
+    """:data:`ACTION_SECONDS` of one action."""
+    return ACTION_SECONDS.labels(action)
+
+
+@cache
+def delivered(event: str) -> Counter:
+    """:data:`DELIVERIES` of one event."""
+    return DELIVERIES.labels(event)

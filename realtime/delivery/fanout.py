@@ -9,8 +9,7 @@ member is put right, as soon as the database answers again and before the next c
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from core import metrics
@@ -43,6 +42,22 @@ class _Turn:
         self.wanted = 0
 
 
+class _Order:
+    """A chat's turn, as a context: a generator would cost several times as much with every message."""
+
+    __slots__ = ("_chat_id", "_fanout")
+
+    def __init__(self, fanout: "Fanout", chat_id: str) -> None:
+        self._fanout = fanout
+        self._chat_id = chat_id
+
+    async def __aenter__(self) -> None:
+        await self._fanout.take_turn(self._chat_id)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._fanout.give_turn(self._chat_id)
+
+
 class Fanout:
     """The delivery of one process."""
 
@@ -54,23 +69,41 @@ class Fanout:
         self._doubtful: dict[str, None] = {}
         self._settling: asyncio.Task[None] | None = None
 
-    @asynccontextmanager
-    async def in_order(self, chat_id: str) -> AsyncIterator[None]:
+    def in_order(self, chat_id: str) -> "_Order":
         """While inside, no other change of this chat begins in this process, and none before it is in doubt.
 
         Only while the database is away a doubt may stay; then what is done inside fails too.
         """
-        turn = self._turns.setdefault(chat_id, _Turn())
+        return _Order(self, chat_id)
+
+    async def take_turn(self, chat_id: str) -> None:
+        """Wait for the chat's turn. What is taken is given back: see :meth:`in_order`."""
+        turn = self._turns.get(chat_id)
+        if turn is None:
+            turn = self._turns[chat_id] = _Turn()
         turn.wanted += 1
         try:
-            async with turn.lock:
-                if chat_id in self._doubtful:
-                    await self._settle(chat_id)
-                yield
-        finally:
-            turn.wanted -= 1
-            if not turn.wanted:
-                del self._turns[chat_id]
+            await turn.lock.acquire()
+        except BaseException:
+            self._forget_turn(chat_id, turn)
+            raise
+        try:
+            if chat_id in self._doubtful:
+                await self._settle(chat_id)
+        except BaseException:
+            self.give_turn(chat_id)
+            raise
+
+    def give_turn(self, chat_id: str) -> None:
+        """The next change of the chat may begin."""
+        turn = self._turns[chat_id]
+        turn.lock.release()
+        self._forget_turn(chat_id, turn)
+
+    def _forget_turn(self, chat_id: str, turn: _Turn) -> None:
+        turn.wanted -= 1
+        if not turn.wanted:
+            del self._turns[chat_id]
 
     def is_online(self, user_id: str) -> bool:
         """Whether the person has a connection."""
@@ -104,7 +137,7 @@ class Fanout:
             packet = self._encode(emit.event.name, payload)
             for listener in listeners:
                 listener.send(packet)
-            metrics.DELIVERIES.labels(emit.event.name).inc(len(listeners))
+            metrics.delivered(emit.event.name).inc(len(listeners))
         log.info(
             "event",
             extra={"event_name": emit.event.name, "to": type(emit.audience).__name__, "recipients": len(listeners)},

@@ -25,8 +25,8 @@ from db import messages
 from db.messages import SentRow, StoredRow
 from db.pool import Database
 from realtime.protocol.context import Delivery
-from realtime.protocol.events import Reason, announce_message
-from realtime.protocol.objects import Chat, MessageView
+from realtime.protocol.events import Reason, announce_message, made
+from realtime.protocol.objects import Chat, Message, MessageView
 from realtime.protocol.sends import Draft, Sent
 
 BATCH_MAX: Final = 200
@@ -98,14 +98,14 @@ class SendQueue:
 
     def _deliver(self, group: Sequence[_Waiting], rows: Sequence[SentRow]) -> None:
         for waiting, row in zip(group, rows, strict=True):
-            message = None
+            view = None
             if row.stored is not None and row.seq is not None:
                 message = _message_of(row.stored, row.seq, waiting.draft)
-                shared = message.shared()
+                view = made(MessageView, **vars(message), liked_by_me=False)
                 with request_scope(waiting.request), span("deliver"):
-                    self._delivery.carry_out(announce_message(_chat_of(row.stored, message), shared, Reason.MESSAGE))
+                    self._delivery.carry_out(announce_message(_chat_of(row.stored, message), message, Reason.MESSAGE))
             if not waiting.done.done():
-                waiting.done.set_result(Sent(row, message))
+                waiting.done.set_result(Sent(row, view))
 
 
 def _start(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -207,8 +207,9 @@ class _Batches:
             )
 
 
-def _message_of(stored: StoredRow, seq: int, draft: Draft) -> MessageView:
-    return MessageView.model_construct(
+def _message_of(stored: StoredRow, seq: int, draft: Draft) -> Message:
+    return made(
+        Message,
         chat_id=draft.chat_id,
         seq=seq,
         sender_id=draft.sender_id,
@@ -222,19 +223,19 @@ def _message_of(stored: StoredRow, seq: int, draft: Draft) -> MessageView:
         deleted_at=None,
         like_count=0,
         version=stored.version,
-        liked_by_me=False,
     )
 
 
-def _chat_of(stored: StoredRow, message: MessageView) -> Chat:
-    return Chat.model_construct(
+def _chat_of(stored: StoredRow, message: Message) -> Chat:
+    return made(
+        Chat,
         id=message.chat_id,
         type=stored.chat_type,
         title=stored.chat_title,
         creator_id=stored.creator_id,
         member_count=stored.member_count,
         message_count=message.seq,
-        last_message=message.shared(),
+        last_message=message,
         created_at=stored.chat_created_at,
         updated_at=message.created_at,
         version=message.version,

@@ -88,8 +88,8 @@ class Dispatcher:
 def _record(request: Request, declared: Action | None, reply: Reply, asked: dict[str, object]) -> None:
     label = declared.name if declared is not None else "unknown"
     outcome = "ok" if reply.error is None else reply.error["code"]
-    metrics.ACTIONS.labels(label, outcome).inc()
-    metrics.ACTION_SECONDS.labels(label).observe(time.perf_counter() - request.started)
+    metrics.answered(label, outcome).inc()
+    metrics.action_seconds(label).observe(time.perf_counter() - request.started)
     extra = {"outcome": outcome, "asked": asked, **request.summary()}
     if reply.error is not None and "details" in reply.error:
         extra["details"] = reply.error["details"]
