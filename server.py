@@ -61,6 +61,8 @@ class Molva:
     app: Any
     database: Database
     sockets: SocketServer
+    services: Services
+    objects: Objects
 
 
 @asynccontextmanager
@@ -115,7 +117,7 @@ async def compose(settings: Settings, database_url: str) -> AsyncIterator[Molva]
     ]
     lag_watch = asyncio.create_task(watch_loop_lag())
     try:
-        yield Molva(with_sockets(sockets, api), database, sockets)
+        yield Molva(with_sockets(sockets, api), database, sockets, services, objects)
     finally:
         for sweeper in sweepers:
             sweeper.cancel()

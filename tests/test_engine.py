@@ -329,6 +329,15 @@ async def test_client_that_leaves_the_namespace_keeps_its_link(calm: Theatre):
     assert [reason for _, reason in calm.stage.goodbyes] == ["client disconnect"]
 
 
+async def test_client_that_leaves_and_comes_back_in_one_breath_is_in_again(calm: Theatre):
+    wire = await calm.wire()
+    await wire.send("41/chat,", "40/chat,", '42/chat,1["a"]')
+    assert (await wire.receive()).startswith('40/chat,{"sid"')
+    assert await wire.receive() == '42/chat,["hello",{}]'
+    assert await wire.receive() == "43/chat,1[[]]"
+    assert [connection for connection, _ in calm.stage.goodbyes] == calm.stage.connections[:1]
+
+
 async def test_closed_polling_client_can_still_fetch_its_last_words(calm: Theatre):
     link_id = await calm.enter()
     calm.stage.connections[0].send(encode_event("/chat", "last", b"{}"))

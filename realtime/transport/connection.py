@@ -124,6 +124,7 @@ class Connection:
             self._is_working = False
             if self._settled is not None:
                 self._settled.set()
+                self._settled = None
 
     async def settled(self) -> None:
         """Wait until every action that was received is answered."""

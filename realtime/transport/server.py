@@ -195,12 +195,17 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # the library h
                 self._take_connect(link, client, packet)
             case PacketType.DISCONNECT:
                 if packet.namespace in client.connections:
+                    link.pause()  # what follows in the same breath, a connect perhaps, comes after it has left
                     self._spawn(self._leave_alone(link, client, packet.namespace))
-                    self._expect_connect(link, client)
 
     async def _leave_alone(self, link: Link, client: _Client, namespace: str) -> None:
-        if namespace in client.connections:
-            await self._leave(link, client, namespace)
+        try:
+            if namespace in client.connections:
+                await self._leave(link, client, namespace)
+            if link.reason is None:
+                self._expect_connect(link, client)
+        finally:
+            link.resume()
 
     def _take_whole(self, client: _Client, packet: Packet, size_bytes: int) -> None:
         connection = client.connections[packet.namespace]
