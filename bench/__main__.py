@@ -7,6 +7,7 @@ peer runs every scenario, one after the other, on a fresh process and a fresh co
 import argparse
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -32,6 +33,7 @@ def main() -> int:
     cores = sorted(os.sched_getaffinity(0))
     server_cores, other_cores = (cores[:1], cores[1:]) if len(cores) > 1 else (cores, cores)
     os.sched_setaffinity(0, other_cores)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # or the server under test would stay
     results = report.Results(scenarios, peers, chosen.seconds)
     try:
         if NODE in peers:
@@ -42,6 +44,8 @@ def main() -> int:
     except PeerError as error:
         print(f"\nbench: {error}", file=sys.stderr)
         return 1
+    except (KeyboardInterrupt, SystemExit):
+        print("\nbench: interrupted; what was measured so far:", file=sys.stderr)
     finally:
         shutil.rmtree(home, ignore_errors=True)
     print(f"\n{report.table(results)}\n")

@@ -11,22 +11,21 @@
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "measure.h"
+#include "message.h"
 
 enum {
     READ_BYTES = 1 << 20,      /* of one connection at a time */
@@ -34,15 +33,10 @@ enum {
     EVENTS_MAX = 512,          /* of one look at epoll */
     READS_PER_TURN = 4,        /* of one connection before the others */
     COMPLAINTS_MAX = 5,        /* shown; all are counted */
-    TEXT_BYTES = 200,
-    ACK_ID_FIRST = 100000000,  /* ids of one length */
-    ACK_ID_DIGITS = 9,
-    ID_BYTES = 36,
 };
 
 static const char DELIVERY[] = "42/chat,[\"message:created\"";
 static const char ACK[] = "43/chat,";
-static const uint64_t SECOND = 1000000000ull;
 
 /* ---- settings */
 
@@ -57,43 +51,12 @@ static int token_count, chat_count;
 
 /* ---- what is measured */
 
-enum { FINE_BITS = 6, FINE = 1 << FINE_BITS }; /* a cell is at most 1/64 of its value wide */
-
-struct histogram {
-    uint64_t count, largest;
-    uint32_t cells[64 * FINE];
-};
-
 static struct histogram connect_ns, ack_ns, delivery_ns;
 static struct {
     uint64_t sent, acks, deliveries, frames, bytes, late;
 } counts; /* while measuring */
 static uint64_t faults, sent_ever, acked_ever, due_deliveries, delivered_ever;
 static bool is_measuring, is_sending, is_over;
-
-static void note(struct histogram *h, uint64_t value) {
-    unsigned cell = (unsigned)value;
-    if (value >= FINE) {
-        unsigned shift = 63u - (unsigned)__builtin_clzll(value) - FINE_BITS;
-        cell = (shift + 1) * FINE + (unsigned)((value >> shift) & (FINE - 1));
-    }
-    h->cells[cell]++;
-    h->count++;
-    if (value > h->largest) h->largest = value;
-}
-
-static double quantile_ms(const struct histogram *h, double share) {
-    uint64_t rank = (uint64_t)(share * (double)h->count), seen = 0;
-    for (unsigned cell = 0; cell < 64 * FINE; cell++) {
-        seen += h->cells[cell];
-        if (seen > rank) {
-            unsigned shift = cell < FINE ? 0 : cell / FINE - 1;
-            uint64_t floor = cell < FINE ? cell : (uint64_t)(FINE + cell % FINE) << shift;
-            return (double)(floor + (1ull << shift) / 2) / 1e6;
-        }
-    }
-    return (double)h->largest / 1e6;
-}
 
 /* ---- small things */
 
@@ -108,37 +71,6 @@ static void die(const char *format, ...) {
 
 static void complain(const char *what, const char *said, size_t length) {
     if (faults++ < COMPLAINTS_MAX) fprintf(stderr, "load: %s: %.*s\n", what, (int)(length > 300 ? 300 : length), said);
-}
-
-static uint64_t now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec;
-}
-
-static uint64_t random_bits(void) { /* splitmix64 */
-    static uint64_t state;
-    if (!state) state = now();
-    uint64_t z = state += 0x9E3779B97F4A7C15ull;
-    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9ull;
-    z = (z ^ z >> 27) * 0x94D049BB133111EBull;
-    return z ^ z >> 31;
-}
-
-static void put_hex(char *to, uint64_t value, int digits) {
-    while (digits--) {
-        to[digits] = "0123456789abcdef"[value & 15];
-        value >>= 4;
-    }
-}
-
-static uint64_t get_hex(const char *from, int digits) {
-    uint64_t value = 0;
-    while (digits--) {
-        unsigned char c = (unsigned char)*from++;
-        value = value << 4 | (c <= '9' ? c & 15u : (c & 15u) + 9);
-    }
-    return value;
 }
 
 static void *room_for(void *old, size_t size) {
@@ -159,64 +91,6 @@ static char **lines_of(const char *path, int *count) {
     }
     fclose(file);
     return lines;
-}
-
-/* ---- processor time and memory, from /proc */
-
-struct usage {
-    double cpu_s;
-    long rss_kb;
-};
-
-static int add_usage(int pid, struct usage *sum) { /* returns the parent's id, or -1 */
-    char path[64], text[1024];
-    snprintf(path, sizeof path, "/proc/%d/stat", pid);
-    FILE *file = fopen(path, "r");
-    if (!file) return -1;
-    text[fread(text, 1, sizeof text - 1, file)] = 0;
-    fclose(file);
-    int parent;
-    unsigned long user, system;
-    long pages;
-    char *rest = strrchr(text, ')'); /* a name may hold anything */
-    if (!rest || sscanf(rest + 2, "%*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d %*d %*d %*u %*u %ld", &parent,
-                        &user, &system, &pages) != 4)
-        return -1;
-    sum->cpu_s += (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
-    sum->rss_kb += pages * (sysconf(_SC_PAGESIZE) / 1024);
-    return parent;
-}
-
-static struct usage usage_of(int pid, bool with_children) {
-    struct usage sum = {0};
-    if (!pid) return sum;
-    add_usage(pid, &sum);
-    DIR *all = with_children ? opendir("/proc") : NULL;
-    for (struct dirent *entry; all && (entry = readdir(all));) {
-        struct usage one = {0};
-        int id = atoi(entry->d_name);
-        if (id > 0 && add_usage(id, &one) == pid) {
-            sum.cpu_s += one.cpu_s;
-            sum.rss_kb += one.rss_kb;
-        }
-    }
-    if (all) closedir(all);
-    return sum;
-}
-
-static double machine_cpu_s(void) { /* of everything that runs here, on all cores */
-    unsigned long user = 0, nice = 0, system = 0, idle, waiting, hard = 0, soft = 0;
-    FILE *file = fopen("/proc/stat", "r");
-    if (!file) return 0;
-    if (fscanf(file, "cpu %lu %lu %lu %lu %lu %lu %lu", &user, &nice, &system, &idle, &waiting, &hard, &soft) != 7) user = 0;
-    fclose(file);
-    return (double)(user + nice + system + hard + soft) / (double)sysconf(_SC_CLK_TCK);
-}
-
-static double own_cpu_s(void) {
-    struct rusage used;
-    getrusage(RUSAGE_SELF, &used);
-    return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
 }
 
 /* ---- connections */
@@ -312,49 +186,11 @@ static void send_format(struct connection *c, const char *format, ...) {
 
 /* ---- messages */
 
-static struct {
-    char text[1024], *ack_id, *chat_id, *client_id, *mark;
-    size_t length;
-} message; /* all alike but for four places of fixed length */
-
-enum { MARK_BYTES = 1 + 16 + 8 + 8 }; /* @, when due, the sender's index, its number */
-
-static void prepare_message(void) {
-    char blank[TEXT_BYTES + 1];
-    for (int i = 0; i < TEXT_BYTES; i++) blank[i] = "the quick brown fox jumps over a lazy dog "[i % 42];
-    blank[TEXT_BYTES] = 0;
-    int length = snprintf(message.text, sizeof message.text,
-                          "42/chat,%*d[\"message:send\",{\"chat_id\":\"%*s\",\"client_id\":\"%*s\",\"type\":\"text\","
-                          "\"content\":{\"text\":\"%s\"}}]",
-                          ACK_ID_DIGITS, 0, ID_BYTES, "", ID_BYTES, "", blank);
-    message.length = (size_t)length;
-    message.ack_id = message.text + strlen("42/chat,");
-    message.chat_id = strstr(message.text, "chat_id\":\"") + strlen("chat_id\":\"");
-    message.client_id = strstr(message.text, "client_id\":\"") + strlen("client_id\":\"");
-    message.mark = strstr(message.text, "text\":\"") + strlen("text\":\"");
-}
-
-static void put_uuid(char *to) {
-    uint64_t high = random_bits(), low = random_bits();
-    put_hex(to, high >> 32, 8);
-    put_hex(to + 9, high >> 16, 4);
-    put_hex(to + 14, (high & 0xfff) | 0x4000, 4);
-    put_hex(to + 19, (low >> 48 & 0x3fff) | 0x8000, 4);
-    put_hex(to + 24, low, 12);
-    to[8] = to[13] = to[18] = to[23] = '-';
-}
-
 static bool send_message(struct connection *c, uint64_t due) {
     struct slot *slot = &c->slots[c->sent % (uint32_t)set.in_flight];
     if (c->state != READY || slot->is_busy) return false;
     *slot = (struct slot){.due = due, .number = c->sent++, .missing = room_members(room_of(c)), .is_busy = true};
-    for (uint32_t i = ACK_ID_DIGITS, id = ACK_ID_FIRST + slot->number; i--; id /= 10) message.ack_id[i] = (char)('0' + id % 10);
-    memcpy(message.chat_id, chats[room_of(c)], ID_BYTES);
-    put_uuid(message.client_id);
-    message.mark[0] = '@';
-    put_hex(message.mark + 1, due, 16);
-    put_hex(message.mark + 17, (uint64_t)c->index, 8);
-    put_hex(message.mark + 25, slot->number, 8);
+    fill_in(chats[room_of(c)], ACK_ID_FIRST + slot->number, due, (uint64_t)c->index, slot->number);
     send_text(c, message.text, message.length);
     sent_ever++;
     due_deliveries += slot->missing;

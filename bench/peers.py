@@ -27,7 +27,7 @@ class PeerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A server under test."""
+    """A server under test. ``command`` runs in this folder."""
 
     name: str
     title: str
@@ -42,9 +42,9 @@ class Server:
     pid: int
 
 
-PRODUCT: Final = Peer("molva", "Molva", (str(Path(sys.executable).with_name("molva")), "serve"))
-NODE: Final = Peer("node", "Node.js: socket.io + pg", ("node", str(HERE / "node/server.mjs")))
-PLAIN: Final = Peer("python", "python-socketio + asyncpg", (sys.executable, str(HERE / "plain_server.py")))
+PRODUCT: Final = Peer("molva", "Molva", (sys.executable, "-m", "cli", "serve"))
+NODE: Final = Peer("node", "Node.js: socket.io + pg", ("node", "node/server.mjs"))
+PLAIN: Final = Peer("python", "python-socketio + asyncpg", (sys.executable, "plain_server.py"))
 PEERS: Final = {peer.name: peer for peer in (PRODUCT, NODE, PLAIN)}
 
 
@@ -65,11 +65,12 @@ def running(peer: Peer, database_url: str, home: Path, cores: Sequence[int]) -> 
         **os.environ,
         "MOLVA_PORT": str(port), "MOLVA_DATABASE_URL": database_url, "MOLVA_JWT_SECRET": SECRET,
         "MOLVA_DATA_DIR": str(home / "molva"), "MOLVA_RATE_LIMITS": "off", "MOLVA_LOG_FORMAT": "json",
-        "PORT": str(port), "DATABASE_URL": database_url, "ACCESS_KEY": ACCESS_KEY.hex(), "NODE_ENV": "production",
+        "PORT": str(port), "DATABASE_URL": database_url, "ACCESS_KEY": ACCESS_KEY.hex(),
+        "NODE_ENV": "production", "PYTHONPATH": str(HERE.parent),
     }  # fmt: skip
     pinned = ["taskset", "--cpu-list", ",".join(map(str, cores)), *peer.command]
     with (home / f"{peer.name}.log").open("wb") as log:
-        process = subprocess.Popen(pinned, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(pinned, cwd=HERE, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
     try:
         _await_listening(process, port, peer, home)
         yield Server(port, process.pid)

@@ -71,7 +71,7 @@ def set_stage(home: Path, scenarios: Sequence[Scenario]) -> Iterator[Stage]:
 def _seed(url: str, home: Path, scenario: Scenario) -> list[Person]:
     path = home / "people.jsonl"
     rooms = scenario.users // scenario.room_size
-    command = [str(Path(sys.executable).with_name("molva")), "seed", "--tokens", str(path)]
+    command = [sys.executable, "-m", "cli", "seed", "--tokens", str(path)]
     command += [
         "--users",
         str(scenario.users),
@@ -83,7 +83,7 @@ def _seed(url: str, home: Path, scenario: Scenario) -> list[Person]:
         "0",
     ]
     environment = {**os.environ, "MOLVA_DATABASE_URL": url, "MOLVA_JWT_SECRET": SECRET}
-    subprocess.run(command, env=environment, check=True, capture_output=True)
+    subprocess.run(command, cwd=Path(__file__).parent.parent, env=environment, check=True, capture_output=True)
     people = []
     for line in path.read_text().splitlines():
         person = json.loads(line)
