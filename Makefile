@@ -15,7 +15,7 @@ run: ## Set up what is missing and serve in the foreground, on http://127.0.0.1:
 test: ## Set up what is missing and run every test (ARGS="-k removed -x" chooses)
 	@.ci/setup development
 	@.ci/setup node
-	@.venv/bin/pytest $(ARGS)
+	@.venv/bin/pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 bench: ## Measure against Node.js and plain python-socketio; results go to docs/performance (ARGS="--rounds 5" chooses)
 	@.ci/setup development

@@ -11,9 +11,8 @@ import logging
 import ssl
 import sys
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-import httpx
 import orjson
 
 from core.clock import now_unix_s
@@ -21,6 +20,9 @@ from core.errors import Unavailable
 from core.ids import new_id
 from core.phones import mask_phone
 from core.settings import Environment, Settings
+
+if TYPE_CHECKING:
+    import httpx
 
 log = logging.getLogger("molva.codes")
 
@@ -77,7 +79,7 @@ class WebhookSender:
         secret: bytes,
         *,
         backoff_s: Sequence[float] = _BACKOFF_S,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: "httpx.AsyncBaseTransport | None" = None,
     ) -> None:
         self._url = url
         self._secret = secret
@@ -99,11 +101,15 @@ class WebhookSender:
             log.warning("code webhook too slow", extra={"delivery_id": delivery_id})
         raise Unavailable(_NOT_SENT)
 
-    def _client(self) -> httpx.AsyncClient:
+    def _client(self) -> "httpx.AsyncClient":
+        import httpx  # a fifth of a second, for those who send by webhook  # noqa: PLC0415
+
         return httpx.AsyncClient(verify=self._tls, timeout=_ATTEMPT_TIMEOUT_S, transport=self._transport)
 
-    async def _attempt(self, client: httpx.AsyncClient, body: bytes, delivery_id: str) -> bool:
+    async def _attempt(self, client: "httpx.AsyncClient", body: bytes, delivery_id: str) -> bool:
         """Whether the code was taken over; ``Unavailable`` when a repeat would not help."""
+        import httpx  # noqa: PLC0415  (as in _client)
+
         headers = {
             "Content-Type": "application/json",
             "Idempotency-Key": delivery_id,
