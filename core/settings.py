@@ -4,8 +4,11 @@ Every field's description is the operator's documentation. ``production`` refuse
 machine. To add a setting: a field here, and its use; nothing else reads the environment.
 """
 
+import os
 import re
 import secrets
+import tempfile
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
@@ -226,8 +229,7 @@ class Settings(BaseSettings):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if not path.exists():
-                path.touch(mode=0o600)
-                path.write_text(secrets.token_urlsafe(SECRET_BYTES_MIN), encoding="ascii")
+                _write_once(path, secrets.token_urlsafe(SECRET_BYTES_MIN))
             secret = path.read_bytes().strip()
         except OSError as error:
             raise StartupError(f"DATA_DIR cannot be used: {error}.") from error
@@ -242,6 +244,16 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         raise StartupError("; ".join(_sentence(fault) for fault in error.errors()) + ".") from None
+
+
+def _write_once(path: Path, content: str) -> None:
+    """Make ``path`` whole or not at all, whoever else makes it now and wherever we are killed: the first one stays."""
+    with tempfile.NamedTemporaryFile("w", encoding="ascii", dir=path.parent, prefix=path.name) as made:  # mode 0600
+        made.write(content)
+        made.flush()
+        os.fsync(made.fileno())
+        with suppress(FileExistsError):
+            os.link(made.name, path)
 
 
 def _sentence(fault: object) -> str:

@@ -40,8 +40,13 @@ class Witness:
 
     def __post_init__(self) -> None:
         self.asyncapi = describe_events_api(version="0")
+        secret = "x" * 32
         app = create_app(
-            settings=Settings(), database=None, tokens=AccessTokens(b"x" * 32), dispatcher=None, **_absent(create_app)
+            settings=Settings(jwt_secret=secret),
+            database=None,
+            tokens=AccessTokens(secret.encode()),
+            dispatcher=None,
+            **_absent(create_app),
         )  # type: ignore[arg-type]
         self.openapi = openapi_of(app)
         self.routes = [

@@ -1,5 +1,9 @@
 """The secret that signs tokens is replaced while people are signed in: nobody notices."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import jwt
 import pytest
 from pydantic import SecretStr
@@ -59,3 +63,20 @@ async def test_people_stay_signed_in_through_a_rotation(settings: Settings) -> N
         assert answer.status_code == 200
         assert AccessTokens(NEW).verify(answer.json()["access_token"]).user_id == anna.id
         await town.close()
+
+
+@pytest.mark.parametrize("_attempt", range(20))
+def test_servers_that_start_at_once_share_the_secret_made(tmp_path: Path, _attempt: int) -> None:
+    settings = Settings(data_dir=tmp_path)
+    start = threading.Barrier(8)
+
+    def secret_of_a_server(_: int) -> bytes:
+        start.wait()
+        return settings.signing_secret()
+
+    with ThreadPoolExecutor(8) as pool:
+        secrets = set(pool.map(secret_of_a_server, range(8)))
+    file = tmp_path / "development_secret"
+    assert secrets == {file.read_bytes()}
+    assert list(tmp_path.iterdir()) == [file]
+    assert file.stat().st_mode & 0o777 == 0o600
