@@ -1,54 +1,89 @@
-"""Somebody is removed while others talk as fast as they can: not a word of what comes after reaches them."""
+"""Somebody is removed while others send 1,000 messages a second: not a word of what comes after reaches them."""
 
 import asyncio
 import itertools
+import json
 import logging
+import re
 import time
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.clients import Client, Event, Town
+from tests.clients import Client, Event, Person, Town, new_client_id
+from tests.programs import serving
+from tests.raw_socket import RawSocket
 from tests.wire import until
 
 log = logging.getLogger(__name__)
 
-SENDERS = 4
-IN_FLIGHT = 25
-WARM_UP_MESSAGES = 200
+SENDERS = 12
+RATE_PER_S = 1_000
+"""What all of them offer together, whether or not they are answered."""
+TURN_S = 0.02
+EACH_MESSAGES = 1_000
+"""How many are stored before somebody goes, and after."""
+DEADLINE_S = 60.0
+_STORED = re.compile(rb'43/chat,\d+\[\{"data":.*?"seq":(\d+)')
 
 
 class Crowd:
-    """People who send into one chat, each with many sends under way, until told to stop."""
+    """People who send into one chat at a set pace until told to stop."""
 
-    def __init__(self, senders: list[Client], chat_id: str) -> None:
-        self.senders = senders
-        self.chat_id = chat_id
+    def __init__(self, sockets: list[RawSocket], chat_id: str) -> None:
         self.seqs: list[int] = []
-        self.has_begun = asyncio.Event()
-        self._is_over = False
+        self.refusals: set[str] = set()
+        self._chat_id = chat_id
+        self._sockets = sockets
+        self._turns = itertools.cycle(sockets)
+        self._answers = 0
+        self._sent = 0
         self._started = time.monotonic()
-        self._tasks = [asyncio.create_task(self._talk(sender)) for sender in senders for _ in range(IN_FLIGHT)]
+        self._readers = [asyncio.create_task(self._listen(socket)) for socket in sockets]
+        self._talking = asyncio.create_task(self._talk())
 
-    async def _talk(self, sender: Client) -> None:
-        for number in itertools.count():
-            if self._is_over:
-                return
-            self.seqs.append((await sender.say(self.chat_id, f"{number}"))["seq"])
-            if len(self.seqs) >= WARM_UP_MESSAGES:
-                self.has_begun.set()
+    async def _talk(self) -> None:
+        while True:
+            due = int((time.monotonic() - self._started) * RATE_PER_S) - self._sent
+            for socket in itertools.islice(self._turns, due):
+                self._sent += 1
+                socket.send(self._packet(self._sent))
+            await asyncio.sleep(TURN_S)
 
-    async def say_more(self, count: int) -> None:
-        """Wait until so many more were stored."""
-        goal = len(self.seqs) + count
-        await until(lambda: len(self.seqs) >= goal, "they stopped talking")
+    def _packet(self, number: int) -> str:
+        content = {"type": "text", "content": {"text": f"{number}"}}
+        payload = {"chat_id": self._chat_id, "client_id": new_client_id(), **content}
+        return f"42/chat,{number}" + json.dumps(["message:send", payload])
+
+    async def _listen(self, socket: RawSocket) -> None:
+        while True:
+            _, packet = await socket.receive_frame()
+            if packet == b"2":
+                socket.send("3")
+            elif packet.startswith(b"43"):
+                self._answers += 1
+                if stored := _STORED.match(packet):
+                    self.seqs.append(int(stored[1]))
+                else:
+                    self.refusals.add(json.loads(packet[packet.index(b"[") :])[0]["error"]["code"])
+
+    async def say_more(self) -> None:
+        """Wait until many more were stored."""
+        goal = len(self.seqs) + EACH_MESSAGES
+        await until(lambda: len(self.seqs) >= goal, "they stopped talking", within_s=DEADLINE_S)
 
     async def stop(self) -> float:
-        """Messages a second. Whoever was told that the chat is gone has stopped already."""
-        self._is_over = True
-        outcomes = await asyncio.gather(*self._tasks, return_exceptions=True)
-        assert {getattr(outcome, "code", outcome) for outcome in outcomes} <= {None, "not_found"}
-        return len(self.seqs) / (time.monotonic() - self._started)
+        """Stop, and wait for every answer: messages stored a second."""
+        self._talking.cancel()
+        await until(lambda: self._answers == self._sent, "a send was not answered", within_s=DEADLINE_S)
+        rate_per_s = len(self.seqs) / (time.monotonic() - self._started)
+        for reader in self._readers:
+            reader.cancel()
+        await asyncio.gather(self._talking, *self._readers, return_exceptions=True)
+        await asyncio.gather(*(socket.close() for socket in self._sockets))
+        return rate_per_s
 
 
 def of_chat(events: list[Event], chat_id: str) -> list[Event]:
@@ -78,17 +113,33 @@ async def newest_system_seq(client: Client, chat_id: str) -> int:
     raise AssertionError("nothing tells of the removal")
 
 
+@pytest.fixture
+async def alone(database_url: str, tmp_path: Path) -> AsyncIterator[Town]:
+    """People on a server that is a process of its own: it need not share its core with those who send."""
+    async with serving(database_url=database_url, data_dir=tmp_path, rate_limits="off") as server:
+        town = Town(server.address)
+        yield town
+        await town.close()
+
+
+async def crowd_of(people: list[Person], chat_id: str) -> Crowd:
+    """One socket each, and they begin."""
+    sockets = [await RawSocket.open(person.address) for person in people]
+    for socket, person in zip(sockets, people, strict=True):
+        await socket.enter(person.tokens["access_token"])
+    return Crowd(sockets, chat_id)
+
+
 @pytest.mark.parametrize("how", ["removed", "left", "deleted"])
-async def test_nothing_from_after_the_removal_arrives(town: Town, how: str):
-    people = [await town.register() for _ in range(SENDERS + 1)]
-    creator, *senders = [await person.connect() for person in people[:SENDERS]]
-    victims = [await people[-1].connect() for _ in range(2)]
+async def test_nothing_from_after_the_removal_arrives(alone: Town, how: str):
+    people = [await alone.register() for _ in range(SENDERS + 1)]
+    creator, victims = await people[0].connect(), [await people[-1].connect() for _ in range(2)]
     ids = [person.id for person in people[1:]]
     chat_id = (await creator.send("chat:create_group", title="Loud", member_ids=ids))["chat"]["id"]
     await victims[0].send("chat:activate", chat_id=chat_id)
 
-    crowd = Crowd([creator, *senders], chat_id)
-    await crowd.has_begun.wait()
+    crowd = await crowd_of(people[:SENDERS], chat_id)
+    await crowd.say_more()
     match how:
         case "removed":
             await creator.send("member:remove", chat_id=chat_id, user_id=people[-1].id)
@@ -96,9 +147,11 @@ async def test_nothing_from_after_the_removal_arrives(town: Town, how: str):
             await victims[1].send("chat:leave", chat_id=chat_id)
         case "deleted":
             await creator.send("chat:delete", chat_id=chat_id)
+            await until(lambda: crowd.refusals, "they still write into a deleted chat")
     if how != "deleted":
-        await crowd.say_more(WARM_UP_MESSAGES)
+        await crowd.say_more()
     log.info("%d messages a second", await crowd.stop())
+    assert crowd.refusals == ({"not_found"} if how == "deleted" else set())
     removal_seq = max(crowd.seqs) + 1 if how == "deleted" else await newest_system_seq(creator, chat_id)
 
     for victim in victims:

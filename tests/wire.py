@@ -13,9 +13,9 @@ from tests.clients import DEADLINE_S
 _PAUSE_S = 0.005
 
 
-async def until(condition: Callable[[], object], what: str = "") -> None:
+async def until(condition: Callable[[], object], what: str = "", *, within_s: float = DEADLINE_S) -> None:
     """Wait until ``condition()`` holds; fails at the deadline."""
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(within_s):
         while not condition():  # noqa: ASYNC110  (the conditions are of many kinds)
             await asyncio.sleep(_PAUSE_S)
 
