@@ -93,6 +93,10 @@ def seed(
     tokens: Annotated[
         Path, typer.Option(metavar="FILE", help="Where to write a JSON line per user; - is standard output.")
     ] = Path("-"),
+    *,
+    examples: Annotated[
+        bool, typer.Option("--examples", help="Also make, once, the people and chats of the documents' examples.")
+    ] = False,
 ) -> None:
     """Add people, chats and messages, for demonstrations and load tests.
 
@@ -102,15 +106,19 @@ def seed(
     For each user a line with user_id, phone, access_token and chat_ids is written. The access tokens are good for 15
     minutes, as any. For longer, sign in with the phone: in development POST /v1/auth/codes answers with the code.
 
+    With --examples whoever signs in as +79161234567 can execute the examples of /docs/ as they stand; that person and two
+    more have their lines behind the others.
+
     \b
     Examples:
       molva seed --users 1000 --chats 500 --members 2 --messages 100000 --tokens tokens.jsonl
+      molva seed --examples
       molva seed --users 100 --chats 1 --members 100 --messages 0 | jq -r .access_token
     """
     settings = load_settings()
     import seeding
 
-    plan = seeding.Plan(users=users, chats=chats, members=members, messages=messages)
+    plan = seeding.Plan(users=users, chats=chats, members=members, messages=messages, examples=examples)
     seeding.seed(settings, plan, tokens)
 
 

@@ -32,8 +32,9 @@ from core.settings import Environment, Settings
 from core.tokens import AccessTokens, RefreshClaim, RefreshTokens, refresh_hash
 from db import seed as tables
 from db.migrate import migrate
-from db.pool import Database
+from db.pool import Database, Tx
 from db.sessions import IDLE_DAYS_MAX
+from realtime.protocol.fields import CHAT_ID, OTHERS_CHAT_ID, PHONE, USER_ID
 from server import database_url_of
 
 T = TypeVar("T")
@@ -52,6 +53,9 @@ _CHAT_AGE_S_MAX: Final = 365 * 86_400.0
 _CHATS_SPREAD_S: Final = 14 * 86_400.0
 _SAY_EVERY_S: Final = 5.0
 _BAR_WIDTH: Final = 40
+
+_EXAMPLE_PEOPLE: Final = (("Anna", PHONE), ("Boris", "+79161234568"), ("Vera", "+79161234569"))
+_EXAMPLE_MESSAGES: Final = 60
 
 _NAMES: Final = (
     (
@@ -115,12 +119,16 @@ _SPEECHES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much to make. ``messages`` is the total over all chats, spread evenly; a group's opening one counts."""
+    """How much to make. ``messages`` is the total over all chats, spread evenly; a group's opening one counts.
+
+    ``examples``: also, once, what the examples of the documents name.
+    """
 
     users: int
     chats: int
     members: int
     messages: int
+    examples: bool = False
 
     def check(self) -> None:
         """``StartupError`` unless it can be carried out."""
@@ -133,7 +141,8 @@ class Plan:
     @property
     def messages_per_chat_max(self) -> int:
         """What the longest chat has."""
-        return -(-self.messages // self.chats) if self.chats else 0
+        each = -(-self.messages // self.chats) if self.chats else 0
+        return max(each, _EXAMPLE_MESSAGES) if self.examples else each
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,14 +158,17 @@ class _Calendar:
 
     def __init__(self, plan: Plan) -> None:
         self._now = datetime.now(UTC)
-        self._chats = plan.chats
+        self._chats = max(plan.chats, 1)
         self._apart_s = min(_MESSAGES_APART_S, _CHAT_AGE_S_MAX / (plan.messages_per_chat_max + 1))
         longest_s = self._apart_s * (plan.messages_per_chat_max + 2)
         self.registered_at = wire_time(self._now - timedelta(seconds=_CHATS_SPREAD_S + longest_s))
 
     def moments(self, place: int, count: int) -> Iterator[str]:
         """When the chat at ``place`` of all was opened, then when each of its ``count`` messages was sent."""
-        ended_s = _CHATS_SPREAD_S * (self._chats - 1 - place) / self._chats
+        return self.moments_until(_CHATS_SPREAD_S * (self._chats - 1 - place) / self._chats, count)
+
+    def moments_until(self, ended_s: float, count: int) -> Iterator[str]:
+        """The same for a chat whose newest message was sent ``ended_s`` ago."""
         for behind in range(count, -1, -1):
             yield wire_time(self._now - timedelta(seconds=ended_s + self._apart_s * behind))
 
@@ -164,8 +176,12 @@ class _Calendar:
 class _Chat:
     """One chat. Its messages are made one by one; the rows of chat and members are right once all were."""
 
-    def __init__(self, people: Sequence[_Person], count: int, moments: Iterator[str]) -> None:
-        self.chat_id = new_id()
+    def __init__(
+        self, people: Sequence[_Person], count: int, moments: Iterator[str], *, example_id: str | None = None
+    ) -> None:
+        """``example_id``: of a chat in the examples, where people speak in turn, since the examples know who said what."""
+        self.chat_id = example_id or new_id()
+        self._takes_turns = example_id is not None
         self._people = people
         self._is_private = len(people) == 2
         self._speech = random.choice(_SPEECHES)
@@ -190,7 +206,7 @@ class _Chat:
         return (self.chat_id, 1, creator.user_id, None, None, "system", content, self._version(1), self._updated_at)
 
     def _message(self, seq: int) -> Row:
-        sender = random.choice(self._people)
+        sender = self._people[seq % len(self._people)] if self._takes_turns else random.choice(self._people)
         self._spoke_at[sender] = seq
         content = {"text": self._speech.sentence()}
         client_id, body_hash = str(uuid.uuid4()), _body_hash(content)
@@ -240,6 +256,8 @@ async def _fill(url: str, plan: Plan, tokens: RefreshTokens) -> list[_Person]:
         people = await _make_people(database, plan.users, tokens, calendar.registered_at)
         if plan.chats:
             await _make_chats(database, plan, people, calendar)
+        if plan.examples:
+            people += await _make_examples(database, tokens, calendar)
         async with database.reading() as tx:
             await tables.analyze(tx)
     finally:
@@ -249,7 +267,6 @@ async def _fill(url: str, plan: Plan, tokens: RefreshTokens) -> list[_Person]:
 
 async def _make_people(database: Database, count: int, tokens: RefreshTokens, registered_at: str) -> list[_Person]:
     """So many people with numbers that nobody has, each signed in on one device."""
-    expires_at = wire_time(datetime.now(UTC) + timedelta(days=IDLE_DAYS_MAX))
     people: list[_Person] = []
     for numbers in _batches(range(_FIRST_PHONE, _LAST_PHONE + 1), _BATCH_PEOPLE):
         phones = [f"+{number}" for number in numbers]
@@ -257,14 +274,44 @@ async def _make_people(database: Database, count: int, tokens: RefreshTokens, re
             taken = set(await tables.find_taken_phones(tx, phones))
             free = [phone for phone in phones if phone not in taken]
             made = [_Person(new_id(), new_id(), phone) for phone in free[: count - len(people)]]
-            users = [(person.user_id, person.phone, _name(), registered_at) for person in made]
-            await tables.load(tx, "users", tables.USERS, users)
-            sessions = [_session(person, tokens, expires_at) for person in made]
-            await tables.load(tx, "login_sessions", tables.SESSIONS, sessions)
+            await _load_people(tx, {person: _name() for person in made}, tokens, registered_at)
         people += made
         if len(people) == count:
             return people
     raise StartupError("the numbers for seeded users are used up.")
+
+
+async def _load_people(tx: Tx, names: dict[_Person, str], tokens: RefreshTokens, registered_at: str) -> None:
+    users = [(person.user_id, person.phone, name, registered_at) for person, name in names.items()]
+    await tables.load(tx, "users", tables.USERS, users)
+    expires_at = wire_time(datetime.now(UTC) + timedelta(days=IDLE_DAYS_MAX))
+    sessions = [_session(person, tokens, expires_at) for person in names]
+    await tables.load(tx, "login_sessions", tables.SESSIONS, sessions)
+
+
+async def _make_examples(database: Database, tokens: RefreshTokens, calendar: _Calendar) -> list[_Person]:
+    """Three people in two groups: in the first one, message 42 is its creator's. Nothing if they are there already."""
+    phones = [phone for _, phone in _EXAMPLE_PEOPLE]
+    anna, boris, vera = people = [
+        _Person(user_id, new_id(), phone) for user_id, phone in zip((new_id(), USER_ID, new_id()), phones, strict=True)
+    ]
+    async with database.transaction() as tx:
+        if await tables.has_examples(tx, USER_ID, phones):
+            print("seed: the people of the examples are there already", file=sys.stderr)
+            return []
+        names = dict(zip(people, (name for name, _ in _EXAMPLE_PEOPLE), strict=True))
+        await _load_people(tx, names, tokens, calendar.registered_at)
+        await _load_chats(
+            tx,
+            [
+                _Chat(circle, _EXAMPLE_MESSAGES, calendar.moments_until(ago_s, _EXAMPLE_MESSAGES), example_id=chat_id)
+                for circle, chat_id, ago_s in (
+                    ((anna, boris, vera), CHAT_ID, 1),
+                    ((boris, anna, vera), OTHERS_CHAT_ID, 2),
+                )
+            ],
+        )
+    return people
 
 
 def _name() -> str:
@@ -287,12 +334,7 @@ async def _make_chats(database: Database, plan: Plan, people: Sequence[_Person],
     async def load_batches() -> None:
         for chats in batches:
             async with database.transaction() as tx:
-                messages = itertools.chain.from_iterable(chat.messages() for chat in chats)
-                for rows in _batches(messages, _BATCH_ROWS):
-                    await tables.load(tx, "messages", tables.MESSAGES, rows)
-                await tables.load(tx, "chats", tables.CHATS, [chat.row() for chat in chats])
-                members = [member for chat in chats for member in chat.members()]
-                await tables.load(tx, "members", tables.MEMBERS, members)
+                await _load_chats(tx, chats)
             progress.advance(len(chats), sum(chat.count for chat in chats))
 
     try:
@@ -302,6 +344,14 @@ async def _make_chats(database: Database, plan: Plan, people: Sequence[_Person],
     except ExceptionGroup as failures:
         raise failures.exceptions[0] from None  # the other loader was cancelled on account of it
     progress.end()
+
+
+async def _load_chats(tx: Tx, chats: Sequence[_Chat]) -> None:
+    messages = itertools.chain.from_iterable(chat.messages() for chat in chats)
+    for rows in _batches(messages, _BATCH_ROWS):
+        await tables.load(tx, "messages", tables.MESSAGES, rows)
+    await tables.load(tx, "chats", tables.CHATS, [chat.row() for chat in chats])
+    await tables.load(tx, "members", tables.MEMBERS, [member for chat in chats for member in chat.members()])
 
 
 def _chats(plan: Plan, people: Sequence[_Person], calendar: _Calendar) -> Iterator[_Chat]:

@@ -42,5 +42,12 @@ async def load(tx: Tx, table: str, columns: Sequence[str], rows: Sequence[Sequen
 async def find_taken_phones(tx: Tx, phones: list[str]) -> list[str]: ...
 
 
+@query("""
+    -- Whether the person of the documents' examples, or one of these numbers, is there already.
+    SELECT EXISTS (SELECT FROM users WHERE id = $1 OR phone = ANY ($2::text[]))
+""")
+async def has_examples(tx: Tx, user_id: str, phones: list[str]) -> bool: ...
+
+
 @query("ANALYZE users, login_sessions, chats, members, messages -- so that plans fit what was loaded")
 async def analyze(tx: Tx) -> None: ...

@@ -24,7 +24,7 @@ from http_api.backend import Backend, BackendOf
 from http_api.bodies import StrictRoute
 from http_api.code_caps import Origin, is_served, note_origin, origin_of, refuse_over_caps
 from http_api.problems import refusals
-from realtime.protocol.fields import Answer, Payload, StoredText
+from realtime.protocol.fields import PHONE, Answer, Payload, StoredText
 
 log = logging.getLogger("molva.auth")
 
@@ -39,13 +39,13 @@ router = APIRouter(prefix="/v1/auth", tags=["Sign-in"], route_class=StrictRoute)
 class CodeRequest(Payload):
     """Where to send a code."""
 
-    phone: PhoneText = Field(description="A phone number in any usual spelling.", examples=["+79161234567"])
+    phone: PhoneText = Field(description="A phone number in any usual spelling.", examples=[PHONE])
 
 
 class CodeSent(Answer):
     """A code is on its way."""
 
-    phone: str = Field(description="The number in E.164.", examples=["+79161234567"])
+    phone: str = Field(description="The number in E.164.", examples=[PHONE])
     expires_in: int = Field(description="Seconds until the code expires.", examples=[codes.LIFETIME_S])
     retry_after: int = Field(description="Seconds until another one may be asked for.", examples=[60])
     code: str | None = Field(None, description="The code itself; in development alone.", examples=["042137"])

@@ -48,6 +48,9 @@ included: over HTTP, through the same handlers.
 6. In a client: `io("http://…/chat", {auth: {token}})`. Names and payloads are the same, answers come as acks, and the
    events at the end of this page arrive by themselves.
 
+Or, in development, run `molva seed --examples` first (beside the running server: `.venv/bin/molva seed --examples`) and
+sign in as `+79161234567`: then the ids in the examples are those of your own chats, and each works as it stands.
+
 Ids are UUIDs, times are RFC 3339 in UTC. Payloads are strict: an unknown field or a wrong type is `validation_failed`.
 
 More: [the Socket.IO side](/docs/events), [a live console](/docs/live), [TypeScript types](/docs/types.ts).

@@ -24,7 +24,7 @@ from http_api.problems import refusals
 from http_api.sweeping import remove_unused_avatar
 from realtime.chats.farewell import leave_groups
 from realtime.protocol.events import announce_user
-from realtime.protocol.fields import USER_ID, Id, Payload, StoredText, Time, VisibleText
+from realtime.protocol.fields import PHONE, USER_ID, Id, Payload, StoredText, Time, VisibleText
 from realtime.protocol.objects import User
 
 log = logging.getLogger("molva.people")
@@ -37,7 +37,7 @@ router = APIRouter(prefix="/v1", tags=["Profile"], route_class=StrictRoute)
 class Profile(User):
     """A person as they see themselves."""
 
-    phone: str = Field(description="Their number in E.164; nobody else is shown it.", examples=["+79161234567"])
+    phone: str = Field(description="Their number in E.164; nobody else is shown it.", examples=[PHONE])
     created_at: Time = Field(description="When they registered.", examples=["2026-11-20T18:00:00.000Z"])
 
     @classmethod

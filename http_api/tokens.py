@@ -27,7 +27,7 @@ from http_api.bodies import StrictRoute
 from http_api.codes import PhoneText, normalised
 from http_api.identity import note_identity
 from http_api.problems import refusals
-from realtime.protocol.fields import Answer, Payload, VisibleText
+from realtime.protocol.fields import PHONE, Answer, Payload, VisibleText
 from realtime.protocol.objects import User
 
 log = logging.getLogger("molva.auth")
@@ -41,7 +41,7 @@ router = APIRouter(prefix="/v1/auth", tags=["Sign-in"], route_class=StrictRoute)
 class SignIn(Payload):
     """The code that came to a phone."""
 
-    phone: PhoneText = Field(description="The number that the code was sent to.", examples=["+79161234567"])
+    phone: PhoneText = Field(description="The number that the code was sent to.", examples=[PHONE])
     code: str = Field(description="The code.", pattern=rf"^[0-9]{{{CODE_DIGITS}}}$", examples=["042137"])
     device_name: Annotated[VisibleText, Field(max_length=DEVICE_NAME_CHARS_MAX)] | None = Field(
         None, description="What to call this device in the list of sessions.", examples=["Anna's phone"]

@@ -3,7 +3,9 @@
 import asyncio
 import json
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import phonenumbers
@@ -13,8 +15,12 @@ import seeding
 from core.errors import StartupError
 from core.settings import Settings
 from core.tokens import AccessTokens
+from realtime import actions  # noqa: F401  (declares every action)
+from realtime.protocol.examples import build_examples
+from realtime.protocol.fields import PHONE
+from realtime.protocol.registry import ACTIONS
 from seeding import Plan
-from tests.clients import Client
+from tests.clients import Client, Town, new_client_id
 from tests.running import run_server
 
 
@@ -117,6 +123,44 @@ async def test_seeded_people_can_use_the_product(settings, tmp_path):
         assert chat["last_message"]["seq"] in [message["seq"] for message in found]
         assert (await client.say(chat_id, "The next one"))["seq"] == 41
         await client.close()
+
+
+IRREVOCABLE = {"chat:delete", "chat:leave", "chat:transfer", "member:remove", "message:delete", "user:block"}
+NEEDS_MORE = {"session:refresh", "message:send image", "message:send video", "message:send audio", "message:send file"}
+"""A token of today, a file of one's own: no document can know them."""
+
+
+def examples() -> Iterator[tuple[str, str, Any]]:
+    """Action, what the example is called, the example."""
+    for name, declared in ACTIONS.items():
+        schema = declared.payload.model_json_schema()
+        for label, example in build_examples(schema, schema.get("$defs", {})).items():
+            if name not in NEEDS_MORE and f"{name} {label}" not in NEEDS_MORE:
+                yield name, label, example
+
+
+@pytest.mark.parametrize("last", [None, *sorted(IRREVOCABLE)])
+async def test_examples_of_the_documents_work_as_they_stand(settings, last, tmp_path):
+    people = await seed(settings, Plan(users=2, chats=0, members=2, messages=0, examples=True), tmp_path)
+    assert len(people) == 5
+    async with run_server(settings) as server:
+        town = Town(server.address)
+        anna = await town.register(PHONE)
+        for name, label, example in examples():
+            if name == last or (last is None and name not in IRREVOCABLE):
+                new = {"client_id": new_client_id()} if "client_id" in example else {}
+                answer = await anna.act(name, **(example | new))
+                assert answer.status_code == 200, (name, label, answer.text)
+        await town.close()
+
+
+async def test_examples_are_made_once(settings, tmp_path, capfd):
+    plan = Plan(users=2, chats=1, members=2, messages=3, examples=True)
+    assert len(await seed(settings, plan, tmp_path)) == 5
+    assert len(await seed(settings, plan, tmp_path)) == 2
+    assert "are there already" in capfd.readouterr().err
+    for rule, sql in _WRONG.items():
+        assert await rows(settings, sql) == [], rule
 
 
 async def test_repeating_a_seeded_send_is_a_duplicate(settings, tmp_path):

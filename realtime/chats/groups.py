@@ -8,7 +8,7 @@ from core.errors import Conflict, NotFound
 from core.ids import new_id
 from core.limits import GROUP_MEMBERS_MAX
 from db import chats, members
-from realtime.chats.payloads import ChatAnswer, ChatCreateGroup, ChatGet, ChatTransfer
+from realtime.chats.payloads import ChatAnswer, ChatCreateGroup, ChatGet, ChatLeave, ChatTransfer
 from realtime.chats.rules import refuse_creator_leaving, refuse_unless_creator
 from realtime.protocol.chat_changes import add_system_message, let_in, lock_and_view, put_out, view_chat
 from realtime.protocol.context import Change, Context
@@ -74,7 +74,7 @@ async def _find_opened(context: Context, change: Change, key: str, wish: bytes |
     conflicts=("not_a_group", "creator_cannot_leave"),
     emits=(CHAT_REMOVED, CHAT_UPDATED, MESSAGE_CREATED),
 )
-async def leave_chat(context: Context, payload: ChatGet) -> Nothing:
+async def leave_chat(context: Context, payload: ChatLeave) -> Nothing:
     """Leave a group. Anyone may but the creator, who hands it over or deletes it."""
     async with context.changing(payload.chat_id) as change:
         view = await lock_and_view(change.tx, payload.chat_id, context.user_id)

@@ -9,6 +9,7 @@ from core.phones import PHONE_CHARS_MAX
 from realtime.protocol.fields import (
     CHAT_ID,
     CLIENT_ID,
+    OTHERS_CHAT_ID,
     USER_ID,
     Answer,
     Cursor,
@@ -124,6 +125,12 @@ class ChatMute(Payload):
 
     chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
     until: TimeIn | None = Field(description="Until when; null to unmute.", examples=["2026-11-24T07:00:00.000Z"])
+
+
+class ChatLeave(Payload):
+    """The group to leave."""
+
+    chat_id: Id = Field(description="A group that somebody else created.", examples=[OTHERS_CHAT_ID])
 
 
 class ChatTransfer(Payload):

@@ -91,7 +91,10 @@ VisibleText = Annotated[str, Field(min_length=1), AfterValidator(storable), Afte
 """A text that is not blank; where it is used, its greatest length is added."""
 
 CHAT_ID: Final = "0192f0c1-7a3b-7c4d-8e5f-60718293a4b5"
+OTHERS_CHAT_ID: Final = "0192f0c2-8b4c-7d5e-9f60-718293a4b5c6"
 USER_ID: Final = "0192f0c0-1d2e-7f30-9a4b-5c6d7e8f9012"
 CLIENT_ID: Final = "6f1c2b9e-3d84-4f7a-9b0c-1e2d3f4a5b6c"
 FILE_ID: Final = "0192f0c4-5b6a-7d8e-8f90-a1b2c3d4e5f6"
-"""Ids for the examples of the documents."""
+PHONE: Final = "+79161234567"
+"""For the examples of the documents. ``molva seed --examples`` makes them real: whoever signs in with ``PHONE`` is the
+creator of ``CHAT_ID``, and a member, as ``USER_ID`` is, of ``OTHERS_CHAT_ID``."""

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from core.limits import PHONES_PER_FIND_MAX
 from core.phones import PHONE_CHARS_MAX
-from realtime.protocol.fields import USER_ID, Answer, Id, Payload, StoredText
+from realtime.protocol.fields import PHONE, USER_ID, Answer, Id, Payload, StoredText
 from realtime.protocol.objects import User
 
 _Phone = Annotated[StoredText, Field(min_length=1, max_length=PHONE_CHARS_MAX)]
@@ -16,7 +16,7 @@ class UserFind(Payload):
     """Whom: by phone numbers or by username, exactly one of the two."""
 
     phones: Annotated[list[_Phone], Field(min_length=1, max_length=PHONES_PER_FIND_MAX)] | None = Field(
-        None, description="Phone numbers in any usual spelling.", examples=[["+79161234567"]]
+        None, description="Phone numbers in any usual spelling.", examples=[[PHONE]]
     )
     username: Annotated[StoredText, Field(min_length=1, max_length=64)] | None = Field(
         None, description="A username, whatever its case.", examples=[None]
@@ -32,7 +32,7 @@ class UserFind(Payload):
 class FoundUser(User):
     """Somebody who was found; found by phone, with the spelling that was asked for."""
 
-    phone: str | None = Field(None, description="The number as it was asked for.", examples=["+79161234567"])
+    phone: str | None = Field(None, description="The number as it was asked for.", examples=[PHONE])
 
 
 class UsersFound(Answer):
