@@ -6,6 +6,7 @@ ends; a start that fails says why in one sentence.
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -52,6 +53,8 @@ log = logging.getLogger("molva")
 _GRACE_S: Final = 5
 _ECHO_S: Final = 1.0
 _FORCE_PAUSE_S: Final = 0.1
+_COLLECT_AFTER: Final = (20_000, 10, 10)
+"""Allocations before the garbage collector looks at the youngest: docs/decisions/garbage-collection.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,11 +238,19 @@ async def _serve(settings: Settings, database_url: str, listener: socket.socket)
     applied = await migrate(database_url)
     async with compose(settings, database_url) as molva:
         server = http_server(molva, listener)
+        _tune_collector()
         log.info("starting", extra={"address": server.address, "migrations": len(applied)})
         with server.stopped_by_signals():
             await server.serve(sockets=[listener])
     stop_tracing()
     log.info("stopped")
+
+
+def _tune_collector() -> None:
+    """What is loaded now stays for good and is not looked through again; what comes is, but not with every message."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECT_AFTER)
 
 
 def http_server(molva: Molva, listener: socket.socket) -> HttpServer:

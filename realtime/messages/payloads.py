@@ -42,7 +42,7 @@ class _Send(Payload):
     )
     reply_to: Seq | None = Field(None, description="The seq of the message this answers.", examples=[None])
     mentions: Annotated[Ids, Field(max_length=limits.MENTIONS_MAX)] = Field(
-        [], description="Members named in it.", examples=[[]]
+        default_factory=list, description="Members named in it.", examples=[[]], json_schema_extra={"default": []}
     )
 
 

@@ -13,7 +13,7 @@ from core import limits
 from core.clock import wire_time
 from core.ids import canonical_id
 
-_INVISIBLE: Final = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+_INVISIBLE: Final = str.maketrans(dict.fromkeys("\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff", " "))
 
 
 class Payload(BaseModel):
@@ -49,7 +49,7 @@ def storable(text: str) -> str:
 
 def visible(text: str) -> str:
     """``text`` if there is something to see in it; ``ValueError`` for white space and invisible marks alone."""
-    if not text.translate({ord(mark): " " for mark in _INVISIBLE}).strip():
+    if not text.translate(_INVISIBLE).strip():
         raise ValueError("must not be blank")
     return text
 
