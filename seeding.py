@@ -281,8 +281,15 @@ async def _make_people(database: Database, count: int, tokens: RefreshTokens, re
     raise StartupError("the numbers for seeded users are used up.")
 
 
-async def _load_people(tx: Tx, names: dict[_Person, str], tokens: RefreshTokens, registered_at: str) -> None:
-    users = [(person.user_id, person.phone, name, registered_at) for person, name in names.items()]
+async def _load_people(
+    tx: Tx, names: dict[_Person, str], tokens: RefreshTokens, registered_at: str, *, registered_id: str | None = None
+) -> None:
+    """New people with these names, and a session for each; ``registered_id`` is a person already."""
+    users = [
+        (person.user_id, person.phone, name, registered_at)
+        for person, name in names.items()
+        if person.user_id != registered_id
+    ]
     await tables.load(tx, "users", tables.USERS, users)
     expires_at = wire_time(datetime.now(UTC) + timedelta(days=IDLE_DAYS_MAX))
     sessions = [_session(person, tokens, expires_at) for person in names]
@@ -290,17 +297,20 @@ async def _load_people(tx: Tx, names: dict[_Person, str], tokens: RefreshTokens,
 
 
 async def _make_examples(database: Database, tokens: RefreshTokens, calendar: _Calendar) -> list[_Person]:
-    """Three people in two groups: in the first one, message 42 is its creator's. Nothing if they are there already."""
+    """Three people in two groups: in the first one, message 42 is its creator's. Nothing if they are there already.
+
+    The first one may have registered: whoever followed the documents has.
+    """
     phones = [phone for _, phone in _EXAMPLE_PEOPLE]
-    anna, boris, vera = people = [
-        _Person(user_id, new_id(), phone) for user_id, phone in zip((new_id(), USER_ID, new_id()), phones, strict=True)
-    ]
     async with database.transaction() as tx:
-        if await tables.has_examples(tx, USER_ID, phones):
+        if await tables.has_examples(tx, USER_ID, phones[1:]):
             print("seed: the people of the examples are there already", file=sys.stderr)
             return []
+        registered_id = await tables.find_user_by_phone(tx, phones[0])
+        ids = (registered_id or new_id(), USER_ID, new_id())
+        anna, boris, vera = people = [_Person(*known) for known in zip(ids, (new_id() for _ in ids), phones, strict=True)]
         names = dict(zip(people, (name for name, _ in _EXAMPLE_PEOPLE), strict=True))
-        await _load_people(tx, names, tokens, calendar.registered_at)
+        await _load_people(tx, names, tokens, calendar.registered_at, registered_id=registered_id)
         await _load_chats(
             tx,
             [

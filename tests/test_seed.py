@@ -139,13 +139,15 @@ def examples() -> Iterator[tuple[str, str, Any]]:
                 yield name, label, example
 
 
+@pytest.mark.parametrize("is_registered", [False, True], ids=["seeded first", "registered first"])
 @pytest.mark.parametrize("last", [None, *sorted(IRREVOCABLE)])
-async def test_examples_of_the_documents_work_as_they_stand(settings, last, tmp_path):
-    people = await seed(settings, Plan(users=2, chats=0, members=2, messages=0, examples=True), tmp_path)
-    assert len(people) == 5
+async def test_examples_of_the_documents_work_as_they_stand(settings, last, is_registered, tmp_path):
     async with run_server(settings) as server:
         town = Town(server.address)
-        anna = await town.register(PHONE)
+        anna = await town.register(PHONE) if is_registered else None
+        people = await seed(settings, Plan(users=2, chats=0, members=2, messages=0, examples=True), tmp_path)
+        assert len(people) == 5
+        anna = anna or await town.register(PHONE)
         for name, label, example in examples():
             if name == last or (last is None and name not in IRREVOCABLE):
                 new = {"client_id": new_client_id()} if "client_id" in example else {}
