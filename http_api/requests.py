@@ -86,7 +86,8 @@ def _complete_headers(headers: MutableHeaders, path: str, request_id: str) -> No
 
 def _record(scope: Scope, request: Request, status: int | None) -> None:
     """The line and the metrics that close a request. The path itself is not logged: anything may stand in it."""
-    route = getattr(scope.get("route"), "path", None) or "unmatched"
+    # What is mounted, like the files of the documents, has no route; the router notes where it is.
+    route = getattr(scope.get("route"), "path", None) or scope.get("root_path") or "unmatched"
     method = scope["method"] if scope["method"] in _METHODS else "other"
     outcome = str(status or "aborted")
     metrics.HTTP_REQUESTS.labels(method, route, outcome).inc()

@@ -103,6 +103,7 @@ async def fail(town: Town, anna: Client, chat_id: str) -> None:
     await town.http.post("/v1/auth/tokens/refresh", json={"refresh_token": SECRETS["token"]})
     await town.http.get(f"/v1/nothing/{SECRETS['misfit']}?q={SECRETS['query']}")
     await town.http.get("/v1/me", headers={"Authorization": f"Bearer {SECRETS['token']}"})
+    await town.http.get("/docs/assets/swagger.css")
 
 
 async def break_a_table(database_url: str, town: Town, story: Story) -> None:
@@ -161,6 +162,8 @@ def test_http_requests_are_logged_with_their_outcome(story: Story):
     assert {"request_id", "client", "user_id", "session_id", "method", "route", "status", "duration_ms", "sql"} <= set(line)
     assert (line["status"], line["user_id"]) == (200, story.people[0].id)
     assert story.find("http request", status=401, outcome="unauthorized")
+    assert story.find("http request", status=404, route="unmatched")
+    assert story.find("http request", status=200, route="/docs/assets")
 
 
 def test_connects_and_disconnects_are_logged(story: Story):
