@@ -16,6 +16,8 @@ from db.pool import Database
 from tests import contract
 from tests.clients import Town
 from tests.running import RunningServer, run_server
+from tests.theatre import PING_INTERVAL_S, PING_TIMEOUT_S, Theatre, playing
+from tests.wire import close_wires
 
 _numbers = itertools.count(1)
 _WITNESS = pytest.StashKey[contract.Witness]()
@@ -98,6 +100,33 @@ async def town(running: RunningServer) -> AsyncIterator[Town]:
     town = Town(running.address)
     yield town
     await town.close()
+
+
+@pytest.fixture(scope="module")
+async def brisk() -> AsyncIterator[Theatre]:
+    """The transport with a heartbeat that a test can wait for."""
+    async with playing(interval_s=PING_INTERVAL_S, timeout_s=PING_TIMEOUT_S) as theatre:
+        yield theatre
+
+
+@pytest.fixture(scope="module")
+async def long_running() -> AsyncIterator[Theatre]:
+    """The transport with a heartbeat that disturbs nobody."""
+    async with playing(interval_s=60, timeout_s=60) as theatre:
+        yield theatre
+
+
+@pytest.fixture
+async def calm(long_running: Theatre) -> AsyncIterator[Theatre]:
+    """The same, with nobody there."""
+    yield long_running
+    await long_running.clear()
+
+
+@pytest.fixture(autouse=True)
+async def _wires() -> AsyncIterator[None]:
+    yield
+    await close_wires()
 
 
 @pytest.fixture(scope="session", autouse=True)
