@@ -36,7 +36,7 @@ from storage.jobs import BadImage, Bounds, Look, TooManyPixels
 _BOUNDS: Final = Bounds(FILE_PIXELS_MAX, FILE_SIDE_MAX)
 _FIELDS_MAX: Final = 4
 _RETRY_AFTER_S: Final = 3600
-_NUMBER: Final = re.compile(r"\d{1,6}(?:\.\d{1,6})?", re.ASCII)
+_NUMBER: Final = re.compile(r"\d{1,6}(?:\.\d{1,20})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _UNFIT_FOR_NAMES: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
 """Control characters, and those that make a name read other than it is."""
 _NAMELESS: Final = "file"

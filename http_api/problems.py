@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core import errors
@@ -28,6 +29,7 @@ log = logging.getLogger("molva.http")
 CODE_SCOPE_KEY: Final = "molva.problem"
 """Where the scope of a request keeps the code of the problem that answered it."""
 
+_METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 _FAULTS_SHOWN_MAX: Final = 20
 _CODE_OF_STATUS: Final = {
     400: ErrorCode.VALIDATION_FAILED,
@@ -156,16 +158,25 @@ def _fault(fault: Mapping[str, Any]) -> errors.Problem:
     return {"path": ".".join(str(part) for part in path), "message": message}
 
 
-async def _answer_framework(_request: Request, error: Exception) -> Response:
+async def _answer_framework(request: Request, error: Exception) -> Response:
     """What Starlette and FastAPI refuse themselves: unknown paths and methods, bodies over the limit or unreadable."""
     assert isinstance(error, HTTPException)  # noqa: S101
     default = ErrorCode.VALIDATION_FAILED if error.status_code < 500 else ErrorCode.INTERNAL
     code = _CODE_OF_STATUS.get(error.status_code, default)
     refusal = AppError(code.meaning)
     refusal.code = code
+    headers = error.headers
     if code is ErrorCode.VALIDATION_FAILED:
         refusal.details = [{"path": "", "message": str(error.detail)}]
     elif error.status_code == 405:
         refusal.message = "This path does not take this method."
+        headers = {"Allow": ", ".join(_methods_of(request))}
     status = code.http_status if error.status_code == 400 else error.status_code
-    return problem_of(refusal, status=status, headers=error.headers)
+    return problem_of(refusal, status=status, headers=headers)
+
+
+def _methods_of(request: Request) -> list[str]:
+    """What the path takes. Starlette names the methods of the first of its routes alone."""
+    scopes = {method: {**request.scope, "method": method} for method in _METHODS}
+    routes = request.app.routes
+    return [method for method, scope in scopes.items() if any(route.matches(scope)[0] is Match.FULL for route in routes)]

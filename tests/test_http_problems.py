@@ -56,6 +56,11 @@ async def test_wrong_method_tells_the_right_one(api: Api):
     assert answer.headers["Allow"] == "POST"
 
 
+async def test_wrong_method_tells_all_that_the_path_takes(api: Api):
+    assert (await api.post("/v1/me/avatar")).headers["Allow"] == "DELETE, PUT"
+    assert (await api.post("/v1/me")).headers["Allow"] == "DELETE, GET, PATCH"
+
+
 async def test_faults_are_listed_by_path(api: Api):
     answer = await api.post("/v1/auth/tokens", {"phone": 7, "extra": 1})
     problem = assert_problem(answer, 422, "validation_failed")

@@ -214,6 +214,7 @@ async def test_mute_is_until_a_time_or_not_at_all(town: Town):
     for until, kept in (
         ("2031-01-01T03:00:00+03:00", "2031-01-01T00:00:00.000Z"),
         ("2031-01-01T00:00:00.123456Z", "2031-01-01T00:00:00.123Z"),
+        ("0434-01-21T03:34:49.1Z", "0434-01-21T03:34:49.100Z"),
         (None, None),
     ):
         assert (await boris.send("chat:mute", chat_id=chat_id, until=until))["chat"]["me"]["muted_until"] == kept

@@ -3,6 +3,7 @@
 Nothing is coerced (``"5"`` is no integer) and nothing passes that PostgreSQL could not hold (NUL, lone surrogates).
 """
 
+import re
 from datetime import datetime
 from typing import Annotated, Final
 
@@ -13,7 +14,8 @@ from core import limits
 from core.clock import wire_time
 from core.ids import canonical_id
 
-_INVISIBLE: Final = str.maketrans(dict.fromkeys("\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff", " "))
+_VISIBLE_PATTERN: Final = r"[^\s\u0000-\u0020\u007f-\u00a0\u00ad\u200b-\u200f\u2060\ufeff]"
+_VISIBLE: Final = re.compile(_VISIBLE_PATTERN)
 
 
 class Payload(BaseModel):
@@ -48,8 +50,8 @@ def storable(text: str) -> str:
 
 
 def visible(text: str) -> str:
-    """``text`` if there is something to see in it; ``ValueError`` for white space and invisible marks alone."""
-    if not text.translate(_INVISIBLE).strip():
+    """``text`` if there is something to see in it; ``ValueError`` for white space, controls and invisible marks alone."""
+    if not _VISIBLE.search(text):
         raise ValueError("must not be blank")
     return text
 
@@ -63,7 +65,7 @@ def _unique(ids: list[str]) -> list[str]:
 def _wire_time(text: str) -> str:
     try:
         moment = datetime.fromisoformat(text)
-        return wire_time(moment) if moment.tzinfo and moment.year >= _YEAR_MIN else _refuse_time()
+        return wire_time(moment) if moment.tzinfo else _refuse_time()
     except (ValueError, OverflowError):
         return _refuse_time()
 
@@ -72,11 +74,10 @@ def _refuse_time() -> str:
     raise ValueError("must be a time in RFC 3339, like 2026-11-23T05:08:04.123Z")
 
 
-_YEAR_MIN: Final = 1970
 _ID_SCHEMA: Final = {"type": "string", "format": "uuid"}
 
 Id = Annotated[str, Field(max_length=36), AfterValidator(canonical_id), WithJsonSchema(_ID_SCHEMA)]
-Ids = Annotated[list[Id], AfterValidator(_unique)]
+Ids = Annotated[list[Id], AfterValidator(_unique), Field(json_schema_extra={"uniqueItems": True})]
 Seq = Annotated[int, Field(ge=1, le=limits.SEQ_MAX)]
 Version = Annotated[int, Field(ge=0, le=limits.SEQ_MAX)]
 PageSize = Annotated[int, Field(ge=1, le=limits.PAGE_SIZE_MAX)]
@@ -87,7 +88,12 @@ TimeIn = Annotated[
 ]
 """A time as clients may write it, kept as :data:`Time`."""
 StoredText = Annotated[str, AfterValidator(storable)]
-VisibleText = Annotated[str, Field(min_length=1), AfterValidator(storable), AfterValidator(visible)]
+VisibleText = Annotated[
+    str,
+    Field(min_length=1, json_schema_extra={"pattern": _VISIBLE_PATTERN}),
+    AfterValidator(storable),
+    AfterValidator(visible),
+]
 """A text that is not blank; where it is used, its greatest length is added."""
 
 CHAT_ID: Final = "0192f0c1-7a3b-7c4d-8e5f-60718293a4b5"

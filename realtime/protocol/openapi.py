@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pydantic import BaseModel, ValidationError
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from core.errors import ErrorCode
@@ -53,6 +54,14 @@ def tag_of(action: Action) -> str:
     return f"Actions: {action.name.partition(':')[0]}"
 
 
+def _may_be_empty(payload: type[BaseModel]) -> bool:
+    try:
+        payload.model_validate({})
+    except ValidationError:
+        return False
+    return True
+
+
 def _operation(declared: Action, refs: Mapping[Mode, Any]) -> dict[str, Any]:
     return {
         "operationId": declared.name.replace(":", "_"),
@@ -61,7 +70,7 @@ def _operation(declared: Action, refs: Mapping[Mode, Any]) -> dict[str, Any]:
         "description": _prose(declared),
         "security": _BEARER,
         "requestBody": {
-            "required": any(field.is_required() for field in declared.payload.model_fields.values()),
+            "required": not _may_be_empty(declared.payload),
             "content": {"application/json": {"schema": refs[declared.payload, "validation"]}},
         },
         "responses": {

@@ -1,0 +1,126 @@
+"""What schemathesis must be told to call everything in ``/openapi.json``: who asks, and what a schema cannot say.
+
+It is loaded by ``schemathesis run`` (see ``tests/test_fuzzing.py``), which talks to a server in development with the rate
+limits off. A field whose right values no schema can describe is a line in :data:`_RIGHT`.
+"""
+
+import hashlib
+import itertools
+import os
+from collections.abc import Callable
+from typing import Any, Final
+
+import requests
+import schemathesis
+
+_ADDRESS: Final = os.environ["MOLVA_ADDRESS"]
+_ENDS_ITS_CALLER: Final = {("DELETE", "/v1/me"), ("DELETE", "/v1/auth/sessions/current")}
+_PHONES: Final = ("+79161234567", "8 (916) 123-45-67", "+44 20 7946 0018", "+1 650-253-0000", "0049 30 901820")
+_PICTURE: Final = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEAAAAALAAAAAABAAEAAAICRAEAOw=="
+_DEADLINE_S: Final = 30
+
+_numbers = itertools.count(1_000_000)
+
+
+def register() -> dict[str, Any]:
+    """Somebody new, signed in: the answer of ``POST /v1/auth/tokens``."""
+    phone = f"+7926{next(_numbers)}"
+    code = requests.post(f"{_ADDRESS}/v1/auth/codes", json={"phone": phone}, timeout=_DEADLINE_S).json()["code"]
+    answer = requests.post(f"{_ADDRESS}/v1/auth/tokens", json={"phone": phone, "code": code}, timeout=_DEADLINE_S)
+    signed_in: dict[str, Any] = answer.json()
+    return signed_in
+
+
+class Household:
+    """Anna, who asks; Boris, who is in her group; and what there is for the two to ask about."""
+
+    def __init__(self) -> None:
+        self.anna, self.boris = register(), register()
+        boris_id = self.boris["user"]["id"]
+        self.group_id = self.act("chat:create_group", title="Fuzz", member_ids=[boris_id])["chat"]["id"]
+        self.private_id = self.act("chat:create_private", user_id=boris_id)["chat"]["id"]
+        for number in range(3):
+            self.say(number)
+
+    def say(self, number: int) -> None:
+        """A message in the group."""
+        client_id = f"6f1c2b9e-3d84-4f7a-9b0c-{number:012x}"
+        content = {"text": f"Message {number}"}
+        self.act("message:send", chat_id=self.group_id, client_id=client_id, type="text", content=content)
+
+    def act(self, action: str, **payload: Any) -> Any:
+        """Anna does something."""
+        answer = requests.post(
+            f"{_ADDRESS}/v1/actions/{action}",
+            json=payload,
+            headers={"Authorization": f"Bearer {self.anna['access_token']}"},
+            timeout=_DEADLINE_S,
+        )
+        answer.raise_for_status()
+        return answer.json()
+
+
+_household = Household()
+
+
+@schemathesis.auth(refresh_interval=None)
+class Caller:
+    """Anna asks, but where asking ends the caller: there it is somebody new each time."""
+
+    def get(self, case: schemathesis.Case, _context: schemathesis.AuthContext) -> str:
+        """The token of who asks."""
+        ends = (case.method.upper(), case.operation.path) in _ENDS_ITS_CALLER
+        token: str = (register() if ends else _household.anna)["access_token"]
+        return token
+
+    def set(self, case: schemathesis.Case, data: str, _context: schemathesis.AuthContext) -> None:
+        """Show it."""
+        case.headers = case.headers or {}
+        case.headers["Authorization"] = f"Bearer {data}"
+
+
+def _one_of(values: tuple[str, ...]) -> Callable[[object], str]:
+    """A choice that hangs on what schemathesis made up, so that a seed gives the same run again."""
+    return lambda made_up: values[hashlib.sha256(repr(made_up).encode()).digest()[0] % len(values)]
+
+
+_right_phone = _one_of(_PHONES)
+
+_RIGHT: Final[dict[str, Callable[[Any], Any]]] = {
+    "phone": _right_phone,
+    "phones": lambda made_up: [_right_phone(phone) for phone in made_up],
+    "image": lambda _: _PICTURE,
+    "cursor": lambda _: None,
+}
+"""Field → what to send instead of what fits its schema and means nothing: a number that cannot be, a picture that is none,
+a cursor that nobody gave."""
+
+
+_AT_MOST_ONE: Final = {
+    "message:list": ("before", "after", "around"),
+    "chat:create_private": ("user_id", "phone"),
+    "user:find": ("phones", "username"),
+}
+_INSTEAD_OF_NONE: Final = {
+    "chat:create_private": {"user_id": _household.boris["user"]["id"]},
+    "user:find": {"username": "boris"},
+}
+
+
+@schemathesis.hook
+def before_call(_context: schemathesis.HookContext, case: schemathesis.Case, _kwargs: dict[str, Any]) -> None:
+    """Put right what fits its schema without meaning anything; half the time ask about what there is."""
+    body = case.body
+    if case.meta is None or not case.meta.generation.mode.is_positive or not isinstance(body, dict):
+        return
+    action = case.operation.path.removeprefix("/v1/actions/")
+    for name in body.keys() & _RIGHT.keys():
+        if body[name] is not None:
+            body[name] = _RIGHT[name](body[name])
+    for name in [name for name in _AT_MOST_ONE.get(action, ()) if body.get(name) is not None][1:]:
+        del body[name]
+    if not any(value is not None for value in body.values()):
+        body.update(_INSTEAD_OF_NONE.get(action, {}))
+    exists = _one_of((_household.group_id, _household.private_id, "", ""))(body)
+    if exists and "chat_id" in body and action not in {"chat:delete", "chat:leave"}:
+        body["chat_id"] = exists
