@@ -91,9 +91,10 @@ _RIGHT: Final[dict[str, Callable[[Any], Any]]] = {
     "phones": lambda made_up: [_right_phone(phone) for phone in made_up],
     "image": lambda _: _PICTURE,
     "cursor": lambda _: None,
+    "mentions": lambda _: [],
 }
 """Field → what to send instead of what fits its schema and means nothing: a number that cannot be, a picture that is none,
-a cursor that nobody gave."""
+a cursor that nobody gave, somebody who is no member."""
 
 
 _AT_MOST_ONE: Final = {
@@ -101,6 +102,8 @@ _AT_MOST_ONE: Final = {
     "chat:create_private": ("user_id", "phone"),
     "user:find": ("phones", "username"),
 }
+_WITH_A_CHAT_OF_ITS_OWN: Final = {"chat:delete", "chat:leave", "message:edit"}
+"""They would end the chat for the others, or hang on what the others have sent into it."""
 _INSTEAD_OF_NONE: Final = {
     "chat:create_private": {"user_id": _household.boris["user"]["id"]},
     "user:find": {"username": "boris"},
@@ -122,5 +125,5 @@ def before_call(_context: schemathesis.HookContext, case: schemathesis.Case, _kw
     if not any(value is not None for value in body.values()):
         body.update(_INSTEAD_OF_NONE.get(action, {}))
     exists = _one_of((_household.group_id, _household.private_id, "", ""))(body)
-    if exists and "chat_id" in body and action not in {"chat:delete", "chat:leave"}:
+    if exists and "chat_id" in body and action not in _WITH_A_CHAT_OF_ITS_OWN:
         body["chat_id"] = exists

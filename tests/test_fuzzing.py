@@ -1,6 +1,7 @@
 """``/openapi.json`` is true: schemathesis calls all that is in it, rightly and wrongly, and all its checks hold.
 
-The seed is fixed, so a finding comes again. More of it by hand, against a server in development with ``RATE_LIMITS=off``::
+The seed is fixed, the ids of people and chats are not. More of it by hand, against a server in development with
+``RATE_LIMITS=off``::
 
     MOLVA_ADDRESS=http://127.0.0.1:8000 SCHEMATHESIS_HOOKS=tests.fuzzing \\
         .venv/bin/schemathesis run http://127.0.0.1:8000/openapi.json --checks all --max-examples 200
@@ -11,6 +12,8 @@ import os
 import re
 import sys
 from pathlib import Path
+
+import pytest
 
 from tests.programs import ROOT, serving
 
@@ -41,6 +44,7 @@ async def fuzz(address: str, directory: Path) -> tuple[int, str]:
     return await fuzzer.wait(), report.decode()
 
 
+@pytest.mark.skipif("MOLVA_TEST_FUZZING" not in os.environ, reason="part of a release: MOLVA_TEST_FUZZING=1 runs it")
 async def test_schemathesis_finds_nothing(database_url: str, tmp_path: Path):
     async with serving(database_url=database_url, data_dir=tmp_path / "data", rate_limits="off") as server:
         status, report = await fuzz(server.address, tmp_path)
