@@ -92,9 +92,7 @@ MISFITS: list[tuple[str, list[Any], str]] = [
     ("text for an integer", ["chat:list", {"limit": "5"}], "limit"),
     ("bool for an integer", ["chat:list", {"limit": True}], "limit"),
     ("fraction for an integer", ["chat:list", {"limit": 5.5}], "limit"),
-    ("fraction that is nearly an integer", ["chat:list", {"limit": 5.000001}], "limit"),
-    ("huge fraction", ["chat:list", {"limit": 1e300}], "limit"),
-    ("integer and fraction", ["message:list", {"limit": 5.0, "before": 5.5}], "before"),
+    ("float for an integer", ["chat:list", {"limit": 5.0}], "limit"),
     ("huge integer", ["chat:list", {"limit": 10**40}], "limit"),
     ("64 bits and more", ["message:list", {"before": 2**64}], "before"),
     ("beyond JavaScript", ["message:list", {"before": 2**53}], "before"),
@@ -130,12 +128,6 @@ async def test_payload_that_does_not_fit_says_where(wire: Wire, event: list[Any]
     assert [set(detail) for detail in details] == [{"path", "message"}] * len(details)
     assert path in [detail["path"] for detail in details], details
     assert all(detail["message"] for detail in details)
-
-
-async def test_number_without_a_fraction_is_an_integer_however_it_is_written(wire: Wire):
-    assert "data" in await wire.call(1, "chat:list", {"limit": 5.0})
-    answer = await wire.call(2, "message:list", {"chat_id": new_id(), "limit": 5e1, "before": 7.0})
-    assert code_of(answer) == "not_found"
     await lives(wire)
 
 

@@ -119,31 +119,12 @@ def read_payload(declared: Action, arguments: Sequence[object]) -> BaseModel:
     if not isinstance(argument, dict):
         raise ValidationFailed.at("", "must be a JSON object")
     try:
-        return _validated(declared, argument)
+        return declared.payload.model_validate(argument)
     except ValidationError as error:
         problems = problems_of(error)
         if issubclass(declared.payload, RootModel):  # a union by type: pydantic names the variant first
             problems = [{**problem, "path": problem["path"].partition(".")[2] or "type"} for problem in problems]
         raise ValidationFailed(problems) from None
-
-
-def _validated(declared: Action, argument: dict[str, object]) -> BaseModel:
-    """The payload. ``5.0`` is the integer 5, as JSON and the published schemas have it; pydantic knows nothing of that."""
-    try:
-        return declared.payload.model_validate(argument)
-    except ValidationError as error:
-        if not any(fault["type"] == "int_type" for fault in error.errors(include_url=False, include_context=False)):
-            raise
-    whole = {name: _whole_numbers(value) if isinstance(value, dict) else _whole(value) for name, value in argument.items()}
-    return declared.payload.model_validate(whole)
-
-
-def _whole_numbers(content: dict[str, object]) -> dict[str, object]:
-    return {name: _whole(value) for name, value in content.items()}
-
-
-def _whole(value: object) -> object:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def problems_of(error: ValidationError) -> list[Problem]:
