@@ -91,9 +91,9 @@ def _record(scope: Scope, request: Request, status: int | None) -> None:
     method = scope["method"] if scope["method"] in _METHODS else "other"
     outcome = str(status or "aborted")
     metrics.HTTP_REQUESTS.labels(method, route, outcome).inc()
-    summary = request.summary()
-    metrics.HTTP_SECONDS.labels(route).observe(summary["duration_ms"] / 1000)
-    extra = {"method": method, "route": route, "status": status, **summary}
+    closing = request.close()
+    metrics.HTTP_SECONDS.labels(route).observe(closing["duration_ms"] / 1000)
+    extra = {"method": method, "route": route, "status": status, **closing}
     if CODE_SCOPE_KEY in scope:
         extra["outcome"] = scope[CODE_SCOPE_KEY]
     level = logging.ERROR if status == 500 else logging.DEBUG if route in _PROBES else logging.INFO

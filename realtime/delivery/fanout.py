@@ -14,6 +14,7 @@ from typing import Final
 
 from core import metrics
 from core.errors import Unavailable
+from core.logs import current_request
 from realtime.delivery.audience import People
 from realtime.protocol.effects import Activated, Effect, Emit, Joined, Left
 
@@ -56,6 +57,16 @@ class _Order:
 
     async def __aexit__(self, *_: object) -> None:
         self._fanout.give_turn(self._chat_id)
+
+
+def _record(emit: Emit, recipients: int) -> None:
+    """In the line that closes the request which caused the event; what no request caused has a line of its own."""
+    name, audience = emit.event.name, type(emit.audience).__name__
+    request = current_request()
+    if request is not None and not request.is_closed:
+        request.note_event(name, audience, recipients)
+    else:
+        log.info("event", extra={"event_name": name, "to": audience, "recipients": recipients})
 
 
 class Fanout:
@@ -138,10 +149,7 @@ class Fanout:
             for listener in listeners:
                 listener.send(packet)
             metrics.delivered(emit.event.name).inc(len(listeners))
-        log.info(
-            "event",
-            extra={"event_name": emit.event.name, "to": type(emit.audience).__name__, "recipients": len(listeners)},
-        )
+        _record(emit, len(listeners))
 
     def reconcile(self, chat_id: str) -> None:
         """It is unknown what became of a change of this chat: tell its members the state before the next change begins."""

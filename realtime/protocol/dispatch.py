@@ -90,7 +90,7 @@ def _record(request: Request, declared: Action | None, reply: Reply, asked: dict
     outcome = "ok" if reply.error is None else reply.error["code"]
     metrics.answered(label, outcome).inc()
     metrics.action_seconds(label).observe(time.perf_counter() - request.started)
-    extra = {"outcome": outcome, "asked": asked, **request.summary()}
+    extra = {"outcome": outcome, "asked": asked, **request.close()}
     if reply.error is not None and "details" in reply.error:
         extra["details"] = reply.error["details"]
     level = logging.ERROR if outcome == ErrorCode.INTERNAL else logging.INFO
