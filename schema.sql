@@ -119,17 +119,21 @@ CREATE INDEX members_user_idx ON members (user_id, chat_id);
 CREATE INDEX members_present_idx ON members (chat_id, joined_at, user_id) WHERE left_at IS NULL;
 
 -- What is said in a message, for words_of: marks that join words (of an address, a path, a number) become spaces, so that
--- each part is found by itself, and one letter is written in one way.
+-- each part is found by itself, and one letter is written in one way. translate() would cost ten times as much.
 CREATE FUNCTION plain_words(content jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN
-    translate(
-        coalesce(content ->> 'text', '') || ' ' || coalesce(content ->> 'caption', '') || ' '
-            || coalesce(content ->> 'title', '') || ' ' || coalesce(content ->> 'name', ''),
-        'ёЁ@./-+_:&=?#%~''', 'еЕ              ');
+    regexp_replace(
+        replace(replace(
+            coalesce(content ->> 'text', '') || ' ' || coalesce(content ->> 'caption', '') || ' '
+                || coalesce(content ->> 'title', '') || ' ' || coalesce(content ->> 'name', ''),
+            'ё', 'е'), 'Ё', 'Е'),
+        '[-@./+_:&=?#%~'']', ' ', 'g');
 
 -- The words by which a message is found: their stems, so that any form finds any other, and themselves, so that the
 -- beginning of any form does. The configuration `russian` stems Cyrillic words as Russian and Latin ones as English.
-CREATE FUNCTION words_of(content jsonb) RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN
-    to_tsvector('russian', plain_words(content)) || to_tsvector('simple', plain_words(content));
+-- OFFSET 0: what is said is found out once.
+CREATE FUNCTION words_of(content jsonb) RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN (
+    SELECT to_tsvector('russian', said.words) || to_tsvector('simple', said.words)
+      FROM (SELECT plain_words(content) AS words OFFSET 0) said);
 
 -- Messages. A message is (chat_id, seq). Written only under its chat's lock, which is why foreign keys would check
 -- again what is already certain.

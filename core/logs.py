@@ -88,8 +88,7 @@ class Request:
         if self.events:
             summary["event_count"] = self.event_count
             summary["events"] = [
-                {"event_name": name, "to": audience, "recipients": recipients}
-                for name, audience, recipients in self.events
+                {"event_name": name, "to": audience, "recipients": recipients} for name, audience, recipients in self.events
             ]
         return summary
 

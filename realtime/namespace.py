@@ -277,4 +277,4 @@ def _refuse_unread(error: AppError, request: Request) -> bytes:
 
 
 def _packet(declared: Event, payload: Answer) -> bytes:
-    return encode(declared.name, payload.__pydantic_serializer__.to_json(payload, by_alias=True))
+    return encode(declared.name, payload.encode())

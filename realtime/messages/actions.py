@@ -32,6 +32,7 @@ from realtime.protocol.events import (
     announce_personal,
     announce_read,
 )
+from realtime.protocol.fields import Encoded
 from realtime.protocol.objects import MessageView
 from realtime.protocol.registry import Rate, Role, action
 from realtime.protocol.sends import Draft
@@ -44,13 +45,15 @@ from realtime.protocol.sends import Draft
     conflicts=("no_active_chat", "client_id_reused", "you_blocked_user"),
     emits=(CHAT_UPDATED, MESSAGE_CREATED),
 )
-async def send_message(context: Context, payload: MessageSend) -> MessageSent:
+async def send_message(context: Context, payload: MessageSend) -> MessageSent | Encoded:
     """Send a message. The ack means that it is stored.
 
     ``client_id`` makes it safe to repeat: the same again stores nothing and returns the first message with
     ``duplicate: true``; the same with another body is a ``conflict``. Sending reads everything up to the sent message.
     """
-    send, body = payload.root, payload.body
+    send = payload.root
+    content = stored_content(send.content)
+    body = {"type": send.type, "content": content, "reply_to": send.reply_to, "mentions": send.mentions}
     chat_id = send.chat_id or await _chat_of_send(context, send.client_id)
     draft = Draft(
         chat_id=chat_id,
@@ -58,14 +61,14 @@ async def send_message(context: Context, payload: MessageSend) -> MessageSent:
         client_id=send.client_id,
         body_hash=hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).digest(),
         type=send.type,
-        content=await _content_of(context, send, chat_id),
+        content=await _attached(context, send, chat_id, content) if send.type in ATTACHMENTS else content,
         reply_to=send.reply_to,
         mentions=send.mentions,
     )
     note_chat(chat_id)
     sent = await context.services.sends.send(draft)
     if sent.message is not None:
-        return MessageSent(message=sent.message, duplicate=False)
+        return Encoded(b'{"message":%b,"duplicate":false}' % sent.message)
     if sent.row.outcome != "duplicate" or sent.row.seq is None:
         raise _refusal(sent.row.outcome)
     async with context.reading() as tx:
@@ -75,11 +78,8 @@ async def send_message(context: Context, payload: MessageSend) -> MessageSent:
     return MessageSent(message=MessageView.model_validate(first), duplicate=True)
 
 
-async def _content_of(context: Context, send: AnySend, chat_id: str) -> dict[str, Any]:
-    """What is stored: what was sent, and what is known of its file."""
-    content = stored_content(send.content)
-    if send.type not in ATTACHMENTS:
-        return content
+async def _attached(context: Context, send: AnySend, chat_id: str, content: dict[str, Any]) -> dict[str, Any]:
+    """What is stored of a message with a file: what was sent, and what is known of the file."""
     async with context.reading() as tx:
         attached = await attach(tx, send.type, content, context.user_id)
         if attached is None and not await messages.was_sent(tx, context.user_id, send.client_id, chat_id):

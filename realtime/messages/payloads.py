@@ -13,7 +13,6 @@ from realtime.messages.contents import (
     LocationContent,
     TextContent,
     VideoContent,
-    stored_content,
 )
 from realtime.protocol.fields import (
     CHAT_ID,
@@ -102,17 +101,6 @@ class MessageSend(RootModel[Annotated[AnySend, Field(discriminator="type")]]):
     """A message to send; ``content`` by ``type``."""
 
     model_config = ConfigDict(strict=True, frozen=True, hide_input_in_errors=True)
-
-    @property
-    def body(self) -> dict[str, Any]:
-        """What a retry must repeat: everything but where it goes and its own id."""
-        send = self.root
-        return {
-            "type": send.type,
-            "content": stored_content(send.content),
-            "reply_to": send.reply_to,
-            "mentions": send.mentions,
-        }
 
 
 class MessageSent(Answer):

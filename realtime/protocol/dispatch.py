@@ -73,7 +73,7 @@ class Dispatcher:
                 payload = read_payload(declared, arguments)
                 asked = loggable(payload)
                 answer = await declared.handler(Context(caller, self._services), payload)
-                reply = Reply(answer.__pydantic_serializer__.to_json(answer, by_alias=True))
+                reply = Reply(answer.encode())
             except AppError as error:
                 reply = Reply(b"", error.body(request.request_id))
                 if declared is not None and error.code not in (*declared.errors, *COMMON_ERRORS):

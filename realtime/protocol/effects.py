@@ -6,7 +6,7 @@ audience of an event is named here and resolved there.
 
 from dataclasses import dataclass
 
-from realtime.protocol.fields import Answer
+from realtime.protocol.fields import Answer, Encoded
 from realtime.protocol.registry import Event
 
 
@@ -70,7 +70,7 @@ class Emit:
     """Send ``payload`` as ``event`` to ``audience``."""
 
     event: Event
-    payload: Answer
+    payload: Answer | Encoded
     audience: Audience
 
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from db.messages import SentRow
-from realtime.protocol.objects import MessageView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,10 +22,10 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What became of a draft: the stored message, or the row that says why there is none."""
+    """What became of a draft. ``message``: JSON of the stored message as its sender sees it; none if nothing was stored."""
 
     row: SentRow
-    message: MessageView | None
+    message: bytes | None
 
 
 class Sends(Protocol):
