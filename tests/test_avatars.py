@@ -114,13 +114,6 @@ async def test_avatar_may_be_kept_for_ever_by_anybody(town: Town) -> None:
     assert head.headers["Content-Length"] == str(len(answer.content))
 
 
-async def test_invented_avatar_does_not_exist(town: Town) -> None:
-    for avatar_id in ("0" * 32, "nothing", "..%2F..%2Fdevelopment_secret", "0" * 64):
-        answer = await town.http.get(f"/v1/avatars/{avatar_id}/100")
-        assert answer.status_code == 404, avatar_id
-    assert (await town.http.get(f"/v1/avatars/{'0' * 32}/77")).status_code == 422
-
-
 # --- replacing and removing
 
 
