@@ -14,6 +14,7 @@ from http_api.files import clean_name
 from http_api.serving import disposition
 from storage.formats import recognise
 from tests.clients import Client, Person, Town, new_client_id
+from tests.hostile_avatars import png_with_pixels
 from tests.pictures import assert_upright, decoded, encoded, photo, pixel_bomb, scene
 from tests.running import RunningServer
 
@@ -103,6 +104,7 @@ async def test_picture_gets_size_thumbnail_and_placeholder(town: Town) -> None:
         (b"<svg/>", "logo.svg", "image/svg+xml", "file", "application/octet-stream"),
         (b"GIF89a", "broken.gif", "image/gif", "file", "application/octet-stream"),
         (encoded(scene(99, 99))[:-90], "cut.png", "image/png", "file", "application/octet-stream"),
+        (png_with_pixels(b"nonsense"), "broken.png", "image/png", "file", "application/octet-stream"),
         (pixel_bomb(), "bomb.png", "image/png", "file", "application/octet-stream"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -145,6 +145,30 @@ async def test_body_of_who_would_like_http_2_is_no_request_of_its_own(door: Door
         assert await status_of_next(reader) == 401
 
 
+async def test_connection_goes_on_after_a_body_that_was_too_large(door: Door):
+    """Whoever still sends when the answer comes would lose it with the connection."""
+    large = request("POST /v1/auth/codes", JSON, body=b" " * 4_000_000)
+    async with door.send(large + ME) as (reader, _):
+        assert await status_of_next(reader) == 413
+        assert await status_of_next(reader) == 401
+
+
+async def send_on(writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(b" " * 10_000)
+        await writer.drain()
+        await asyncio.sleep(0.01)
+
+
+async def test_body_that_was_refused_and_does_not_end_is_cut(door: Door, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("http_api.heads.HEAD_TIMEOUT_S", 0.2)
+    endless = request("POST /v1/auth/codes", JSON, framing=f"Content-Length: {1 << 40}", body=b" ")
+    async with door.send(endless) as (reader, writer):
+        assert await status_of_next(reader) == 413
+        with pytest.raises(ConnectionError):
+            await asyncio.wait_for(send_on(writer), DEADLINE_S)
+
+
 @pytest.mark.parametrize(("pieces", "status"), [(60, 401), (1000, 431)])
 async def test_head_is_bounded_however_it_is_cut(door: Door, pieces: int, status: int):
     async with door.send(ME[:-2] + b"X-Long: ") as (reader, writer):

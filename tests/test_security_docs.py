@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from tests import hostile_codes, hostile_http, hostile_tokens
+from tests import hostile_avatars, hostile_codes, hostile_http, hostile_tokens
 from tests.bad_inputs import Bad
 
 SECTIONS: dict[str, dict[str, list[Bad[Any]]]] = {
+    "Avatars: every input that they are tried with": hostile_avatars.TABLES,
     "HTTP: every input that it is tried with": hostile_http.TABLES,
     "Access tokens: every input that they are tried with": hostile_tokens.TABLES,
     "Codes and refresh tokens: every input that they are tried with": hostile_codes.TABLES,
