@@ -1,4 +1,4 @@
-"""Request lines and headers as they come over the wire: bounded in size and time, and framed in a way that means one thing.
+"""Requests as they come over the wire: bounded in size and time, and framed in a way that means one thing only.
 
 uvicorn parses strictly (llhttp), and takes a head of any size for as long as it may take, answers what it cannot read in
 plain text without a request id, and gives up the body of a request that would like another protocol (``Upgrade: h2c``,
@@ -29,6 +29,8 @@ HEAD_BYTES_MAX: Final = 64 * 1024
 HEAD_TIMEOUT_S: Final = 10.0
 """From a connection's beginning, or a further request's first byte, to the end of its headers."""
 _LENGTH_DIGITS_MAX: Final = 18
+BODY_STALL_S: Final = 60.0
+"""How long a body may pause that we wait for."""
 _LINGER_S: Final = 1.0
 """How long a refused client may go on sending: if we hung up at once, the network would drop our answer too."""
 _NO_HTTP: Final = "must be a request of HTTP/1.1 or 1.0"
@@ -45,6 +47,9 @@ class HttpProtocol(HttpToolsProtocol):
         self._received_bytes = 0
         """Of the head, in packets before its last."""
         self._head_timer: asyncio.TimerHandle | None = None
+        self._is_in_body = False
+        self._heard_at_s = 0.0
+        self._body_timer: asyncio.TimerHandle | None = None
         self._refusal: tuple[int, AppError] | None = None
         """Why the parser was stopped, if it was not by itself."""
 
@@ -58,6 +63,8 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The end."""
         self._forget_head()
+        if self._body_timer is not None:
+            self._body_timer.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -85,6 +92,10 @@ class HttpProtocol(HttpToolsProtocol):
                 return
         if self._head_timer is None and (self._is_in_head or self.cycle is None or self.cycle.response_complete):
             self._expect_head()
+        if self._is_in_body:
+            self._heard_at_s = self.loop.time()
+            if self._body_timer is None:
+                self._body_timer = self.loop.call_later(BODY_STALL_S, self._look_for_body)
 
     # --- the parser's hooks
 
@@ -106,7 +117,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is whole: begin to answer, unless it is ambiguous."""
-        self._is_in_head = False
+        self._is_in_head, self._is_in_body = False, True
         self._forget_head()
         fault = self._fault()
         if fault:
@@ -116,6 +127,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The body is whole. Of what asks for an upgrade, whatever follows the head is not looked at yet."""
+        self._is_in_body = False
         if not self.parser.should_upgrade():
             super().on_message_complete()
 
@@ -164,6 +176,17 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(408, _misfit("must come within a few seconds"))
         else:  # nothing was asked
             self.transport.close()
+
+    def _look_for_body(self) -> None:
+        """Whether a body still comes; one that we do not take in at the moment has time."""
+        self._body_timer = None
+        paused_s = self.loop.time() - self._heard_at_s
+        if not self._is_in_body:
+            return
+        if self.flow.read_paused or paused_s < BODY_STALL_S:
+            self._body_timer = self.loop.call_later(max(BODY_STALL_S - paused_s, _LINGER_S), self._look_for_body)
+        else:
+            self._refuse(408, _misfit("must not pause for so long"))
 
     def _refuse(self, status: int, error: AppError) -> None:
         """Say no and close; a request before this one is answered first, and nothing is said in the midst of an answer."""

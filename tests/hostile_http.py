@@ -419,6 +419,10 @@ _AVATAR_BEGUN: Final = request("PUT /v1/me/avatar", JSON, SIGNED_IN, framing="Co
 SLOW: Final = [
     Bad("a request line that does not end", b"GET /v1/m", 408, "validation_failed", ""),
     Bad("headers that do not end", b"GET /v1/me HTTP/1.1\r\nHost: molva.example\r\nX: ", 408, "validation_failed", ""),
+    Bad("a body that does not begin", _framed("Content-Length: 1000", body=b""), 408, "validation_failed", ""),
+    Bad("a body that does not go on", _framed("Content-Length: 1000"), 408, "validation_failed", ""),
+    Bad("a chunk that does not go on", _framed(CHUNKED, body=b"19\r\n{"), 408, "validation_failed", ""),
+    Bad("a picture that does not go on", _AVATAR_BEGUN, 408, "validation_failed", ""),
     Bad("nothing", b"", 0, "closed"),
     Bad("empty lines", b"\r\n\r\n", 0, "closed"),
 ]

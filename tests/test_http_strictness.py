@@ -95,7 +95,8 @@ async def test_bad_request_has_its_outcome_and_leaves_nothing(
 async def test_who_does_not_come_to_an_end_is_cut(
     door: Door, row: Bad[bytes], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("http_api.heads.HEAD_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("http_api.heads.HEAD_TIMEOUT_S", 0.5)
+    monkeypatch.setattr("http_api.heads.BODY_STALL_S", 0.5)
     async with nothing_breaks(door.neighbour, caplog), door.send(row.sent) as (reader, _):
         if row.status:
             assert_outcome(row, (await read_answer(reader))[0])
@@ -126,8 +127,16 @@ async def test_request_before_a_bad_one_is_answered_first(door: Door):
         assert await reader.read() == b""
 
 
+async def test_refused_handshake_is_found_in_the_log(door: Door, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.INFO, "molva.transport")
+    async with door.send(request("GET /v1/me", "Connection: Upgrade", "Upgrade: websocket")) as (reader, _):
+        answer, _ = await read_answer(reader)
+    assert answer.status_code == 426
+    assert answer.headers["X-Request-ID"] in {vars(record).get("request_id") for record in caplog.records}
+
+
 async def test_second_request_that_does_not_end_is_cut(door: Door, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("http_api.heads.HEAD_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("http_api.heads.HEAD_TIMEOUT_S", 0.5)
     async with door.send(ME) as (reader, writer):
         assert await status_of_next(reader) == 401
         writer.write(ME[:20])
@@ -161,7 +170,7 @@ async def send_on(writer: asyncio.StreamWriter) -> None:
 
 
 async def test_body_that_was_refused_and_does_not_end_is_cut(door: Door, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("http_api.heads.HEAD_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("http_api.heads.HEAD_TIMEOUT_S", 0.5)
     endless = request("POST /v1/auth/codes", JSON, framing=f"Content-Length: {1 << 40}", body=b" ")
     async with door.send(endless) as (reader, writer):
         assert await status_of_next(reader) == 413
