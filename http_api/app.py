@@ -9,7 +9,6 @@ from typing import Final
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 
 from core.settings import Settings
 from core.tokens import AccessTokens, CodeHashes, RefreshTokens
@@ -20,6 +19,7 @@ from http_api.backend import Backend, OnSessionEnded
 from http_api.bodies import BodyLimits
 from http_api.code_senders import CodeSender, code_sender_for
 from http_api.identity import authenticate
+from http_api.origins import Origins
 from http_api.problems import CrashAnswers, handle_problems
 from http_api.requests import REQUEST_ID_HEADER, RequestFrame
 from realtime.protocol.context import Services
@@ -66,7 +66,7 @@ def create_app(
         middleware=[
             Middleware(RequestFrame, trusted_proxies=settings.trusted_proxies),
             Middleware(
-                CORSMiddleware,
+                Origins,
                 allow_origins=settings.allowed_origins,
                 allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
                 allow_headers=["Authorization", "Content-Type", "Range", "If-None-Match", "If-Range", REQUEST_ID_HEADER],

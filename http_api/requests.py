@@ -52,7 +52,7 @@ class RequestFrame:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _complete_headers(MutableHeaders(scope=message), scope["path"], request.request_id)
+                complete_headers(MutableHeaders(scope=message), scope["path"], request.request_id)
             await send(message)
 
         with request_scope(request), _span(scope, request):
@@ -74,7 +74,7 @@ def _span(scope: Scope, request: Request) -> AbstractContextManager[object]:
     return remote_span(f"HTTP {scope['method']}", Headers(scope=scope), {"molva.request_id": request.request_id})
 
 
-def _complete_headers(headers: MutableHeaders, path: str, request_id: str) -> None:
+def complete_headers(headers: MutableHeaders, path: str, request_id: str) -> None:
     """What every answer carries; a route that knows better has set its own policy or caching already."""
     headers[REQUEST_ID_HEADER] = request_id
     headers["X-Content-Type-Options"] = "nosniff"

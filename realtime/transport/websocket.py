@@ -18,6 +18,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final, Protocol, cast
 
+from core.ids import new_id
 from realtime.transport.frame_reader import CloseCode, FrameError, FrameReader, Opcode, close_code_of
 from realtime.transport.frames import control_frame
 from realtime.transport.handshake import Handshake, Refusal
@@ -217,10 +218,18 @@ class WebSocket(asyncio.Protocol):
             self._refuse(Refusal(3, "Bad request"))
 
     def _refuse(self, refusal: Refusal) -> None:
+        request_id = new_id()
+        log.info("handshake refused", extra={"request_id": request_id, "status": refusal.status})
         self.write(
             b"HTTP/1.1 %d %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n"
-            b"X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n\r\n%b"
-            % (refusal.status, HTTPStatus(refusal.status).phrase.encode(), len(refusal.body), refusal.body)
+            b"X-Request-ID: %b\r\nX-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n\r\n%b"
+            % (
+                refusal.status,
+                HTTPStatus(refusal.status).phrase.encode(),
+                len(refusal.body),
+                request_id.encode(),
+                refusal.body,
+            )
         )
         self._hang_up()
 
