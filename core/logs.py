@@ -173,7 +173,7 @@ class _TurnHandler(logging.StreamHandler[TextIO]):
         super().__init__(stream)
         self._unwritten: list[str] = []
         self._flushed_by: asyncio.AbstractEventLoop | None = None
-        """The loop that flushes at the end of its turn."""
+        """The loop that flushes at the end of its turn; one that was closed does not any more."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the line until the turn ends; write at once where there is no loop, and what nobody should wait for."""
@@ -187,14 +187,14 @@ class _TurnHandler(logging.StreamHandler[TextIO]):
             self.handleError(record)
 
     def _write_soon(self) -> None:
+        if self._flushed_by is not None and not self._flushed_by.is_closed():
+            return
         try:
-            loop = asyncio.get_running_loop()
+            self._flushed_by = asyncio.get_running_loop()
         except RuntimeError:
             self.flush()
-            return
-        if self._flushed_by is not loop:
-            self._flushed_by = loop
-            loop.call_soon(self.flush)
+        else:
+            self._flushed_by.call_soon(self.flush)
 
     def flush(self) -> None:
         """Write what there is."""

@@ -60,7 +60,7 @@ class Delivery(Protocol):
         """Who has a connection that watches the person."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Caller:
     """Who calls. ``connection`` is absent over HTTP."""
 
@@ -93,7 +93,7 @@ class Services:
     limits_look_ups: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Context:
     """One call of one action."""
 

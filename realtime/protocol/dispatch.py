@@ -29,7 +29,7 @@ _UNKNOWN_VARIANT: Final = re.compile(r"Input tag '.*' found using '\w+' ", re.DO
 _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reply:
     """The answer to one action: JSON of the answer, or the error."""
 
@@ -50,6 +50,8 @@ class Dispatcher:
         """``rates``: the budgets of each person; none for load tests."""
         self._services = services
         self._rates = rates
+        self._in_progress = 0
+        metrics.ACTIONS_IN_PROGRESS.set_function(lambda: self._in_progress)
 
     async def dispatch(self, name: str, arguments: Sequence[object], caller: Caller, request: Request) -> Reply:
         """Run the action ``name`` with what came after it in the event; never raises.
@@ -59,9 +61,9 @@ class Dispatcher:
         request.user_id, request.session_id, request.action = caller.user_id, caller.session_id, name[:64]
         declared = ACTIONS.get(name)
         label = declared.name if declared is not None else "unknown"
+        self._in_progress += 1
         with (
             request_scope(request),
-            metrics.ACTIONS_IN_PROGRESS.track_inprogress(),
             span(label, {"molva.request_id": request.request_id, "molva.user_id": caller.user_id}),
         ):
             asked: dict[str, object] = {}
@@ -81,6 +83,8 @@ class Dispatcher:
             except Exception:
                 log.exception("action crashed")
                 reply = Reply(b"", AppError().body(request.request_id))
+            finally:
+                self._in_progress -= 1
             _record(request, declared, reply, asked)
         return reply
 
@@ -99,11 +103,12 @@ def _record(request: Request, declared: Action | None, reply: Reply, asked: dict
 
 def loggable(payload: BaseModel) -> dict[str, object]:
     """What a log may hold of a payload: ids, numbers and lengths of lists; never text."""
-    if isinstance(payload, RootModel):
-        payload = payload.root
+    if payload.__pydantic_root_model__:
+        payload = payload.root  # type: ignore[attr-defined]  # what isinstance would tell, and cost more
     asked: dict[str, object] = {}
-    for name in payload.model_fields_set:
-        value = getattr(payload, name)
+    fields = vars(payload)
+    for name in payload.__pydantic_fields_set__:
+        value = fields[name]
         if isinstance(value, (list, tuple)):
             asked[name] = len(value)
         elif value is None or isinstance(value, int) or (isinstance(value, str) and _ID.fullmatch(value)):

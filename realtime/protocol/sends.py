@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from db.messages import SentRow
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Draft:
     """A message to store. ``body_hash``: SHA-256 of what a retry must repeat."""
 
@@ -20,7 +20,7 @@ class Draft:
     mentions: list[str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sent:
     """What became of a draft. ``message``: JSON of the stored message as its sender sees it; none if nothing was stored."""
 
