@@ -111,10 +111,10 @@ TimeIn = Annotated[
     str, Field(max_length=40), AfterValidator(_wire_time), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
 """A time as clients may write it, kept as :data:`Time`."""
-StoredText = Annotated[str, AfterValidator(storable)]
+StoredText = Annotated[str, Field(json_schema_extra={"pattern": r"^[^\u0000]*$"}), AfterValidator(storable)]
 VisibleText = Annotated[
     str,
-    Field(min_length=1, json_schema_extra={"pattern": _VISIBLE_PATTERN}),
+    Field(min_length=1, json_schema_extra={"pattern": rf"^[^\u0000]*{_VISIBLE_PATTERN}[^\u0000]*$"}),
     AfterValidator(storable),
     AfterValidator(visible),
 ]
