@@ -207,19 +207,29 @@ class _TurnHandler(logging.StreamHandler[TextIO]):
 
 
 class _TextFormatter(logging.Formatter):
-    """For people: time, level, what happened, then whatever fields the line carries."""
+    """For people: time, level, what happened, then whatever fields the line carries.
+
+    What is not printable is escaped and tracebacks are indented: nothing that a client says looks like a line of its own.
+    """
 
     default_msec_format = "%s.%03d"
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
 
-    def format(self, record: logging.LogRecord) -> str:
-        head, separator, traceback = super().format(record).partition("\n")
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (the library's name)
+        head = super().formatMessage(record)
         fields = {key: value for key, value in vars(record).items() if key not in _STANDARD_FIELDS}
         if fields:
             head += "  " + " ".join(f"{key}={_short(value)}" for key, value in fields.items())
-        return head + separator + traceback
+        return _printable(head)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802  (the library's name)
+        return "\n".join(f"  {_printable(line)}" for line in super().formatException(ei).split("\n"))
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
 def _short(value: object) -> str:

@@ -11,10 +11,14 @@ from db.query import query
 
 
 @query("""
-    -- Codes for one network are issued one after the other; until the end of the transaction.
-    SELECT pg_advisory_xact_lock(hashtextextended('login_codes from ' || $1, 0))
+    -- Codes under one cap are issued one after the other; until the end of the transaction. Everybody takes the locks in
+    -- the order of their keys, so nobody waits in a circle.
+    SELECT pg_advisory_xact_lock(key)
+      FROM (SELECT DISTINCT hashtextextended('login_codes of ' || cap, 0) AS key
+              FROM unnest($1::text[]) AS wanted (cap)
+             ORDER BY key) AS ordered
 """)
-async def lock_caps(tx: Tx, network: str) -> None: ...
+async def lock_caps(tx: Tx, caps: list[str]) -> None: ...
 
 
 @query("""

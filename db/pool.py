@@ -12,6 +12,7 @@ import asyncio
 import functools
 import io
 import logging
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -47,6 +48,8 @@ _AWAY: Final = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
 )
+
+_ARGUMENT: Final = re.compile(r"argument \$\d+")
 
 _SQL: Final = {"db.system.name": "postgresql"}
 
@@ -101,12 +104,18 @@ class Tx:
             with span(name, _SQL):
                 yield
         except asyncpg.PostgresError as error:
+            if type(error) is asyncpg.DataError:  # PostgreSQL's own are of its subclasses
+                raise _misuse(name, error) from None
             if getattr(error, "constraint_name", None) not in _constraint_errors:
                 log.error(
                     "sql failed",
                     extra={"statement": name, "sqlstate": error.sqlstate, "problem": type(error).__name__},
                 )
             raise
+        except asyncpg.InterfaceError as error:
+            if self._connection.is_closed():
+                raise
+            raise _misuse(name, error) from None
         finally:
             duration_s = time.perf_counter() - started
             metrics.STATEMENT_SECONDS.labels(name).observe(duration_s)
@@ -115,6 +124,12 @@ class Tx:
                 request.note_statement(name, duration_s)
             if duration_s > self._slow_s:
                 log.warning("sql slow", extra={"statement": name, "duration_ms": round(duration_s * 1000, 2)})
+
+
+def _misuse(name: str, error: Exception) -> TypeError:
+    """What the driver refuses itself, on a connection that is well: a bug of ours. The values stay out of it."""
+    place = _ARGUMENT.search(str(error))
+    return TypeError(f"{name} was called with {f'a wrong {place[0]}' if place else 'wrong arguments'}")
 
 
 class Database:

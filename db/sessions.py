@@ -66,11 +66,12 @@ class RefreshRow:
 
 
 @query(f"""
-    -- The session that an access token names. A deleted account has none.
+    -- The session that an access token names. A deleted account has none; neither has a device that was away for too long
+    -- or reached the end of its days, whose last access token may be good for some minutes more.
     SELECT s.id, s.active_chat_id, s.revoked_at, {user_columns("u", prefix="user.")}
       FROM login_sessions s
       JOIN users u ON u.id = s.user_id AND u.deleted_at IS NULL
-     WHERE s.id = $1
+     WHERE s.id = $1 AND s.expires_at > wire_now()
 """)
 async def find_session(tx: Tx, session_id: str) -> SessionRow | None: ...
 

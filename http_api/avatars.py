@@ -47,7 +47,7 @@ class AvatarUpload(Payload):
     image: str = Field(
         description="JPEG, PNG, WebP or GIF (of which the first frame counts) in base64, bare or as a data URL. What it "
         "is, its bytes say, not the URL.",
-        min_length=1,
+        pattern=r"^(?:data:[^,]{0,200};base64,)?(?:/9j/|iVBORw0KGgo|R0lGOD|UklGR)[A-Za-z0-9+/\s]*={0,2}\s*$",
         examples=["data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEAAAAALAAAAAABAAEAAAICRAEAOw=="],
     )
 

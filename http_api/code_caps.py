@@ -78,8 +78,9 @@ async def refuse_over_caps(tx: Tx, origin: Origin, settings: Settings) -> None:
     """``RateLimited`` when the address, its network, the country or the block of numbers has had enough."""
     if settings.environment is Environment.DEVELOPMENT or settings.rate_limits == "off":
         return
+    # An address is within its network. A block of numbers has no lock: only codes that had their time are counted there.
+    await code_caps.lock_caps(tx, [cap for cap in (origin.network, origin.country) if cap is not None])
     if origin.network is not None:
-        await code_caps.lock_caps(tx, origin.network)
         count, window_s = NETWORK_SENDS_MAX
         _refuse(await code_caps.find_age_by_network_s(tx, origin.network, count), window_s)
     if origin.address is not None:

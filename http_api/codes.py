@@ -8,7 +8,7 @@ answer in development alone.
 import logging
 import time
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import Final
 
 from fastapi import APIRouter
 from pydantic import Field
@@ -16,7 +16,7 @@ from pydantic import Field
 from core import metrics
 from core.errors import ErrorCode, RateLimited, ValidationFailed
 from core.ids import new_id
-from core.phones import PHONE_CHARS_MAX, mask_phone, normalise_phone
+from core.phones import mask_phone, normalise_phone
 from core.settings import Settings
 from core.tokens import new_code
 from db import codes
@@ -24,14 +24,12 @@ from http_api.backend import Backend, BackendOf
 from http_api.bodies import StrictRoute
 from http_api.code_caps import Origin, is_served, note_origin, origin_of, refuse_over_caps
 from http_api.problems import refusals
-from realtime.protocol.fields import PHONE, Answer, Payload, StoredText
+from realtime.protocol.fields import PHONE, Answer, Payload, PhoneText
 
 log = logging.getLogger("molva.auth")
 
 SENDS_MAX: Final = ((1, 60), (3, 600), (5, 86_400))
 """So many codes a number gets at most, in so many seconds."""
-
-PhoneText = Annotated[StoredText, Field(min_length=1, max_length=PHONE_CHARS_MAX)]
 
 router = APIRouter(prefix="/v1/auth", tags=["Sign-in"], route_class=StrictRoute)
 

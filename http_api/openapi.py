@@ -51,7 +51,8 @@ included: over HTTP, through the same handlers.
 Or, in development, run `molva seed --examples` first (beside the running server: `.venv/bin/molva seed --examples`) and
 sign in as `+79161234567`: then the ids in the examples are those of your own chats, and each works as it stands.
 
-Ids are UUIDs, times are RFC 3339 in UTC. Payloads are strict: an unknown field or a wrong type is `validation_failed`.
+Ids are UUIDs, times are RFC 3339 in UTC. Payloads are strict: an unknown field or a wrong type is
+`validation_failed`, and an integer is written without a point (`5`, not `5.0`).
 
 More: [the Socket.IO side](/docs/events), [a live console](/docs/live), [TypeScript types](/docs/types.ts).
 """

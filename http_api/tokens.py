@@ -24,10 +24,10 @@ from db.pool import Tx
 from db.sessions import EndReason, RefreshRow
 from http_api.backend import Backend, BackendOf
 from http_api.bodies import StrictRoute
-from http_api.codes import PhoneText, normalised
+from http_api.codes import normalised
 from http_api.identity import note_identity
 from http_api.problems import refusals
-from realtime.protocol.fields import PHONE, Answer, Payload, VisibleText
+from realtime.protocol.fields import PHONE, Answer, Payload, PhoneText, VisibleText
 from realtime.protocol.objects import User
 
 log = logging.getLogger("molva.auth")

@@ -98,6 +98,13 @@ async def test_country_gets_so_many_codes_a_day(tmp_path: Any, database: Databas
         assert (await ask(api, "+442071838750", "192.0.9.1")).status_code == 202
 
 
+async def test_many_at_once_from_many_networks_do_not_get_a_country_past_its_cap(tmp_path: Any, database: Database) -> None:
+    settings = outside_of_development(data_dir=tmp_path, codes_per_country_max=3)
+    async with open_api(settings, database) as api:
+        answers = await asyncio.gather(*(ask(api, phone, f"192.0.{place}.1") for place, phone in enumerate(numbers(12))))
+    assert sorted(answer.status_code for answer in answers) == [202] * 3 + [429] * 9
+
+
 # --- blocks of numbers whose codes never come back
 
 

@@ -253,6 +253,12 @@ async def test_no_session_outlives_ninety_days(api: Api, database):
     assert 0 < refreshed["refresh_expires_in"] <= 10 * 86_400
 
 
+async def test_access_token_opens_nothing_once_its_session_is_over(api: Api, database):
+    signed_in = await api.sign_in(PHONE)
+    await run_sql(database, "UPDATE login_sessions SET expires_at = now() - interval '1 second'")
+    assert_refused(await api.as_user("GET", "/v1/me", signed_in), "unauthorized")
+
+
 async def test_current_token_survives_a_change_of_the_secret(api: Api, settings, database):
     signed_in = await api.sign_in(PHONE)
     changed = settings.model_copy(update={"jwt_secret": None, "data_dir": settings.data_dir / "elsewhere"})

@@ -16,7 +16,6 @@ import asyncpg
 import pytest
 
 from db.query import STATEMENTS
-from realtime.protocol.cursors import write_cursor
 from tests.clients import ActionFailed, Client, Town
 from tests.replica import Replica
 from tests.running import RunningServer
@@ -166,20 +165,17 @@ async def test_who_comes_back_to_a_chat_has_it_and_has_not_lost_it(town: Town):
 
 
 @pytest.mark.parametrize(
-    "cursor",
-    [
-        "nonsense",
-        write_cursor("synced", -1),
-        write_cursor("synced", 1e99),
-        write_cursor("synced", 2**53 - 1),  # of a database that was ahead of this one
-        write_cursor("sync", 1, 2, 3, "no id"),
-        write_cursor("chats", 1),
-    ],
+    "cursor", ["nonsense", "synced.-1", "synced.1e99", "synced.1.2", "sync.1", "sync.1.2.3.no id", "chats.1"]
 )
 async def test_foreign_cursor_is_refused(town: Town, cursor: str):
     (anna,) = await connected(town, 1)
     error = await anna.expect_refusal("session:sync", "validation_failed", cursor=cursor)
     assert error["details"][0]["path"] == "cursor"
+
+
+async def test_cursor_of_a_database_that_was_ahead_of_this_one_is_a_conflict(town: Town):
+    (anna,) = await connected(town, 1)
+    await anna.expect_refusal("session:sync", "conflict", "cursor_unknown", cursor=f"synced.{10**15 - 1}")
 
 
 # --- message:changes

@@ -13,20 +13,18 @@ import re
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.programs import ROOT, serving
 
 EXAMPLES = 8
 """How many requests to each operation are made up at random, beside those that its schema asks for."""
-DEADLINE_S = 100
-"""It takes about 20 s."""
+DEADLINE_S = 110
+"""It takes about 25 s, more while other tests run beside it."""
 
 
 async def fuzz(address: str, directory: Path) -> tuple[int, str]:
     """Exit status and report of schemathesis."""
     fuzzer = await asyncio.create_subprocess_exec(
-        Path(sys.executable).with_name("schemathesis"),
+        *(Path(sys.executable).with_name("schemathesis"), "--config-file", ROOT / "schemathesis.toml"),
         *("run", f"{address}/openapi.json", "--checks=all", "--phases=examples,coverage,fuzzing"),
         *(f"--max-examples={EXAMPLES}", "--seed=1", "--generation-database=none", "--no-color", "--warnings=off"),
         cwd=directory,
@@ -44,7 +42,6 @@ async def fuzz(address: str, directory: Path) -> tuple[int, str]:
     return await fuzzer.wait(), report.decode()
 
 
-@pytest.mark.skipif("MOLVA_TEST_FUZZING" not in os.environ, reason="part of a release: MOLVA_TEST_FUZZING=1 runs it")
 async def test_schemathesis_finds_nothing(database_url: str, tmp_path: Path):
     async with serving(database_url=database_url, data_dir=tmp_path / "data", rate_limits="off") as server:
         status, report = await fuzz(server.address, tmp_path)

@@ -1,14 +1,19 @@
 """The log of a real process: every step is in it under one request id, and nothing that is nobody's business."""
 
 import json
+import logging
 import re
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
 import pytest
 
+from core import logs
 from core.ids import new_id
+from realtime.protocol.context import Caller
+from realtime.protocol.dispatch import Dispatcher
 from tests.clients import ActionFailed, Client, Person, Town, new_client_id
 from tests.conftest import named
 from tests.programs import serving
@@ -243,3 +248,53 @@ def test_every_request_id_has_one_closing_line(story: Story):
     for request_id in ids:
         lines = [line["event"] for line in story.lines if line.get("request_id") == request_id]
         assert lines[-1] in closing, lines
+
+
+# --- lines that nobody can forge
+
+FORGED = "x\n12:00:00 INFO    action  outcome=ok\r\x1b[2J\u2028\u202e\x85\ud800"
+
+
+def written(formatter: logging.Formatter, **more: Any) -> str:
+    record = logging.LogRecord("molva", logging.INFO, __file__, 1, "action", (), more.pop("exc_info", None))
+    vars(record).update(more)
+    return formatter.format(record)
+
+
+def test_what_a_client_says_stays_within_its_line():
+    line = written(logs._TextFormatter(), action=FORGED, asked={"title": FORGED})
+    assert line.isprintable()
+    assert "Привет" in written(logs._TextFormatter(), action="Привет")
+    line = written(logs._JsonFormatter(), action=FORGED[:-1])
+    assert len(line.split("\n")) == 1
+    assert json.loads(line)["action"] == FORGED[:-1]
+
+
+def test_nothing_in_a_traceback_looks_like_a_line_of_its_own():
+    try:
+        raise ValueError(FORGED)
+    except ValueError:
+        text = written(logs._TextFormatter(), exc_info=sys.exc_info())
+    first, *rest = text.splitlines()
+    assert first.endswith("action")
+    assert rest
+    assert all(line.startswith("  ") and line.isprintable() for line in rest)
+
+
+@pytest.mark.parametrize(
+    ("name", "logged"),
+    [
+        ("chat:lst", "chat:lst"),
+        ("connect", "connect"),
+        ("042137", "unknown"),
+        ("+79161234567", "unknown"),
+        ("eyJhbGciOiJIUzI1NiJ9", "unknown"),
+        ("chat:list\n", "unknown"),
+        ("chat:" + "x" * 200, "unknown"),
+        ("\ud800", "unknown"),
+    ],
+)
+async def test_name_of_an_unknown_action_is_logged_if_it_is_a_word(name: str, logged: str):
+    request = logs.Request("1")
+    await Dispatcher(None, None).dispatch(name, [], Caller("anna", "device"), request)  # type: ignore[arg-type]
+    assert request.action == logged

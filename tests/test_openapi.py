@@ -1,12 +1,15 @@
 """``/openapi.json``: a valid document of everything that can be called and heard, with examples that are true."""
 
+import base64
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any
 
 import jsonschema_rs
 import pytest
 from fastapi import FastAPI
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from PIL import Image
 from pydantic import BaseModel, Field, RootModel
 
 import realtime.actions  # noqa: F401  (declares every action)
@@ -15,6 +18,7 @@ from http_api import app as application
 from http_api import openapi
 from http_api.openapi import TAGS, openapi_of
 from realtime.protocol.examples import build_examples, example_of
+from realtime.protocol.fields import CHAT_ID, PHONE
 from realtime.protocol.registry import ACTIONS, COMMON_ERRORS, EVENTS
 
 Operation = dict[str, Any]
@@ -198,3 +202,48 @@ def test_docstrings_become_markdown(docstring: str, markdown: str) -> None:
     part = {"description": docstring}
     openapi._write_markdown(part)
     assert part["description"] == markdown
+
+
+@pytest.mark.parametrize(
+    ("action", "payload", "fits"),
+    [
+        ("chat:create_private", {"user_id": CHAT_ID}, True),
+        ("chat:create_private", {"user_id": None, "phone": PHONE}, True),
+        ("chat:create_private", {}, False),
+        ("chat:create_private", {"user_id": None}, False),
+        ("chat:create_private", {"user_id": CHAT_ID, "phone": PHONE}, False),
+        ("user:find", {"phones": [PHONE]}, True),
+        ("user:find", {"phones": [PHONE], "username": "anna"}, False),
+        ("user:find", {"phones": None, "username": None}, False),
+        ("user:find", {"username": "an\na"}, True),
+        ("user:find", {"username": "anna\x00"}, False),
+        ("chat:rename", {"chat_id": CHAT_ID, "title": "\u00a0a\n"}, True),
+        ("chat:rename", {"chat_id": CHAT_ID, "title": "\u00a0\n"}, False),
+        ("chat:rename", {"chat_id": CHAT_ID, "title": "a\x00"}, False),
+        ("message:list", {}, True),
+        ("message:list", {"before": 2, "after": None, "around": None}, True),
+        ("message:list", {"before": 2, "after": 1}, False),
+        ("message:list", {"after": 2, "around": 1}, False),
+        ("message:edit", {"chat_id": CHAT_ID, "seq": 1, "content": {"text": "x"}}, True),
+        ("message:edit", {"chat_id": CHAT_ID, "seq": 1, "content": {}}, False),
+        ("chat:list", {"cursor": f"chats.1.1767225600000.{CHAT_ID}"}, True),
+        ("chat:list", {"cursor": "chats.1"}, False),
+        ("session:sync", {"cursor": f"sync.1.2.3.{CHAT_ID}"}, True),
+        ("session:sync", {"cursor": "synced.742"}, True),
+        ("session:sync", {"cursor": "synced.742\n"}, False),
+    ],
+)
+def test_schema_says_what_is_accepted(document: dict[str, Any], action: str, payload: Any, fits: bool) -> None:
+    body = document["paths"][f"/v1/actions/{action}"]["post"]["requestBody"]["content"]["application/json"]
+    assert (problems_with(document, body["schema"], payload) == []) is fits
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WebP"])
+@pytest.mark.parametrize("head", ["", "data:image/png;base64,", "data:;charset=x;base64,"])
+def test_schema_takes_a_picture_of_each_kind(document: dict[str, Any], kind: str, head: str) -> None:
+    body = document["paths"]["/v1/me/avatar"]["put"]["requestBody"]["content"]["application/json"]
+    image = BytesIO()
+    Image.new("RGB", (3, 3)).save(image, kind)
+    encoded = head + base64.b64encode(image.getvalue()).decode()
+    assert problems_with(document, body["schema"], {"image": encoded}) == []
+    assert problems_with(document, body["schema"], {"image": encoded[::-1]}) != []

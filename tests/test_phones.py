@@ -1,8 +1,12 @@
 """Any usual spelling of a phone number is one number; logs see a part of it."""
 
-import pytest
+import re
 
-from core.phones import mask_phone, normalise_phone
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.phones import PHONE_CHARS_MAX, international_pattern, mask_phone, normalise_phone
 
 
 @pytest.mark.parametrize(
@@ -49,3 +53,26 @@ def test_masked_number_keeps_prefix_and_two_digits(phone, shown):
 
 def test_masked_short_number_shows_no_more():
     assert "345" not in mask_phone("+29012345")
+
+
+@pytest.mark.parametrize(
+    "number", ["+79161234567", "+7 (916) 123-45-67", "79161234567", "0044 20 7946 0958", "+1 415.555.2671"]
+)
+def test_documented_pattern_knows_usual_spellings(number):
+    assert re.search(international_pattern(), number)
+
+
+@pytest.mark.parametrize(
+    "number", ["", "123", "+7916123456", "+791612345678", "+9991234567", "+7-916-123-45-6x", "+79161234567*"]
+)
+def test_documented_pattern_knows_no_impossible_number(number):
+    assert not re.search(international_pattern(), number)
+
+
+@settings(derandomize=True, database=None, deadline=None, max_examples=400)
+@given(
+    st.from_regex(re.compile(international_pattern()[:-1] + r"\Z")).filter(lambda number: len(number) <= PHONE_CHARS_MAX),
+    st.sampled_from(["RU", "US", "DE", "GB", "IT", "IN", "BR", "AR"]),
+)
+def test_whatever_fits_the_documented_pattern_is_a_possible_number(number, region):
+    assert normalise_phone(number, region=region)

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from realtime.protocol.cursors import write_cursor
 from realtime.protocol.fields import CHAT_ID
 from tests.clients import Client, Town
 
@@ -90,21 +89,39 @@ async def test_type_narrows_the_list_and_its_pages(town: Town):
 @pytest.mark.parametrize(
     "position",
     [
-        (1, "now", CHAT_ID),
-        (1, "0001-01-01T00:00:00+23:59", CHAT_ID),
-        (1, "2026-01-01T00:00:00.000Z", "no id"),
-        (1, "2026-01-01T00:00:00.000Z", "\x00"),
-        (True, "2026-01-01T00:00:00.000Z", CHAT_ID),
-        (-1, "2026-01-01T00:00:00.000Z", CHAT_ID),
-        (2**63, "2026-01-01T00:00:00.000Z", CHAT_ID),
-        (1, "2026-01-01T00:00:00.000Z"),
-        (1, "2026-01-01T00:00:00.000Z", CHAT_ID, 1),
+        f"1.now.{CHAT_ID}",
+        f"1.2026-01-01T00:00:00.000Z.{CHAT_ID}",
+        f"1.{10**14}.{CHAT_ID}",
+        "1.1767225600000.no id",
+        "1.1767225600000.\x00",
+        f"1.1767225600000.{CHAT_ID}\n",
+        f"1.1767225600000.{CHAT_ID.upper()}",
+        f"true.1767225600000.{CHAT_ID}",
+        f"-1.1767225600000.{CHAT_ID}",
+        f"01.1767225600000.{CHAT_ID}",
+        f"\u0661.1767225600000.{CHAT_ID}",
+        f"{2**63}.1767225600000.{CHAT_ID}",
+        "1.1767225600000",
+        f"1.1767225600000.{CHAT_ID}.1",
     ],
 )
-async def test_forged_cursor_is_refused(town: Town, position: tuple[Any, ...]):
+async def test_forged_cursor_is_refused(town: Town, position: str):
     (anna,) = await connected(town, 1)
-    error = await anna.expect_refusal("chat:list", "validation_failed", cursor=write_cursor("chats", *position))
+    error = await anna.expect_refusal("chat:list", "validation_failed", cursor=f"chats.{position}")
     assert error["details"][0]["path"] == "cursor"
+
+
+@pytest.mark.parametrize(
+    ("action", "payload"),
+    [
+        ("chat:list", {"cursor": f"chats.{10**15 - 1}.{10**14 - 1}.{CHAT_ID}"}),
+        ("message:search", {"query": "x", "cursor": f"search.{10**14 - 1}.{CHAT_ID}.{10**15 - 1}"}),
+        ("session:sync", {"cursor": f"sync.{10**15 - 1}.{10**15 - 1}.{10**15 - 1}.{CHAT_ID}"}),
+    ],
+)
+async def test_whatever_fits_the_pattern_of_a_cursor_is_a_position(town: Town, action: str, payload: dict[str, Any]):
+    (anna,) = await connected(town, 1)
+    assert await anna.send(action, **payload)
 
 
 async def test_cursor_of_one_list_is_none_of_another(town: Town):

@@ -5,7 +5,6 @@ from contextlib import AsyncExitStack
 import pytest
 
 from realtime.messages import finding
-from realtime.protocol.cursors import write_cursor
 from realtime.protocol.fields import CHAT_ID
 from tests.clients import Client, Town, new_client_id
 
@@ -166,10 +165,10 @@ async def test_pages_go_from_new_to_old_through_all_chats(town: Town):
     "cursor",
     [
         "nonsense",
-        write_cursor("search", "now", CHAT_ID, 1),
-        write_cursor("search", "2026-01-01T00:00:00.000Z", "no id", 1),
-        write_cursor("search", "2026-01-01T00:00:00.000Z", CHAT_ID),
-        write_cursor("synced", 7),
+        f"search.now.{CHAT_ID}.1",
+        "search.1767225600000.no id.1",
+        f"search.1767225600000.{CHAT_ID}",
+        "synced.7",
     ],
 )
 async def test_forged_cursor_is_refused(town: Town, cursor: str):

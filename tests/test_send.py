@@ -36,6 +36,14 @@ async def test_ack_holds_the_stored_message(town: Town):
     assert (await boris.send("message:list", chat_id=chat_id))["messages"] == [message]
 
 
+async def test_only_members_can_be_mentioned(town: Town):
+    anna, boris, chat_id = await town.pair()
+    mentions = [boris.ready["user"]["id"]]
+    assert (await anna.say(chat_id, "you", mentions=mentions))["mentions"] == mentions
+    payload = text(chat_id, "you", mentions=[new_id()])
+    await anna.expect_refusal("message:send", "conflict", "mention_not_member", **payload)
+
+
 async def test_sending_reads_up_to_ones_own_message(town: Town):
     anna, boris, chat_id = await town.pair()
     for number in range(3):

@@ -9,6 +9,7 @@ from db import chats, members, users
 from db.chats import ChatRow
 from db.pool import Tx
 from realtime.chats.payloads import (
+    CHATS_CURSOR,
     ChatActivate,
     ChatActivated,
     ChatAnswer,
@@ -20,7 +21,6 @@ from realtime.chats.payloads import (
 )
 from realtime.protocol.chat_changes import let_in, view_chat
 from realtime.protocol.context import Context
-from realtime.protocol.cursors import identifier, number, read_cursor, time, write_cursor
 from realtime.protocol.effects import Activated
 from realtime.protocol.events import CHAT_UPDATED, Reason, announce_personal
 from realtime.protocol.look_ups import count_look_ups
@@ -36,11 +36,9 @@ _UNPINNED: Final = 32767
 @action("chat:list", role=Role.USER, rate=Rate.READ)
 async def list_chats(context: Context, payload: ChatList) -> ChatPage:
     """The caller's chats, a page at a time: pinned first by position, then newest first."""
-    after = (None, None, None)
-    if payload.cursor is not None:
-        after = tuple(read_cursor("chats", payload.cursor, number, time, identifier))
+    pinned, updated_at, chat_id = CHATS_CURSOR.read(payload.cursor)
     async with context.reading() as tx:
-        rows = await chats.list_chats(tx, context.user_id, *after, payload.type, payload.limit + 1)
+        rows = await chats.list_chats(tx, context.user_id, pinned, updated_at, chat_id, payload.type, payload.limit + 1)
         active_chat_id = await chats.find_active_chat(tx, context.caller.session_id)
     page = rows[: payload.limit]
     return ChatPage(
@@ -51,7 +49,7 @@ async def list_chats(context: Context, payload: ChatList) -> ChatPage:
 
 
 def _cursor_behind(row: ChatRow) -> str:
-    return write_cursor("chats", row.me.pinned or _UNPINNED, row.updated_at, row.id)
+    return CHATS_CURSOR.write(row.me.pinned or _UNPINNED, row.updated_at, row.id)
 
 
 @action("chat:get", role=Role.MEMBER, rate=Rate.READ)

@@ -1,34 +1,36 @@
 """Payloads of ``chat:*``."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from core import limits
-from core.phones import PHONE_CHARS_MAX
+from realtime.protocol.cursors import CursorForm, CursorOf, Part
 from realtime.protocol.fields import (
     CHAT_ID,
     CLIENT_ID,
     OTHERS_CHAT_ID,
     USER_ID,
     Answer,
-    Cursor,
     Id,
     Ids,
     PageSize,
     Payload,
-    StoredText,
+    PhoneText,
     TimeIn,
     VisibleText,
+    given,
 )
 from realtime.protocol.objects import ChatView
+
+CHATS_CURSOR: Final = CursorForm("chats", Part.NUMBER, Part.TIME, Part.ID)
 
 
 class ChatList(Payload):
     """Which page of the caller's chats."""
 
     limit: PageSize = Field(limits.PAGE_SIZE_DEFAULT, description="How many at the most.", examples=[50])
-    cursor: Cursor | None = Field(
+    cursor: Annotated[str, CursorOf(CHATS_CURSOR)] | None = Field(
         None, description="`next_cursor` of the page before; absent for the first.", examples=[None]
     )
     type: Literal["private", "group"] | None = Field(None, description="Only chats of this type.", examples=[None])
@@ -57,10 +59,10 @@ class ChatAnswer(Answer):
 class ChatCreatePrivate(Payload):
     """With whom: exactly one of the two."""
 
+    model_config = ConfigDict(json_schema_extra={"oneOf": [given("user_id"), given("phone")]})
+
     user_id: Id | None = Field(None, description="The other person.", examples=[USER_ID])
-    phone: StoredText | None = Field(
-        None, description="Or their phone number, in any usual spelling.", max_length=PHONE_CHARS_MAX, examples=[None]
-    )
+    phone: PhoneText | None = Field(None, description="Or their phone number, in any usual spelling.", examples=[None])
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:

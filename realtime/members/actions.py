@@ -3,6 +3,7 @@
 from core.errors import NotFound
 from db import chats, members
 from realtime.members.payloads import (
+    MEMBERS_CURSOR,
     Member,
     MemberAdd,
     MemberList,
@@ -20,7 +21,6 @@ from realtime.members.rules import (
 )
 from realtime.protocol.chat_changes import add_system_message, let_in, lock_and_view, put_out, refuse_blocked, view_chat
 from realtime.protocol.context import Change, Context
-from realtime.protocol.cursors import identifier, read_cursor, time, write_cursor
 from realtime.protocol.events import CHAT_REMOVED, CHAT_UPDATED, MESSAGE_CREATED, Reason, Removal
 from realtime.protocol.objects import Chat, ChatView, User
 from realtime.protocol.registry import Rate, Role, action
@@ -29,13 +29,11 @@ from realtime.protocol.registry import Rate, Role, action
 @action("member:list", role=Role.MEMBER, rate=Rate.READ)
 async def list_members(context: Context, payload: MemberList) -> MemberPage:
     """A chat's members, in the order in which they came."""
-    after = (None, None)
-    if payload.cursor is not None:
-        after = tuple(read_cursor("members", payload.cursor, time, identifier))
+    joined_at, user_id = MEMBERS_CURSOR.read(payload.cursor)
     async with context.reading() as tx:
         if await chats.find_membership(tx, payload.chat_id, context.user_id) is None:
             raise NotFound
-        rows = await members.list_members(tx, payload.chat_id, context.user_id, *after, payload.limit + 1)
+        rows = await members.list_members(tx, payload.chat_id, context.user_id, joined_at, user_id, payload.limit + 1)
     page = rows[: payload.limit]
     return MemberPage(
         members=[
@@ -47,7 +45,7 @@ async def list_members(context: Context, payload: MemberList) -> MemberPage:
             )
             for row in page
         ],
-        next_cursor=write_cursor("members", page[-1].joined_at, page[-1].user.id) if len(rows) > len(page) else None,
+        next_cursor=MEMBERS_CURSOR.write(page[-1].joined_at, page[-1].user.id) if len(rows) > len(page) else None,
     )
 
 

@@ -1,12 +1,15 @@
 """Payloads of ``member:*``."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
 from core import limits
-from realtime.protocol.fields import CHAT_ID, USER_ID, Answer, Cursor, Id, Ids, PageSize, Payload, Time
+from realtime.protocol.cursors import CursorForm, CursorOf, Part
+from realtime.protocol.fields import CHAT_ID, USER_ID, Answer, Id, Ids, PageSize, Payload, Time
 from realtime.protocol.objects import ChatView, User
+
+MEMBERS_CURSOR: Final = CursorForm("members", Part.TIME, Part.ID)
 
 
 class MemberList(Payload):
@@ -14,7 +17,9 @@ class MemberList(Payload):
 
     chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
     limit: PageSize = Field(limits.PAGE_SIZE_DEFAULT, description="How many at the most.", examples=[50])
-    cursor: Cursor | None = Field(None, description="`next_cursor` of the page before.", examples=[None])
+    cursor: Annotated[str, CursorOf(MEMBERS_CURSOR)] | None = Field(
+        None, description="`next_cursor` of the page before.", examples=[None]
+    )
 
 
 class Member(Answer):

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from core.errors import AppError, Conflict, NotFound, ValidationFailed
+from core.errors import AppError, Conflict, NotFound
 from core.limits import SEQ_MAX
 from core.logs import note_chat
 from db import chats, members, messages
@@ -42,7 +42,7 @@ from realtime.protocol.sends import Draft
     "message:send",
     role=Role.MEMBER,
     rate=Rate.SEND,
-    conflicts=("no_active_chat", "client_id_reused", "you_blocked_user"),
+    conflicts=("no_active_chat", "client_id_reused", "you_blocked_user", "mention_not_member"),
     emits=(CHAT_UPDATED, MESSAGE_CREATED),
 )
 async def send_message(context: Context, payload: MessageSend) -> MessageSent | Encoded:
@@ -106,7 +106,7 @@ def _refusal(outcome: str) -> AppError:
         case "you_blocked_user":
             return Conflict("you_blocked_user", "You have blocked this person: unblock them first.")
         case "mention_not_found":
-            return ValidationFailed.at("mentions", "must be members of the chat")
+            return Conflict("mention_not_member", "Only members of the chat can be mentioned.")
     raise ValueError(f"send_message answered {outcome}")
 
 

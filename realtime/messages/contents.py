@@ -5,7 +5,7 @@ To add a type: its content here, its variant in ``payloads.MessageSend``, and no
 
 from typing import Annotated, Any, Final
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from core import limits
 from core.errors import ValidationFailed
@@ -83,6 +83,26 @@ CONTENTS: Final[dict[str, type[Payload]]] = {
     "file": FileContent,
 }
 """The content of each type that clients may send."""
+
+
+def _as_it_came(content: Any) -> Any:
+    return content
+
+
+AnyContent = Annotated[
+    dict[str, Any],
+    BeforeValidator(
+        _as_it_came,
+        json_schema_input_type=TextContent
+        | LocationContent
+        | ContactContent
+        | ImageContent
+        | VideoContent
+        | AudioContent
+        | FileContent,
+    ),
+]
+"""Content whose type is not in the payload: :func:`read_content` checks it once the type is known."""
 
 
 def read_content(message_type: str, content: dict[str, Any]) -> dict[str, Any]:

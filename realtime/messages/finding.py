@@ -8,9 +8,8 @@ from typing import Final
 
 from core.errors import NotFound, Unavailable
 from db import chats, messages
-from realtime.messages.payloads import ChangesPage, MessageChanges, MessageSearch, SearchPage
+from realtime.messages.payloads import SEARCH_CURSOR, ChangesPage, MessageChanges, MessageSearch, SearchPage
 from realtime.protocol.context import Context
-from realtime.protocol.cursors import identifier, number, read_cursor, time, write_cursor
 from realtime.protocol.objects import MessageView
 from realtime.protocol.registry import Rate, Role, action
 
@@ -45,9 +44,7 @@ async def search_messages(context: Context, payload: MessageSearch) -> SearchPag
 
     Only what the caller may see is searched. The last word may be the beginning of one.
     """
-    before = (None, None, None)
-    if payload.cursor is not None:
-        before = tuple(read_cursor("search", payload.cursor, time, identifier, number))
+    created_at, chat_id, seq = SEARCH_CURSOR.read(payload.cursor)
     words = _WORD.findall(payload.query.translate(_ONE_SPELLING))[:_WORDS_MAX]
     async with _one_of_few(), context.reading() as tx:
         if payload.chat_id is not None and (await chats.find_membership(tx, payload.chat_id, context.user_id) is None):
@@ -55,13 +52,21 @@ async def search_messages(context: Context, payload: MessageSearch) -> SearchPag
         if not words:
             return SearchPage(messages=[], next_cursor=None)
         rows = await messages.search_messages(
-            tx, context.user_id, payload.chat_id, " & ".join(words[:-1]), words[-1], *before, payload.limit + 1
+            tx,
+            context.user_id,
+            payload.chat_id,
+            " & ".join(words[:-1]),
+            words[-1],
+            created_at,
+            chat_id,
+            seq,
+            payload.limit + 1,
         )
     page = rows[: payload.limit]
     last = page[-1] if len(rows) > len(page) else None
     return SearchPage(
         messages=[MessageView.model_validate(row) for row in page],
-        next_cursor=write_cursor("search", last.created_at, last.chat_id, last.seq) if last else None,
+        next_cursor=SEARCH_CURSOR.write(last.created_at, last.chat_id, last.seq) if last else None,
     )
 
 

@@ -1,11 +1,13 @@
 """Payloads of ``message:*``."""
 
-from typing import Annotated, Any, Literal, Self
+from itertools import combinations
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import ConfigDict, Field, RootModel, model_validator
 
 from core import limits
 from realtime.messages.contents import (
+    AnyContent,
     AudioContent,
     ContactContent,
     FileContent,
@@ -14,11 +16,11 @@ from realtime.messages.contents import (
     TextContent,
     VideoContent,
 )
+from realtime.protocol.cursors import CursorForm, CursorOf, Part
 from realtime.protocol.fields import (
     CHAT_ID,
     CLIENT_ID,
     Answer,
-    Cursor,
     Id,
     Ids,
     PageSize,
@@ -26,8 +28,12 @@ from realtime.protocol.fields import (
     Seq,
     Version,
     VisibleText,
+    given,
 )
 from realtime.protocol.objects import MessageView, User
+
+LIKES_CURSOR: Final = CursorForm("likes", Part.TIME, Part.ID)
+SEARCH_CURSOR: Final = CursorForm("search", Part.TIME, Part.ID, Part.NUMBER)
 
 _CHAT = Field(None, description="The chat; absent = the active chat.", examples=[CHAT_ID])
 
@@ -113,6 +119,10 @@ class MessageSent(Answer):
 class MessageList(Payload):
     """Which page of history; at most one bound. None: the newest page."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"not": {"anyOf": [given(*two) for two in combinations(("before", "after", "around"), 2)]}}
+    )
+
     chat_id: Id | None = _CHAT
     before: Seq | None = Field(None, description="Messages below this seq.", examples=[43])
     after: Annotated[int, Field(ge=0, le=limits.SEQ_MAX)] | None = Field(
@@ -161,7 +171,7 @@ class MessageAt(Payload):
 class MessageEdit(MessageAt):
     """New content for one's own message."""
 
-    content: dict[str, Any] = Field(
+    content: AnyContent = Field(
         description="What it is to hold; it must fit the message's type.", examples=[{"text": "See you at eight?"}]
     )
 
@@ -182,7 +192,9 @@ class MessageLikes(MessageAt):
     """Which page of those who like a message."""
 
     limit: PageSize = Field(limits.PAGE_SIZE_DEFAULT, description="How many at the most.", examples=[50])
-    cursor: Cursor | None = Field(None, description="`next_cursor` of the page before.", examples=[None])
+    cursor: Annotated[str, CursorOf(LIKES_CURSOR)] | None = Field(
+        None, description="`next_cursor` of the page before.", examples=[None]
+    )
 
 
 class LikersPage(Answer):
@@ -202,7 +214,9 @@ class MessageSearch(Payload):
     )
     chat_id: Id | None = Field(None, description="Only in this chat.", examples=[None])
     limit: PageSize = Field(limits.PAGE_SIZE_DEFAULT, description="How many at the most.", examples=[50])
-    cursor: Cursor | None = Field(None, description="`next_cursor` of the page before.", examples=[None])
+    cursor: Annotated[str, CursorOf(SEARCH_CURSOR)] | None = Field(
+        None, description="`next_cursor` of the page before.", examples=[None]
+    )
 
 
 class SearchPage(Answer):

@@ -13,11 +13,18 @@ from db.messages import MessageRow
 from db.pool import Tx
 from realtime.messages.attachments import ATTACHMENTS, attach
 from realtime.messages.contents import read_content
-from realtime.messages.payloads import LikeCount, LikersPage, MessageAnswer, MessageAt, MessageEdit, MessageLikes
+from realtime.messages.payloads import (
+    LIKES_CURSOR,
+    LikeCount,
+    LikersPage,
+    MessageAnswer,
+    MessageAt,
+    MessageEdit,
+    MessageLikes,
+)
 from realtime.messages.rules import refuse_delete, refuse_edit, refuse_like
 from realtime.protocol.chat_changes import lock_and_view, refuse_blocked
 from realtime.protocol.context import Change, Context
-from realtime.protocol.cursors import identifier, read_cursor, time, write_cursor
 from realtime.protocol.effects import Emit, Shortsighted, Viewers
 from realtime.protocol.events import (
     CHAT_UPDATED,
@@ -154,14 +161,14 @@ async def _set_like(context: Context, payload: MessageAt, *, liked: bool) -> Lik
 @action("message:likes", role=Role.MEMBER, rate=Rate.READ)
 async def list_likes(context: Context, payload: MessageLikes) -> LikersPage:
     """Who likes a message, in the order in which they did."""
-    after = (None, None)
-    if payload.cursor is not None:
-        after = tuple(read_cursor("likes", payload.cursor, time, identifier))
+    liked_at, user_id = LIKES_CURSOR.read(payload.cursor)
     async with context.reading() as tx:
         await _find(tx, payload.chat_id, context.user_id, payload.seq)
-        rows = await likes.list_likers(tx, payload.chat_id, payload.seq, context.user_id, *after, payload.limit + 1)
+        rows = await likes.list_likers(
+            tx, payload.chat_id, payload.seq, context.user_id, liked_at, user_id, payload.limit + 1
+        )
     page = rows[: payload.limit]
     return LikersPage(
         users=[User.of(row.user) for row in page],
-        next_cursor=write_cursor("likes", page[-1].liked_at, page[-1].user.id) if len(rows) > len(page) else None,
+        next_cursor=LIKES_CURSOR.write(page[-1].liked_at, page[-1].user.id) if len(rows) > len(page) else None,
     )

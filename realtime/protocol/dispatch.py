@@ -26,6 +26,8 @@ log = logging.getLogger("molva.action")
 _PROBLEMS_SHOWN_MAX: Final = 20
 _UNKNOWN_VARIANT: Final = re.compile(r"Input tag '.*' found using '\w+' ", re.DOTALL)
 """The one place where pydantic's words repeat what was sent."""
+_WORD: Final = re.compile(r"[a-z_]{1,24}(?::[a-z_]{1,24})?")
+"""What may be a mistaken name of an action, and is no code, number or token."""
 _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -58,8 +60,9 @@ class Dispatcher:
 
         ``arguments``: one JSON object, or nothing for an action whose payload may be empty.
         """
-        request.user_id, request.session_id, request.action = caller.user_id, caller.session_id, name[:64]
+        request.user_id, request.session_id = caller.user_id, caller.session_id
         declared = ACTIONS.get(name)
+        request.action = name if declared is not None or _WORD.fullmatch(name) else "unknown"
         label = declared.name if declared is not None else "unknown"
         self._in_progress += 1
         with (

@@ -24,7 +24,7 @@ def build_examples(schema: Schema, schemas: Mapping[str, Schema]) -> dict[str, A
     A variant is called by the value that discriminates it, or by its title. ``schemas``: name → schema, for references.
     """
     resolved = _resolve(schema, schemas)
-    variants = resolved.get("oneOf") or resolved.get("anyOf") or [resolved]
+    variants = _variants(resolved) or [resolved]
     discriminator = resolved.get("discriminator", {}).get("propertyName")
     examples: dict[str, Any] = {}
     for variant in variants:
@@ -39,7 +39,7 @@ def build_example(schema: Schema, schemas: Mapping[str, Schema]) -> Any:
     if "examples" in schema:
         return schema["examples"][0]
     schema = _resolve(schema, schemas)
-    variants = schema.get("oneOf") or schema.get("anyOf")
+    variants = _variants(schema)
     if variants:
         return build_example(variants[0], schemas)
     if "properties" in schema:
@@ -47,6 +47,14 @@ def build_example(schema: Schema, schemas: Mapping[str, Schema]) -> Any:
     if "items" in schema:
         return [build_example(schema["items"], schemas)]
     return schema.get("const", schema.get("enum", [schema.get("default")])[0])
+
+
+def _variants(schema: Schema) -> list[Schema]:
+    """Of a union, its members. Beside properties ``oneOf`` is a rule between them."""
+    if "properties" in schema:
+        return []
+    variants: list[Schema] = schema.get("oneOf") or schema.get("anyOf") or []
+    return variants
 
 
 def _build_object(schema: Schema, schemas: Mapping[str, Schema]) -> dict[str, Any]:

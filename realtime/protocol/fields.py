@@ -5,14 +5,17 @@ Nothing is coerced (``"5"`` is no integer) and nothing passes that PostgreSQL co
 
 import re
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from pydantic.json_schema import WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue, WithJsonSchema
+from pydantic_core import CoreSchema
+from pydantic_core.core_schema import no_info_after_validator_function
 
 from core import limits
 from core.clock import wire_time
 from core.ids import canonical_id
+from core.phones import PHONE_CHARS_MAX, international_pattern
 
 _VISIBLE_PATTERN: Final = r"[^\s\u0000-\u0020\u007f-\u00a0\u00ad\u200b-\u200f\u2060\ufeff]"
 _VISIBLE: Final = re.compile(_VISIBLE_PATTERN)
@@ -73,6 +76,11 @@ def visible(text: str) -> str:
     return text
 
 
+def given(*names: str) -> dict[str, Any]:
+    """The JSON Schema of an object in which each of ``names`` is there and not null; for rules between fields."""
+    return {"required": list(names), "properties": {name: {"not": {"type": "null"}} for name in names}}
+
+
 def _unique(ids: list[str]) -> list[str]:
     if len(set(ids)) != len(ids):
         raise ValueError("must not repeat an id")
@@ -91,6 +99,23 @@ def _refuse_time() -> str:
     raise ValueError("must be a time in RFC 3339, like 2026-11-23T05:08:04.123Z")
 
 
+class _PhoneNumber:
+    """The one kind of text whose pattern is long: it has a schema of its own, to which fields refer."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_after_validator_function(storable, handler(source), ref="PhoneNumber")
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        described = handler(schema)
+        handler.resolve_ref_schema(described).update(
+            title="PhoneNumber",
+            description="A mobile number with its country code, with spaces, brackets, dots and dashes as one likes. Other "
+            "spellings are taken too, if they can be read as a number of the server's own country.",
+            pattern=international_pattern(),
+        )
+        return described
+
+
 _ID_SCHEMA: Final = {"type": "string", "format": "uuid"}
 
 Id = Annotated[str, Field(max_length=36), AfterValidator(canonical_id), WithJsonSchema(_ID_SCHEMA)]
@@ -98,20 +123,21 @@ Ids = Annotated[list[Id], AfterValidator(_unique), Field(json_schema_extra={"uni
 Seq = Annotated[int, Field(ge=1, le=limits.SEQ_MAX)]
 Version = Annotated[int, Field(ge=0, le=limits.SEQ_MAX)]
 PageSize = Annotated[int, Field(ge=1, le=limits.PAGE_SIZE_MAX)]
-Cursor = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(storable)]
 Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 TimeIn = Annotated[
     str, Field(max_length=40), AfterValidator(_wire_time), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
 """A time as clients may write it, kept as :data:`Time`."""
-StoredText = Annotated[str, AfterValidator(storable)]
+StoredText = Annotated[str, Field(json_schema_extra={"pattern": r"^[^\u0000]*$"}), AfterValidator(storable)]
 VisibleText = Annotated[
     str,
-    Field(min_length=1, json_schema_extra={"pattern": _VISIBLE_PATTERN}),
+    Field(min_length=1, json_schema_extra={"pattern": rf"^[^\u0000]*{_VISIBLE_PATTERN}[^\u0000]*$"}),
     AfterValidator(storable),
     AfterValidator(visible),
 ]
 """A text that is not blank; where it is used, its greatest length is added."""
+PhoneText = Annotated[str, Field(min_length=1, max_length=PHONE_CHARS_MAX), _PhoneNumber()]
+"""A phone number as people write it; :func:`core.phones.normalise_phone` tells whether it is one."""
 
 CHAT_ID: Final = "0192f0c1-7a3b-7c4d-8e5f-60718293a4b5"
 OTHERS_CHAT_ID: Final = "0192f0c2-8b4c-7d5e-9f60-718293a4b5c6"

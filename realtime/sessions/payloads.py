@@ -1,9 +1,12 @@
 """Payloads of ``session:*``."""
 
+from typing import Annotated, Final
+
 from pydantic import Field
 
 from core import limits
-from realtime.protocol.fields import CHAT_ID, USER_ID, Answer, Cursor, Id, PageSize, Payload, Time
+from realtime.protocol.cursors import CursorForm, CursorOf, Part
+from realtime.protocol.fields import CHAT_ID, USER_ID, Answer, Id, PageSize, Payload, Time
 from realtime.protocol.objects import ChatView, User
 from realtime.protocol.registry import event
 
@@ -51,10 +54,18 @@ SESSION_EXPIRING = event("session:expiring", SessionExpiring, to="the connection
 SESSION_REVOKED = event("session:revoked", SessionRevoked, to="every connection of the login session")
 
 
+SYNCED_CURSOR: Final = CursorForm("synced", Part.NUMBER)
+"""Behind a pass: since which transaction the next one asks."""
+SYNC_CURSOR: Final = CursorForm("sync", Part.NUMBER, Part.NUMBER, Part.NUMBER, Part.ID)
+"""Within a pass: the same of this one and of the next, and the (transaction, chat) at the end of the page."""
+
+
 class SessionSync(Payload):
     """Since when."""
 
-    cursor: Cursor | None = Field(None, description="`cursor` of the last answer; absent: everything.", examples=[None])
+    cursor: Annotated[str, CursorOf(SYNCED_CURSOR, SYNC_CURSOR)] | None = Field(
+        None, description="`cursor` of the last answer; absent: everything.", examples=[None]
+    )
     limit: PageSize = Field(limits.PAGE_SIZE_MAX, description="How many at the most.", examples=[100])
 
 
@@ -63,5 +74,5 @@ class SessionSynced(Answer):
 
     chats: list[ChatView] = Field(description="The chats that changed, as they are now.")
     removed_chat_ids: list[Id] = Field(description="The chats that the caller lost.", examples=[[]])
-    cursor: str = Field(description="For the next call.", examples=["WyJzeW5jZWQiLDc0Ml0"])
+    cursor: str = Field(description="For the next call.", examples=["synced.742"])
     has_more: bool = Field(description="Whether there is more to ask for at once.", examples=[False])

@@ -5,17 +5,16 @@ still running when its pass began. Whatever commits later, however long it took 
 transaction at or above that one, so the next pass finds it. A chat may come twice; it is never left out.
 """
 
-from core.errors import ValidationFailed
+from core.errors import Conflict
 from db import chats
 from db.chats import HorizonRow
 from realtime.protocol.context import Context
-from realtime.protocol.cursors import identifier, number, read_cursor, write_cursor
 from realtime.protocol.objects import ChatView
 from realtime.protocol.registry import Rate, Role, action
-from realtime.sessions.payloads import SessionSync, SessionSynced
+from realtime.sessions.payloads import SYNC_CURSOR, SYNCED_CURSOR, SessionSync, SessionSynced
 
 
-@action("session:sync", role=Role.USER, rate=Rate.READ)
+@action("session:sync", role=Role.USER, rate=Rate.READ, conflicts=("cursor_unknown",))
 async def sync_session(context: Context, payload: SessionSync) -> SessionSynced:
     """The caller's chats that changed since the cursor, and those they lost; without a cursor all of them.
 
@@ -34,9 +33,9 @@ async def sync_session(context: Context, payload: SessionSync) -> SessionSynced:
         chats=[views[row.chat_id] for row in page if row.chat_id in views],
         removed_chat_ids=[] if first_time else [row.chat_id for row in page if row.chat_id not in views],
         cursor=(
-            write_cursor("sync", since, next_since, page[-1].changed_xid, page[-1].chat_id)
+            SYNC_CURSOR.write(since, next_since, page[-1].changed_xid, page[-1].chat_id)
             if has_more
-            else write_cursor("synced", next_since)
+            else SYNCED_CURSOR.write(next_since)
         ),
         has_more=has_more,
     )
@@ -46,11 +45,10 @@ def _position(cursor: str | None, horizon: HorizonRow) -> tuple[int, int, int | 
     """Since which transaction, since which the next pass, and behind which (transaction, chat) this page begins."""
     if cursor is None:
         return 0, horizon.oldest_running, None, None
-    try:
-        (since,) = read_cursor("synced", cursor, number)
-    except ValidationFailed:
-        since, next_since, after_xid, after_id = read_cursor("sync", cursor, number, number, number, identifier)
+    if SYNC_CURSOR.owns(cursor):
+        since, next_since, after_xid, after_id = SYNC_CURSOR.read(cursor)
         return since, next_since, after_xid, after_id
+    (since,) = SYNCED_CURSOR.read(cursor)
     if since > horizon.next_unused:  # made by another database, before a restore
-        raise ValidationFailed.at("cursor", "is unknown here: sync without it")
+        raise Conflict("cursor_unknown", "This cursor is of another database: sync without it.")
     return since, horizon.oldest_running, None, None

@@ -2,20 +2,19 @@
 
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from core.limits import PHONES_PER_FIND_MAX
-from core.phones import PHONE_CHARS_MAX
-from realtime.protocol.fields import PHONE, USER_ID, Answer, Id, Payload, StoredText
+from realtime.protocol.fields import PHONE, USER_ID, Answer, Id, Payload, PhoneText, StoredText, given
 from realtime.protocol.objects import User
-
-_Phone = Annotated[StoredText, Field(min_length=1, max_length=PHONE_CHARS_MAX)]
 
 
 class UserFind(Payload):
     """Whom: by phone numbers or by username, exactly one of the two."""
 
-    phones: Annotated[list[_Phone], Field(min_length=1, max_length=PHONES_PER_FIND_MAX)] | None = Field(
+    model_config = ConfigDict(json_schema_extra={"oneOf": [given("phones"), given("username")]})
+
+    phones: Annotated[list[PhoneText], Field(min_length=1, max_length=PHONES_PER_FIND_MAX)] | None = Field(
         None, description="Phone numbers in any usual spelling.", examples=[[PHONE]]
     )
     username: Annotated[StoredText, Field(min_length=1, max_length=64)] | None = Field(

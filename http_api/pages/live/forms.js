@@ -15,7 +15,8 @@ export class PayloadForm {
     this.suggest = suggest;
     this.controls = [];
     const resolved = this.resolve(schema);
-    this.variants = (resolved.oneOf ?? [resolved]).map((variant) => this.resolve(variant));
+    // Beside properties `oneOf` is a rule between them.
+    this.variants = ((!resolved.properties && resolved.oneOf) || [resolved]).map((variant) => this.resolve(variant));
     this.discriminator = resolved.discriminator?.propertyName;
     this.show(this.variants[0]);
   }
