@@ -145,7 +145,8 @@ class MessagePage(Answer):
 
     messages: list[MessageView] = Field(description="The messages.")
     has_more: bool = Field(
-        description="Whether there are more beyond the page: older ones, or newer ones for `after`.", examples=[False]
+        description="Whether there are more beyond the page: older ones; newer ones for `after`; of either for `around`.",
+        examples=[False],
     )
 
 
