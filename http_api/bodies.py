@@ -32,10 +32,8 @@ BODY_BYTES_MAX: Final[dict[tuple[str, str], int]] = {
 class BodyLimits:
     """ASGI middleware: 413 for a body over its route's limit, whether it tells its length or comes in chunks.
 
-    The connection stays: hanging up on a client that still sends would take the answer from it. What comes is dropped, and
-    ``heads`` closes when it does not end.
-
-    Starlette has the like, but answers in plain text where a problem is promised.
+    Starlette has the like, but answers in plain text where a problem is promised. What is not read here,
+    :class:`~http_api.unread.UnreadBodies` throws away.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -6,6 +6,7 @@ import itertools
 import pytest
 
 from core.settings import Environment, Settings
+from db.codes import SentRow
 from http_api.codes import wait_before_next_s
 from tests.api_client import Api, open_api, open_connections, run_sql, wrong_code
 
@@ -239,9 +240,30 @@ async def test_sixth_code_within_a_day_is_refused(api: Api, database):
     assert_limited(await api.post("/v1/auth/codes", {"phone": PHONE}), at_least=19 * 3600 - 10, at_most=19 * 3600)
 
 
-async def test_limits_count_used_codes_and_every_spelling(api: Api):
-    await api.sign_in(PHONE)
+async def test_limit_counts_every_spelling(api: Api):
+    await api.request_code(PHONE)
     assert_limited(await api.post("/v1/auth/codes", {"phone": "8 916 123 45 67"}), at_least=50, at_most=60)
+
+
+async def test_code_that_was_used_keeps_nobody_waiting(api: Api):
+    phone, laptop = await api.sign_in(PHONE), await api.sign_in(PHONE)
+    assert phone["user"]["id"] == laptop["user"]["id"]
+    await api.request_code(PHONE)
+    assert_limited(await api.post("/v1/auth/codes", {"phone": PHONE}), at_least=595, at_most=600)
+
+
+async def test_code_that_was_guessed_out_keeps_the_next_one_waiting(api: Api):
+    code = await api.request_code(PHONE)
+    for _ in range(5):
+        await api.guess(PHONE, wrong_code(code))
+    assert_limited(await api.post("/v1/auth/codes", {"phone": PHONE}), at_least=50, at_most=60)
+
+
+async def test_used_codes_count_for_the_day(api: Api, database):
+    for _ in range(5):
+        await api.sign_in(PHONE)
+        await let_time_pass(database, 3600)
+    assert_limited(await api.post("/v1/auth/codes", {"phone": PHONE}), at_least=19 * 3600 - 10, at_most=19 * 3600)
 
 
 async def test_limits_of_one_number_are_not_those_of_another(api: Api):
@@ -263,21 +285,28 @@ async def test_without_limits_every_request_sends(settings: Settings, database):
 
 
 @pytest.mark.parametrize(
-    ("ages_s", "wait_s"),
+    ("ages_s", "used", "wait_s"),
     [
-        ([], 0),
-        ([0], 60),
-        ([59.5], 0.5),
-        ([60], 0),
-        ([100, 200], 0),
-        ([100, 200, 300], 300),
-        ([10, 200, 300], 300),
-        ([5, 599, 599.5], 55),
-        ([700, 800, 900, 1000, 1100], 86_400 - 1100),
+        ([], 0, 0),
+        ([0], 0, 60),
+        ([59.5], 0, 0.5),
+        ([60], 0, 0),
+        ([100, 200], 0, 0),
+        ([100, 200, 300], 0, 300),
+        ([10, 200, 300], 0, 300),
+        ([5, 599, 599.5], 0, 55),
+        ([700, 800, 900, 1000, 1100], 0, 86_400 - 1100),
+        ([0], 1, 0),
+        ([0, 200], 1, 0),
+        ([0, 10], 1, 50),
+        ([0, 10, 300], 3, 300),
+        ([700, 800, 900, 1000, 1100], 5, 86_400 - 1100),
     ],
 )
-def test_wait_is_the_longest_that_any_limit_asks_for(ages_s, wait_s):
-    assert max(0, wait_before_next_s(ages_s)) == wait_s
+def test_wait_is_the_longest_that_any_limit_asks_for(ages_s, used, wait_s):
+    """``used``: so many of the newest were used."""
+    sent = [SentRow(age_s, place < used) for place, age_s in enumerate(ages_s)]
+    assert max(0, wait_before_next_s(sent)) == wait_s
 
 
 # --- what happens around them

@@ -114,7 +114,8 @@ def _refusal(outcome: str) -> AppError:
 async def list_messages(context: Context, payload: MessageList) -> MessagePage:
     """A page of history, by seq, ascending; without a bound the newest page.
 
-    What was before the caller's ``first_seq`` does not exist for them.
+    What was before the caller's ``first_seq`` does not exist for them. A page ``around`` a message has as many before it
+    as from it on; where one side has fewer, the other fills the page.
     """
     async with context.reading() as tx:
         chat_id = payload.chat_id or await chats.find_active_chat(tx, context.caller.session_id)
@@ -132,9 +133,13 @@ async def _page(tx: Tx, chat_id: str, user_id: str, payload: MessageList) -> tup
         rows = await messages.list_after(tx, chat_id, user_id, payload.after, limit + 1)
         return rows[:limit], len(rows) > limit
     if payload.around is not None:
-        newer = await messages.list_after(tx, chat_id, user_id, payload.around - 1, limit - limit // 2)
-        older = await messages.list_before(tx, chat_id, user_id, payload.around, limit // 2 + 1)
-        return older[: limit // 2][::-1] + newer, len(older) > limit // 2
+        # A page's worth of each side, so that near an end of the chat the other side fills the page.
+        newer = await messages.list_after(tx, chat_id, user_id, payload.around - 1, limit + 1)
+        older = await messages.list_before(tx, chat_id, user_id, payload.around, limit + 1)
+        newer_count = min(len(newer), max(limit - limit // 2, limit - len(older)))
+        older_count = min(len(older), limit - newer_count)
+        has_more = newer_count < len(newer) or older_count < len(older)
+        return older[:older_count][::-1] + newer[:newer_count], has_more
     rows = await messages.list_before(tx, chat_id, user_id, payload.before or SEQ_MAX, limit + 1)
     return rows[:limit][::-1], len(rows) > limit
 

@@ -1,7 +1,7 @@
 """Payloads of ``message:*``."""
 
 from itertools import combinations
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import ConfigDict, Field, RootModel, model_validator
 
@@ -143,7 +143,8 @@ class MessagePage(Answer):
 
     messages: list[MessageView] = Field(description="The messages.")
     has_more: bool = Field(
-        description="Whether there are more beyond the page: older ones, or newer ones for `after`.", examples=[False]
+        description="Whether there are more beyond the page: older ones; newer ones for `after`; of either for `around`.",
+        examples=[False],
     )
 
 
