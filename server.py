@@ -34,6 +34,7 @@ from db.pool import Database
 from db.sweeping import sweep_forever
 from http_api import sweeping
 from http_api.app import create_app
+from http_api.heads import HttpProtocol
 from realtime.chats.state import state_of_chat
 from realtime.delivery.audience import People
 from realtime.delivery.fanout import Fanout
@@ -263,6 +264,7 @@ def http_server(molva: Molva, listener: socket.socket) -> HttpServer:
         lifespan="off",
         server_header=False,
         proxy_headers=False,
+        http=HttpProtocol,
         ws=molva.sockets.eio.websocket_class,  # type: ignore[arg-type]  # uvicorn calls whatever makes a protocol
         timeout_graceful_shutdown=_GRACE_S,
     )

@@ -8,18 +8,16 @@ import os
 import re
 import time
 
+_VARIANTS = {f"{digit:x}": "89ab"[digit & 3] for digit in range(16)}
+"""Two bits that are always 10, before two of the digit."""
 _CANONICAL = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z", re.IGNORECASE)
 
 
 def new_id() -> str:
     """A new UUIDv7: 48 bits of milliseconds, 74 random bits."""
-    milliseconds = time.time_ns() // 1_000_000
-    random = int.from_bytes(os.urandom(10), "big")
-    value = (milliseconds & 0xFFFF_FFFF_FFFF) << 80
-    value |= 0x7 << 76 | (random >> 64 & 0xFFF) << 64
-    value |= 0b10 << 62 | random & 0x3FFF_FFFF_FFFF_FFFF
-    digits = f"{value:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    moment = f"{time.time_ns() // 1_000_000:012x}"
+    random = os.urandom(10).hex()
+    return f"{moment[:8]}-{moment[8:]}-7{random[:3]}-{_VARIANTS[random[3]]}{random[4:7]}-{random[7:19]}"
 
 
 def canonical_id(text: str) -> str:

@@ -32,6 +32,7 @@ _QUIET_LIBRARIES: Final = (
     "socketio", "socketio.server", "uvicorn", "uvicorn.access", "uvicorn.error", "websockets",
 )  # fmt: skip
 _STATEMENTS_KEPT_MAX: Final = 50
+_EVENTS_KEPT_MAX: Final = 50
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}\Z")
 _ID_FIELDS: Final = ("request_id", "client", "connection_id", "session_id", "user_id", "action", "chat_id")
 _UNWRITTEN_LINES_MAX: Final = 1_000
@@ -52,6 +53,10 @@ class Request:
     chat_id: str | None = None
     statements: list[tuple[str, float]] = field(default_factory=list)
     statement_count: int = 0
+    events: list[tuple[str, str, int]] = field(default_factory=list)
+    event_count: int = 0
+    is_closed: bool = False
+    """Whether its closing line is written: what comes later has lines of its own."""
     started: float = field(default_factory=time.perf_counter)
     trace: object | None = None
     """Where ``core.tracing`` keeps the trace of this request, for work that others do on its behalf."""
@@ -66,13 +71,26 @@ class Request:
         if len(self.statements) < _STATEMENTS_KEPT_MAX:
             self.statements.append((name, round(duration_s * 1000, 2)))
 
-    def summary(self) -> dict[str, Any]:
-        """Duration and SQL of the whole request, for its closing line."""
-        return {
+    def note_event(self, name: str, audience: str, recipients: int) -> None:
+        """Remember who was told of it; the line that closes the request lists the first events."""
+        self.event_count += 1
+        if len(self.events) < _EVENTS_KEPT_MAX:
+            self.events.append((name, audience, recipients))
+
+    def close(self) -> dict[str, Any]:
+        """Duration, SQL and events of the whole request, for its closing line."""
+        self.is_closed = True
+        summary: dict[str, Any] = {
             "duration_ms": round((time.perf_counter() - self.started) * 1000, 2),
             "sql_count": self.statement_count,
             "sql": [f"{name} {duration_ms}ms" for name, duration_ms in self.statements],
         }
+        if self.events:
+            summary["event_count"] = self.event_count
+            summary["events"] = [
+                {"event_name": name, "to": audience, "recipients": recipients} for name, audience, recipients in self.events
+            ]
+        return summary
 
 
 _current: ContextVar[Request | None] = ContextVar("request", default=None)
@@ -155,7 +173,7 @@ class _TurnHandler(logging.StreamHandler[TextIO]):
         super().__init__(stream)
         self._unwritten: list[str] = []
         self._flushed_by: asyncio.AbstractEventLoop | None = None
-        """The loop that flushes at the end of its turn."""
+        """The loop that flushes at the end of its turn; one that was closed does not any more."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the line until the turn ends; write at once where there is no loop, and what nobody should wait for."""
@@ -169,14 +187,14 @@ class _TurnHandler(logging.StreamHandler[TextIO]):
             self.handleError(record)
 
     def _write_soon(self) -> None:
+        if self._flushed_by is not None and not self._flushed_by.is_closed():
+            return
         try:
-            loop = asyncio.get_running_loop()
+            self._flushed_by = asyncio.get_running_loop()
         except RuntimeError:
             self.flush()
-            return
-        if self._flushed_by is not loop:
-            self._flushed_by = loop
-            loop.call_soon(self.flush)
+        else:
+            self._flushed_by.call_soon(self.flush)
 
     def flush(self) -> None:
         """Write what there is."""

@@ -4,6 +4,7 @@ At most one code of a number is alive: not used, not expired, fewer than :data:`
 ``lock_phone`` comes before everything that issues a code; comparing needs no lock but that of the row itself.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 from db.pool import Tx
@@ -21,15 +22,23 @@ _SWEPT_AT_ONCE_MAX: Final = 100
 async def lock_phone(tx: Tx, phone: str) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class SentRow:
+    """A code that was sent."""
+
+    age_s: float
+    is_used: bool
+
+
 @query("""
-    -- How many seconds ago the last codes of a day were sent to the number, the newest first.
-    SELECT extract(epoch FROM clock_timestamp() - created_at)::float8
+    -- The last codes of a day that were sent to the number, the newest first.
+    SELECT extract(epoch FROM clock_timestamp() - created_at)::float8 AS age_s, used_at IS NOT NULL AS is_used
       FROM login_codes
      WHERE phone = $1 AND created_at > clock_timestamp() - interval '1 day'
      ORDER BY created_at DESC
      LIMIT $2
 """)
-async def list_ages_s(tx: Tx, phone: str, limit: int) -> list[float]: ...
+async def list_sent(tx: Tx, phone: str, limit: int) -> list[SentRow]: ...
 
 
 @query("""

@@ -53,6 +53,16 @@ async def list_member_ids(tx: Tx, chat_id: str) -> list[str]: ...
 
 
 @query("""
+    -- Of those in the chat, whose accounts were deleted.
+    SELECT m.user_id
+      FROM members m
+      JOIN users u ON u.id = m.user_id AND u.deleted_at IS NOT NULL
+     WHERE m.chat_id = $1 AND m.left_at IS NULL
+""")
+async def list_deleted(tx: Tx, chat_id: str) -> list[str]: ...
+
+
+@query("""
     -- Of these people, those whom the caller may add: they exist and have not blocked the caller.
     SELECT u.id FROM users u
      WHERE u.id = ANY ($1::uuid[]) AND u.deleted_at IS NULL

@@ -52,7 +52,7 @@ class MessageRow:
     liked_by_me: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StoredRow:
     """A message that was stored, and its chat after it."""
 
@@ -65,7 +65,7 @@ class StoredRow:
     chat_created_at: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SentRow:
     """What ``send_message`` says. ``seq``: of the stored message, or of the first one that this repeats."""
 

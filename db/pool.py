@@ -9,6 +9,7 @@ within ``timeout_s``; no driver exception passes; a connection whose state is in
 """
 
 import asyncio
+import functools
 import io
 import logging
 import re
@@ -280,5 +281,6 @@ def _encode_time(text: str) -> tuple[int]:
     return ((moment - _POSTGRES_EPOCH) // timedelta(microseconds=1),)
 
 
+@functools.lru_cache(maxsize=1024)  # of what is read at once, much has the same time
 def _decode_time(value: tuple[int]) -> str:
     return (_POSTGRES_EPOCH + timedelta(microseconds=value[0])).isoformat(timespec="milliseconds") + "Z"

@@ -1,6 +1,6 @@
 """The HTTP application: its layers, its routes, how it says no.
 
-From the outside in: the frame (request id, log line, headers), the host's name, CORS, crashes, body limits,
+From the outside in: unread bodies, the frame (request id, log line, headers), the host's name, CORS, crashes, body limits,
 FastAPI. To add routes: a module with a ``router``, and its name in :data:`_ROUTERS`.
 """
 
@@ -9,7 +9,6 @@ from typing import Final
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 
 from core.settings import Settings
 from core.tokens import AccessTokens, CodeHashes, RefreshTokens
@@ -21,8 +20,10 @@ from http_api.bodies import BodyLimits
 from http_api.code_senders import CodeSender, code_sender_for
 from http_api.hosts import HostCheck
 from http_api.identity import authenticate
+from http_api.origins import Origins
 from http_api.problems import CrashAnswers, handle_problems
 from http_api.requests import REQUEST_ID_HEADER, RequestFrame
+from http_api.unread import UnreadBodies
 from realtime.protocol.context import Services
 from realtime.protocol.dispatch import Dispatcher
 from storage.objects import Objects
@@ -65,10 +66,11 @@ def create_app(
         openapi_url=None,
         redirect_slashes=False,  # a redirect would repeat whatever Host the client invented
         middleware=[
+            Middleware(UnreadBodies),
             Middleware(RequestFrame, trusted_proxies=settings.trusted_proxies),
             Middleware(HostCheck, allowed=settings.allowed_hosts),
             Middleware(
-                CORSMiddleware,
+                Origins,
                 allow_origins=settings.allowed_origins,
                 allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
                 allow_headers=["Authorization", "Content-Type", "Range", "If-None-Match", "If-Range", REQUEST_ID_HEADER],

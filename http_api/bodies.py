@@ -28,14 +28,12 @@ BODY_BYTES_MAX: Final[dict[tuple[str, str], int]] = {
 }
 """Method and path → bytes, where it is not :data:`JSON_BYTES_MAX`."""
 
-_HANG_UP: Final = {"Connection": "close"}
-"""The rest of a body that is too large is not worth receiving."""
-
 
 class BodyLimits:
     """ASGI middleware: 413 for a body over its route's limit, whether it tells its length or comes in chunks.
 
-    Starlette has the like, but answers in plain text where a problem is promised.
+    Starlette has the like, but answers in plain text where a problem is promised. What is not read here,
+    :class:`~http_api.unread.UnreadBodies` throws away.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -49,7 +47,7 @@ class BodyLimits:
         size_bytes_max = BODY_BYTES_MAX.get((scope["method"], scope["path"]), JSON_BYTES_MAX)
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isdecimal() and int(declared) > size_bytes_max:
-            await problem_of(PayloadTooLarge(), headers=_HANG_UP)(scope, receive, send)
+            await problem_of(PayloadTooLarge())(scope, receive, send)
             return
         size_bytes = 0
 
@@ -58,7 +56,7 @@ class BodyLimits:
             message = await receive()
             size_bytes += len(message.get("body", b""))
             if size_bytes > size_bytes_max:
-                raise HTTPException(413, headers=_HANG_UP)  # the one kind that passes through all that reads bodies
+                raise HTTPException(413)  # the one kind that passes through all that reads bodies
             return message
 
         await self._app(scope, receive_within_limit, send)

@@ -1,8 +1,8 @@
 """``POST /v1/auth/codes``: a one-time code goes to a phone.
 
 What must stay true: the answer, and the work behind it, is the same for every number, registered or not; no more codes go
-to a number than :data:`SENDS_MAX` allows, however many ask at once; a code is stored as a keyed hash alone, and is in the
-answer in development alone.
+to a number than :data:`SENDS_MAX` and :data:`COOLDOWN_S` allow, however many ask at once; a code is stored as a keyed hash
+alone, and is in the answer in development alone.
 """
 
 import logging
@@ -20,6 +20,7 @@ from core.phones import mask_phone, normalise_phone
 from core.settings import Settings
 from core.tokens import new_code
 from db import codes
+from db.codes import SentRow
 from http_api.backend import Backend, BackendOf
 from http_api.bodies import StrictRoute
 from http_api.code_caps import Origin, is_served, note_origin, origin_of, refuse_over_caps
@@ -28,8 +29,11 @@ from realtime.protocol.fields import PHONE, Answer, Payload, PhoneText
 
 log = logging.getLogger("molva.auth")
 
-SENDS_MAX: Final = ((1, 60), (3, 600), (5, 86_400))
+SENDS_MAX: Final = ((3, 600), (5, 86_400))
 """So many codes a number gets at most, in so many seconds."""
+
+COOLDOWN_S: Final = 60
+"""How long a code that nobody has used keeps the next one waiting. Who signed in on the phone may go on to the laptop."""
 
 router = APIRouter(prefix="/v1/auth", tags=["Sign-in"], route_class=StrictRoute)
 
@@ -61,7 +65,8 @@ async def request_code(payload: CodeRequest, backend: BackendOf) -> CodeSent:
     """Send a one-time code to a phone.
 
     Six digits, good for five minutes, one use and five guesses; a new code makes the one before it worthless. The answer
-    is the same whether or not the number is registered. One code a minute, three in ten minutes, five a day per number.
+    is the same whether or not the number is registered. A number gets three codes in ten minutes and five a day, and one a
+    minute unless the one before was used.
     """
     settings = backend.settings
     phone = normalised(payload.phone, settings)
@@ -82,7 +87,7 @@ async def request_code(payload: CodeRequest, backend: BackendOf) -> CodeSent:
     return CodeSent(
         phone=phone,
         expires_in=codes.LIFETIME_S,
-        retry_after=SENDS_MAX[0][1],
+        retry_after=COOLDOWN_S,
         code=code if settings.shows_codes and (is_sent or test_code) else None,
     )
 
@@ -107,8 +112,8 @@ async def _issue(backend: Backend, *, phone: str, code_id: str, code: str, origi
     async with backend.database.transaction() as tx:
         await codes.lock_phone(tx, phone)
         if backend.settings.rate_limits == "on":
-            ages_s = await codes.list_ages_s(tx, phone, max(count for count, _ in SENDS_MAX))
-            if (wait_s := wait_before_next_s(ages_s)) > 0:
+            sent = await codes.list_sent(tx, phone, max(count for count, _ in SENDS_MAX))
+            if (wait_s := wait_before_next_s(sent)) > 0:
                 raise RateLimited(wait_s)
         await refuse_over_caps(tx, origin, backend.settings)
         await codes.expire_codes(tx, phone)
@@ -117,9 +122,13 @@ async def _issue(backend: Backend, *, phone: str, code_id: str, code: str, origi
         await codes.sweep_codes(tx)
 
 
-def wait_before_next_s(ages_s: Sequence[float]) -> float:
-    """Seconds until :data:`SENDS_MAX` allows another code, given how long ago the last ones left, newest first."""
-    return max((window_s - ages_s[count - 1] for count, window_s in SENDS_MAX if len(ages_s) >= count), default=0)
+def wait_before_next_s(sent: Sequence[SentRow]) -> float:
+    """Seconds until the limits allow another code, given the last ones that were sent, newest first."""
+    waits_s = [window_s - sent[count - 1].age_s for count, window_s in SENDS_MAX if len(sent) >= count]
+    unused = next((code for code in sent if not code.is_used), None)
+    if unused is not None:
+        waits_s.append(COOLDOWN_S - unused.age_s)
+    return max(waits_s, default=0)
 
 
 def normalised(phone: str, settings: Settings) -> str:

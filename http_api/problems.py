@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -130,6 +131,8 @@ class CrashAnswers:
 
         try:
             await self._app(scope, receive, send_noting)
+        except ClientDisconnect:
+            log.info("client gone before its request was whole")  # nobody is left to be answered
         except Exception:
             log.exception("request crashed")
             if has_started:

@@ -50,7 +50,7 @@ class RequestFrame:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _complete_headers(MutableHeaders(scope=message), scope["path"], request.request_id)
+                complete_headers(MutableHeaders(scope=message), scope["path"], request.request_id)
             await send(message)
 
         with request_scope(request), _span(scope, request):
@@ -72,7 +72,7 @@ def _span(scope: Scope, request: Request) -> AbstractContextManager[object]:
     return remote_span(f"HTTP {scope['method']}", Headers(scope=scope), {"molva.request_id": request.request_id})
 
 
-def _complete_headers(headers: MutableHeaders, path: str, request_id: str) -> None:
+def complete_headers(headers: MutableHeaders, path: str, request_id: str) -> None:
     """What every answer carries; a route that knows better has set its own policy or caching already."""
     headers[REQUEST_ID_HEADER] = request_id
     headers["X-Content-Type-Options"] = "nosniff"
@@ -89,9 +89,9 @@ def _record(scope: Scope, request: Request, status: int | None) -> None:
     method = scope["method"] if scope["method"] in _METHODS else "other"
     outcome = str(status or "aborted")
     metrics.HTTP_REQUESTS.labels(method, route, outcome).inc()
-    summary = request.summary()
-    metrics.HTTP_SECONDS.labels(route).observe(summary["duration_ms"] / 1000)
-    extra = {"method": method, "route": route, "status": status, **summary}
+    closing = request.close()
+    metrics.HTTP_SECONDS.labels(route).observe(closing["duration_ms"] / 1000)
+    extra = {"method": method, "route": route, "status": status, **closing}
     if CODE_SCOPE_KEY in scope:
         extra["outcome"] = scope[CODE_SCOPE_KEY]
     level = logging.ERROR if status == 500 else logging.DEBUG if route in PROBES else logging.INFO

@@ -112,13 +112,13 @@ class ChatNamespace(Namespace):
                 raise self._refused(connection, AppError(), request) from None
             metrics.CONNECTS.labels("ok").inc()
             metrics.CONNECTIONS.inc()
-            log.info("connect", extra={"outcome": "ok", **request.summary()})
+            log.info("connect", extra={"outcome": "ok", **request.close()})
         return greeting
 
     def _refused(self, connection: Connection, error: AppError, request: Request) -> Refused:
         self._forget_session_of(connection)
         metrics.CONNECTS.labels(error.code.value).inc()
-        log.info("connect refused", extra={"outcome": error.code.value, **request.summary()})
+        log.info("connect refused", extra={"outcome": error.code.value, **request.close()})
         return Refused(error.message, {"code": error.code.value})
 
     async def _admit(self, connection: Connection, auth: Any, request: Request) -> bytes:
@@ -272,9 +272,9 @@ def _refuse_unread(error: AppError, request: Request) -> bytes:
     """The ack of an event that does not get as far as dispatch, and its line in the log."""
     with request_scope(request):
         metrics.ACTIONS.labels("unread", error.code.value).inc()
-        log.info("action refused", extra={"outcome": error.code.value, **request.summary()})
+        log.info("action refused", extra={"outcome": error.code.value, **request.close()})
     return orjson.dumps({"error": error.body(request.request_id)})
 
 
 def _packet(declared: Event, payload: Answer) -> bytes:
-    return encode(declared.name, payload.__pydantic_serializer__.to_json(payload, by_alias=True))
+    return encode(declared.name, payload.encode())

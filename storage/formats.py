@@ -60,6 +60,7 @@ _BRANDS: Final = {
 }
 """Major brands of ISO base media files (``ftyp``) that are no MP4 video."""
 
+_NO_FILL: Final = re.compile(rb"[^\xff]")
 _SUBTYPE: Final = r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}"
 _HARMLESS: Final = re.compile(
     rf"(?!text/(?:html|xml|css)|application/(?:xml|xhtml)|.*[+]xml|.*script)(?:application|text|font|model)/{_SUBTYPE}"
@@ -117,7 +118,7 @@ def declared_size(data: bytes) -> tuple[int, int] | None:
     Takes microseconds, so that a picture which claims too much is refused before anybody decodes it.
     """
     try:
-        if data.startswith(b"\x89PNG"):
+        if data.startswith(b"\x89PNG") and data[12:16] == b"IHDR":
             return _pair(">II", data, 16)
         if data.startswith(b"GIF8"):
             return _pair("<HH", data, 6)
@@ -142,8 +143,11 @@ def _declared_size_of_jpeg(data: bytes) -> tuple[int, int] | None:
         if data[place] != 0xFF:
             return None
         marker = data[place + 1]
-        if marker == 0xFF:  # a fill byte
-            place += 1
+        if marker == 0xFF:  # fill bytes
+            marked = _NO_FILL.search(data, place)
+            if marked is None:
+                return None
+            place = marked.start() - 1
             continue
         if 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}:
             height, width = _pair(">HH", data, place + 5)
@@ -157,10 +161,10 @@ def _declared_size_of_webp(data: bytes) -> tuple[int, int] | None:
     match data[12:16]:
         case b"VP8X":
             return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
-        case b"VP8L":
+        case b"VP8L" if data[20:21] == b"\x2f":
             bits = int.from_bytes(data[21:25], "little")
             return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-        case b"VP8 ":
+        case b"VP8 " if data[23:26] == b"\x9d\x01\x2a":
             width, height = _pair("<HH", data, 26)
             return width & 0x3FFF, height & 0x3FFF
     return None

@@ -50,7 +50,7 @@ def make_avatar(data: bytes, bounds: Bounds) -> dict[str, Encoded]:
     ``BadImage`` or ``TooManyPixels`` if there is nothing to make them of.
     """
     image = _open(data, bounds)
-    upright = _in_srgb(_upright(image, _orientation(image)))
+    upright = _in_srgb(_upright(image))
     square = _centre_square(upright)
     images = {}
     for side in AVATAR_SIDES:
@@ -64,10 +64,11 @@ def make_avatar(data: bytes, bounds: Bounds) -> dict[str, Encoded]:
 def examine(data: bytes, bounds: Bounds) -> Look:
     """How an attachment looks. ``BadImage`` or ``TooManyPixels`` if it does not look like anything."""
     image = _open(data, bounds)
-    orientation = _orientation(image)
-    size = image.size[::-1] if orientation >= 5 else image.size
+    size = image.size
     image.draft("RGB", (THUMBNAIL_SIDE_MAX * 2, THUMBNAIL_SIDE_MAX * 2))  # a JPEG is decoded at a fraction of its size
-    small = _upright(image, orientation)
+    small = _upright(image)
+    if _orientation(image) >= 5:
+        size = size[::-1]
     small.thumbnail((THUMBNAIL_SIDE_MAX, THUMBNAIL_SIDE_MAX), Image.Resampling.LANCZOS, reducing_gap=_REDUCING_GAP)
     small = _in_srgb(small)
     thumbnail = _encode(small, "PNG" if _has_alpha(small) else "JPEG")
@@ -86,6 +87,7 @@ def _open(data: bytes, bounds: Bounds) -> Image.Image:
 
 
 def _orientation(image: Image.Image) -> int:
+    """How a decoded picture has to be turned: Pillow may decode one to find this, and its faults would be lost."""
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:  # broken EXIF data is as good as none
@@ -93,13 +95,14 @@ def _orientation(image: Image.Image) -> int:
     return orientation if orientation in _TRANSPOSITIONS else 1
 
 
-def _upright(image: Image.Image, orientation: int) -> Image.Image:
+def _upright(image: Image.Image) -> Image.Image:
     """The first frame, decoded, as the photographer saw it, in one of the modes L, LA, RGB, RGBA, CMYK."""
     try:
         image.load()
         plain = _in_plain_mode(image)
     except Exception as error:
         raise BadImage from error
+    orientation = _orientation(image)
     return plain.transpose(_TRANSPOSITIONS[orientation]) if orientation != 1 else plain
 
 

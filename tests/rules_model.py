@@ -393,6 +393,8 @@ class Model:
         expected.payload = {"user_id": self.ids[other]}
         if other == step.who:
             raise Refusal("conflict", "with_yourself")
+        if (other, step.who) in self.blocks and (step.who, other) not in self.blocks:
+            raise Refusal("not_found")
         self.blocks.add((step.who, other))
 
     def user_unblock(self, step: Step, expected: Expectation) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 import realtime.users.actions as user_actions
 from tests.clients import Client, Town, new_client_id
+from tests.running import RunningServer
 
 
 def id_of(client: Client) -> str:
@@ -86,3 +87,27 @@ async def test_blocks_are_bounded_and_blocking_again_changes_nothing(town: Town,
     await anna.expect_refusal("user:block", "conflict", "block_limit", user_id=id_of(others[2]))
     await anna.send("user:block", user_id=id_of(others[0]))
     assert [user["id"] for user in (await anna.send("user:blocked"))["users"]] == [id_of(others[1]), id_of(others[0])]
+
+
+async def test_blocked_person_cannot_tell_by_blocking_back(town: Town):
+    anna, boris, _ = await blocked_pair(town)
+    invented = await boris.expect_refusal("user:block", "not_found", user_id=new_client_id())
+    refused = await boris.expect_refusal("user:block", "not_found", user_id=id_of(anna))
+    assert refused["message"] == invented["message"]
+    assert await boris.send("user:unblock", user_id=id_of(anna)) == {}
+    assert (await boris.send("user:blocked"))["users"] == []
+
+
+async def test_whoever_blocked_first_sees_no_difference_when_blocked_too(town: Town, running: RunningServer):
+    anna, boris, _ = await town.pair()
+    async with running.molva.database.reading() as tx:
+        await tx.execute("test", "UPDATE users SET last_seen_at = wire_now() WHERE id = $1", [id_of(anna)])
+    await boris.send("user:block", user_id=id_of(anna))
+    before = await boris.send("user:blocked")
+    assert [(user["id"], user["last_seen_at"]) for user in before["users"]] == [(id_of(anna), None)]
+    async with running.molva.database.reading() as tx:  # as when both do at once: later she would not find him
+        await tx.execute("test", "INSERT INTO blocks VALUES ($1, $2)", [id_of(anna), id_of(boris)])
+    assert await boris.send("user:blocked") == before
+    assert await boris.send("user:block", user_id=id_of(anna)) == {}
+    await boris.send("user:unblock", user_id=id_of(anna))
+    assert (await boris.send("user:blocked"))["users"] == []

@@ -1,13 +1,16 @@
 """Who hears what, in which order; and nobody hears more, twice, or too late."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
 from core.errors import Unavailable
+from core.logs import Request, request_scope
 from core.settings import Settings
 from realtime.delivery.audience import People
 from realtime.delivery.fanout import Fanout
@@ -389,6 +392,33 @@ async def test_effects_take_place_in_order():
     assert [packet[-2:-1] for packet in boris.heard] == [b"2", b"3"]
     bench.fanout.carry_out([Activated("s", "boris", "c")])
     assert boris.active_chat_id == "c"
+
+
+async def test_request_that_caused_an_event_says_so_at_its_end(caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.INFO, logger="molva.delivery")
+    bench, request = Bench(), Request("r")
+    enter(bench.people, Ear("anna"), ("c", 1))
+    with request_scope(request):
+        bench.fanout.carry_out([said("c", 1), said("d", 1)])
+    assert request.close()["events"] == [
+        {"event_name": "chat:read", "to": "Members", "recipients": 1},
+        {"event_name": "chat:read", "to": "Members", "recipients": 0},
+    ]
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("request_before", [None, Request("r")])
+async def test_event_outside_of_a_request_has_a_line_of_its_own(
+    caplog: pytest.LogCaptureFixture, request_before: Request | None
+):
+    caplog.set_level(logging.INFO, logger="molva.delivery")
+    bench = Bench()
+    enter(bench.people, Ear("anna"), ("c", 1))
+    with nullcontext() if request_before is None else request_scope(request_before):
+        if request_before is not None:
+            request_before.close()
+        bench.fanout.carry_out([said("c", 1)])
+    assert [record.event_name for record in caplog.records] == ["chat:read"]  # type: ignore[attr-defined]
 
 
 async def test_event_is_encoded_once_for_all():

@@ -210,6 +210,19 @@ async def adding_somebody_to_a_private_chat(stage: Stage) -> AsyncIterator[None]
     await stage.boris.send("member:add", chat_id=stage.chat_id, user_ids=[stage.id_of("dora"), stage.id_of("eve")])
 
 
+@expects("chat:updated became_group", "chat:updated transferred", "chat:updated member_left", "chat:updated member_added")
+async def adding_somebody_to_a_private_chat_whose_opener_deleted_the_account(stage: Stage) -> AsyncIterator[None]:
+    town = Town(stage.running.address)
+    gone = await town.register()
+    stage.chat_id = (await gone.act("chat:create_private", user_id=stage.id_of("boris"))).json()["chat"]["id"]
+    await stage.say("boris", "are you there?")
+    await gone.http.delete("/v1/me", headers=gone.headers)
+    await town.close()
+    stage.look("boris")
+    yield
+    await stage.boris.send("member:add", chat_id=stage.chat_id, user_ids=[stage.id_of("dora"), stage.id_of("eve")])
+
+
 @expects("chat:updated member_added", "message:created")
 async def adding_to_a_group(stage: Stage) -> AsyncIterator[None]:
     await stage.group("boris")

@@ -4,17 +4,22 @@ import asyncio
 import hashlib
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from core.ids import new_id
 from db import blocks, chats, members, messages, users
-from db.messages import SentRow
+from db.messages import SentRow, StoredRow
 from db.pool import Database
 from realtime.delivery.audience import People
 from realtime.delivery.fanout import Fanout
 from realtime.messages.send_queue import SendQueue
+from realtime.messages.stored import StoredMessage
+from realtime.protocol.effects import Emit
+from realtime.protocol.events import Reason, announce_message
+from realtime.protocol.objects import Chat, Message, MessageView
 from realtime.protocol.sends import Draft
 from tests.clients import Town
 
@@ -129,7 +134,7 @@ async def test_sends_of_one_chat_keep_their_order(database: Database):
     drafts = [draft(house.chats[1], house.people[place % 3]) for place in range(300)]
     sent = await asyncio.gather(*(queue.send(one) for one in drafts))
     assert [one.row.seq for one in sent] == list(range(1, 301))
-    assert [one.message.version for one in sent if one.message] == list(range(1, 301))
+    assert [one.row.stored.version for one in sent if one.row.stored] == list(range(1, 301))
 
 
 async def test_equal_sends_at_once_are_stored_once(database: Database):
@@ -157,6 +162,31 @@ async def test_a_lost_database_fails_those_who_wait_and_no_one_after(database: D
         await tx.execute("mend", "ALTER FUNCTION away RENAME TO send_message", [])
         await tx.execute("mend", "ALTER FUNCTION away_too RENAME TO send_messages", [])
     assert (await queue.send(draft(house.chats[0], house.people[0]))).row.seq == 1
+
+
+@pytest.mark.parametrize("title", [None, 'The "old" tower\\ \u2028'])
+def test_what_is_said_of_a_stored_message_is_what_the_models_say(title: str | None):
+    content = {"text": 'Ünïcode "quoted" \\ \u2028 \U0001f600', "latitude": 55.75, "nothing": None}
+    one = replace(draft(new_id(), new_id()), content=content, reply_to=7, mentions=[new_id()])
+    sent_at, opened_at = "2026-11-23T05:08:04.123Z", "2026-11-20T18:00:00.000Z"
+    stored = StoredRow(sent_at, 9, "group", title, new_id(), 3, opened_at)
+    message = Message(
+        chat_id=one.chat_id, seq=8, sender_id=one.sender_id, type=one.type, content=content, reply_to=7,
+        mentions=one.mentions, client_id=one.client_id, created_at=sent_at, edited_at=None, deleted_at=None,
+        like_count=0, version=9,
+    )  # fmt: skip
+    chat = Chat(
+        id=one.chat_id, type="group", title=title, creator_id=stored.creator_id, member_count=3, message_count=8,
+        last_message=message, created_at=opened_at, updated_at=sent_at, version=9,
+    )  # fmt: skip
+    ours = StoredMessage(stored, 8, one)
+    assert ours.view() == MessageView(**vars(message), liked_by_me=False).encode()
+    announced = announce_message(chat, message, Reason.MESSAGE)
+    for made, modelled in zip(ours.announce(), announced, strict=True):
+        assert isinstance(made, Emit)
+        assert isinstance(modelled, Emit)
+        assert (made.event, made.audience) == (modelled.event, modelled.audience)
+        assert made.payload.encode() == modelled.payload.encode()
 
 
 async def test_busy_chats_share_commits(town: Town):

@@ -58,10 +58,21 @@ def span(first: int, last: int) -> list[int]:
         ({"around": 15, "limit": 5}, span(13, 17), True),
         ({"around": 15, "limit": 4}, span(13, 16), True),
         ({"around": 15, "limit": 1}, [15], True),
-        ({"around": 1, "limit": 5}, span(1, 3), False),  # of both sides, `has_more` speaks of the older
-        ({"around": 30, "limit": 5}, span(28, 30), True),
+        ({"around": 1, "limit": 5}, span(1, 5), True),  # of either side
+        ({"around": 2, "limit": 5}, span(1, 5), True),
+        ({"around": 3, "limit": 5}, span(1, 5), True),
+        ({"around": 4, "limit": 5}, span(2, 6), True),
+        ({"around": 30, "limit": 5}, span(26, 30), True),
+        ({"around": 28, "limit": 5}, span(26, 30), True),
+        ({"around": 27, "limit": 5}, span(25, 29), True),
+        ({"around": 1, "limit": 30}, span(1, 30), False),
+        ({"around": 30, "limit": 30}, span(1, 30), False),
+        ({"around": 30, "limit": 29}, span(2, 30), True),
+        ({"around": 1, "limit": 29}, span(1, 29), True),
         ({"around": 15, "limit": 100}, span(1, 30), False),
-        ({"around": 2**53 - 1, "limit": 4}, [29, 30], True),
+        ({"around": 2**53 - 1, "limit": 4}, span(27, 30), True),
+        ({"around": 2**53 - 1, "limit": 30}, span(1, 30), False),
+        ({"around": 1, "limit": 1}, [1], True),
     ],
 )
 async def test_page_holds_what_its_bound_says(

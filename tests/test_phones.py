@@ -1,4 +1,4 @@
-"""Any usual spelling of a phone number is one number; what can be none is refused; logs see a part of it."""
+"""Any usual spelling of a phone number is one number; logs see a part of it."""
 
 import re
 
@@ -39,34 +39,6 @@ def test_usual_spellings_mean_one_number(spelling, phone):
 )
 def test_number_without_country_is_read_in_the_region(spelling, region, phone):
     assert normalise_phone(spelling, region=region) == phone
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        " ",
-        "+",
-        "hello",
-        "12",
-        "+7",
-        "+7916123456",
-        "+791612345678",
-        "+999123456789",
-        "+7 916 123-45-67 ext. 5",
-        "+7 916 123-45-67*",
-        "+7 916 123-45-67 or so",
-        "call +79161234567",
-        "1-800-FLOWERS",
-        "+79161234567, +79161234568",
-        "-79161234567890123",
-        "\x00",
-        "+" + "7" * PHONE_CHARS_MAX,
-    ],
-)
-def test_impossible_number_is_refused(text):
-    with pytest.raises(ValueError, match="phone number"):
-        normalise_phone(text, region="RU")
 
 
 def test_normalised_number_stays_as_it_is():

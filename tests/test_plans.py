@@ -17,6 +17,7 @@ import orjson
 import pytest
 
 import realtime.actions  # noqa: F401  (declares every statement)
+from db.pool import _prepare_connection
 from db.query import STATEMENTS
 from tests.clients import Client, Town
 from tests.conftest import named
@@ -160,6 +161,26 @@ async def test_statement_goes_by_an_index(big: asyncpg.Connection, case: Case, m
     assert not scanned, f"reads the whole of {scanned}"
     assert case.index in {node.get("Index Name") for node in nodes}
     assert case.sorts or not [node for node in nodes if "Sort" in node["Node Type"]], "sorts what it found"
+
+
+async def test_batch_of_messages_reads_no_table_whole(big: asyncpg.Connection):
+    await _prepare_connection(big)
+    whole = "SELECT relname, seq_scan FROM pg_stat_xact_user_tables WHERE seq_scan > 0"
+    senders = ["u1", "u2"] * 50
+    batch = [
+        [id_of("c1")] * len(senders),
+        [id_of(sender) for sender in senders],
+        [str(uuid.uuid4()) for _ in senders],
+        [b"hash"] * len(senders),
+        ["text"] * len(senders),
+        [{"text": "hello"}] * len(senders),
+        [None] * len(senders),
+        ["{}"] * len(senders),
+    ]
+    async with big.transaction():
+        outcomes = await big.fetch(STATEMENTS["messages.send_messages"].sql, *batch)
+        assert {row["outcome"] for row in outcomes} == {"sent", "not_found"}
+        assert await big.fetch(whole) == []
 
 
 # --- how many

@@ -250,6 +250,30 @@ async def test_group_of_a_deleted_account_passes_to_who_is_in_it_for_the_longest
     await boris.send("chat:delete", chat_id=chat_id)
 
 
+@pytest.mark.parametrize("opener", [0, 1], ids=["who opened it", "the other one"])
+async def test_private_chat_with_a_deleted_account_becomes_a_group_of_the_living(town: Town, opener: int) -> None:
+    pair = [await (await town.register()).connect() for _ in range(2)]
+    vera = await (await town.register()).connect()
+    ids = [client.ready["user"]["id"] for client in (*pair, vera)]
+    chat_id = (await pair[opener].send("chat:create_private", user_id=ids[1 - opener]))["chat"]["id"]
+    await pair[1].send("chat:activate", chat_id=chat_id)
+    await delete(town.people[0])
+    pair[1].forget_events()
+    chat = (await pair[1].send("member:add", chat_id=chat_id, user_ids=[ids[2]]))["chat"]
+    assert (chat["type"], chat["creator_id"], chat["member_count"]) == ("group", ids[1], 2)
+    assert chat["me"]["role"] == "creator"
+    assert accounts.DELETED_NAME not in chat["title"]
+    members = (await vera.send("member:list", chat_id=chat_id))["members"]
+    assert {member["user"]["id"]: member["role"] for member in members} == {ids[1]: "creator", ids[2]: "member"}
+    messages = (await vera.send("message:list", chat_id=chat_id))["messages"]
+    assert [message["content"]["event"] for message in messages] == ["became_group", "member_left", "member_added"]
+    told = [event.payload["chat"] for event in pair[1].events[pair[1]._read :] if event.name == "chat:updated"]
+    assert [one["version"] for one in told][-1] == chat["version"]
+    assert {one["version"] for one in told} == set(range(told[0]["version"], chat["version"] + 1))
+    await pair[1].send("member:remove", chat_id=chat_id, user_id=ids[2])
+    await pair[1].send("chat:delete", chat_id=chat_id)
+
+
 async def test_member_who_deletes_the_account_leaves_the_group_as_it_is(town: Town) -> None:
     anna, boris, vera = [await (await town.register()).connect() for _ in range(3)]
     chat_id = await group_of(anna, boris, vera)

@@ -50,7 +50,7 @@ message:search        401        404       ok           404    404      ok      
 message:changes       401        404       ok           404    404      ok                   ok                   401
 message:read          401        404       ok           404    404      ok                   ok                   401
 user:find             401        ok        ok           ok     ok       ok                   ok                   401
-user:block            401        ok        ok           ok     ok       ok                   with_yourself        401
+user:block            401        ok        404          ok     ok       ok                   with_yourself        401
 user:unblock          401        ok        ok           ok     ok       ok                   ok                   401
 user:blocked          401        ok        ok           ok     ok       ok                   ok                   401
 presence:watch        401        ok        ok           ok     ok       ok                   ok                   401

@@ -1,15 +1,14 @@
 """What becomes of the groups of an account that was deleted. No action: whoever deletes accounts calls it.
 
-Private chats stay with the other one, who sees who it was no more. Groups are left; one that the account had created
-passes to whoever has been in it for the longest, and is deleted if nobody is left. Again changes nothing, so that what a
-crash interrupted can simply be done once more.
+Private chats stay with the other one, who sees who it was no more, and who is alone in it when it becomes a group. Groups
+are left; one that the account had created passes to whoever has been in it for the longest, and is deleted if nobody is
+left. Again changes nothing, so that what a crash interrupted can simply be done once more.
 """
 
 from db import accounts, chats
-from realtime.protocol.chat_changes import add_system_message, put_out, view_chat
-from realtime.protocol.context import Caller, Change, Context, Services
-from realtime.protocol.events import Reason, Removal, announce_chat, announce_personal
-from realtime.protocol.objects import Chat
+from realtime.protocol.chat_changes import add_system_message, hand_over, put_out, view_chat
+from realtime.protocol.context import Caller, Context, Services
+from realtime.protocol.events import Reason, Removal
 
 
 async def leave_groups(services: Services, user_id: str) -> None:
@@ -35,18 +34,7 @@ async def leave_group(services: Services, user_id: str, chat_id: str) -> None:
             return
         chat = (await view_chat(tx, chat_id, user_id)).shared()
         if chat.creator_id == user_id:
-            chat = await _hand_over(change, chat, heir_id)
+            chat = await hand_over(change, chat, heir_id)
         await put_out(change, chat_id, [user_id], why=Removal.LEFT)
         content = {"event": "member_left", "user_id": user_id}
         await add_system_message(change, chat, user_id, content, reason=Reason.MEMBER_LEFT, member_count_change=-1)
-
-
-async def _hand_over(change: Change, chat: Chat, heir_id: str) -> Chat:
-    """Make ``heir_id`` the creator of the locked ``chat``; the chat after it."""
-    await chats.transfer_chat(change.tx, chat.id, heir_id)
-    view = await view_chat(change.tx, chat.id, heir_id)
-    change.then(
-        announce_chat(view.shared(), Reason.TRANSFERRED, without=frozenset((heir_id,))),
-        announce_personal(view, heir_id, Reason.TRANSFERRED),
-    )
-    return view.shared()

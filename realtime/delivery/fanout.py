@@ -9,11 +9,13 @@ member is put right, as soon as the database answers again and before the next c
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from core import metrics
 from core.errors import Unavailable
+from core.logs import current_request
 from realtime.delivery.audience import People
 from realtime.protocol.effects import Activated, Effect, Emit, Joined, Left
 
@@ -32,16 +34,6 @@ StateOf = Callable[[str], Awaitable[Sequence[Effect]]]
 """Given a chat's id, the effects that make its members, and the audience here, what the database has."""
 
 
-class _Turn:
-    """A lock that knows how many hold or want it, so that it can be forgotten when nobody does."""
-
-    __slots__ = ("lock", "wanted")
-
-    def __init__(self) -> None:
-        self.lock = asyncio.Lock()
-        self.wanted = 0
-
-
 class _Order:
     """A chat's turn, as a context: a generator would cost several times as much with every message."""
 
@@ -58,6 +50,16 @@ class _Order:
         self._fanout.give_turn(self._chat_id)
 
 
+def _record(emit: Emit, recipients: int) -> None:
+    """In the line that closes the request which caused the event; what no request caused has a line of its own."""
+    name, audience = emit.event.name, type(emit.audience).__name__
+    request = current_request()
+    if request is not None and not request.is_closed:
+        request.note_event(name, audience, recipients)
+    else:
+        log.info("event", extra={"event_name": name, "to": audience, "recipients": recipients})
+
+
 class Fanout:
     """The delivery of one process."""
 
@@ -65,7 +67,8 @@ class Fanout:
         self._people = people
         self._encode = encode
         self._state_of = state_of
-        self._turns: dict[str, _Turn] = {}
+        self._turns: dict[str, deque[asyncio.Future[None]]] = {}
+        """The chats that are being changed, each with those who wait for their turn."""
         self._doubtful: dict[str, None] = {}
         self._settling: asyncio.Task[None] | None = None
 
@@ -76,17 +79,20 @@ class Fanout:
         """
         return _Order(self, chat_id)
 
+    def try_turn(self, chat_id: str) -> bool:
+        """Take the chat's turn, if that needs no waiting. What is taken is given back."""
+        if chat_id in self._turns or chat_id in self._doubtful:
+            return False
+        self._turns[chat_id] = deque()
+        return True
+
     async def take_turn(self, chat_id: str) -> None:
         """Wait for the chat's turn. What is taken is given back: see :meth:`in_order`."""
-        turn = self._turns.get(chat_id)
-        if turn is None:
-            turn = self._turns[chat_id] = _Turn()
-        turn.wanted += 1
-        try:
-            await turn.lock.acquire()
-        except BaseException:
-            self._forget_turn(chat_id, turn)
-            raise
+        line = self._turns.get(chat_id)
+        if line is None:
+            self._turns[chat_id] = deque()
+        else:
+            await self._stand_in_line(chat_id, line)
         try:
             if chat_id in self._doubtful:
                 await self._settle(chat_id)
@@ -94,16 +100,25 @@ class Fanout:
             self.give_turn(chat_id)
             raise
 
+    async def _stand_in_line(self, chat_id: str, line: deque[asyncio.Future[None]]) -> None:
+        mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        line.append(mine)
+        try:
+            await mine
+        except BaseException:
+            if not mine.cancelled():  # the turn came with the end
+                self.give_turn(chat_id)
+            raise
+
     def give_turn(self, chat_id: str) -> None:
         """The next change of the chat may begin."""
-        turn = self._turns[chat_id]
-        turn.lock.release()
-        self._forget_turn(chat_id, turn)
-
-    def _forget_turn(self, chat_id: str, turn: _Turn) -> None:
-        turn.wanted -= 1
-        if not turn.wanted:
-            del self._turns[chat_id]
+        line = self._turns[chat_id]
+        while line:
+            following = line.popleft()
+            if not following.done():
+                following.set_result(None)
+                return
+        del self._turns[chat_id]
 
     def is_online(self, user_id: str) -> bool:
         """Whether the person has a connection."""
@@ -133,15 +148,11 @@ class Fanout:
     def _emit(self, emit: Emit) -> None:
         listeners = list(self._people.resolve(emit.audience))
         if listeners:
-            payload = emit.payload.__pydantic_serializer__.to_json(emit.payload, by_alias=True)
-            packet = self._encode(emit.event.name, payload)
+            packet = self._encode(emit.event.name, emit.payload.encode())
             for listener in listeners:
                 listener.send(packet)
             metrics.delivered(emit.event.name).inc(len(listeners))
-        log.info(
-            "event",
-            extra={"event_name": emit.event.name, "to": type(emit.audience).__name__, "recipients": len(listeners)},
-        )
+        _record(emit, len(listeners))
 
     def reconcile(self, chat_id: str) -> None:
         """It is unknown what became of a change of this chat: tell its members the state before the next change begins."""

@@ -19,8 +19,17 @@ from realtime.members.rules import (
     refuse_removal,
     title_of,
 )
-from realtime.protocol.chat_changes import add_system_message, let_in, lock_and_view, put_out, refuse_blocked, view_chat
+from realtime.protocol.chat_changes import (
+    add_system_message,
+    hand_over,
+    let_in,
+    lock_and_view,
+    put_out,
+    refuse_blocked,
+    view_chat,
+)
 from realtime.protocol.context import Change, Context
+from realtime.protocol.effects import Left
 from realtime.protocol.events import CHAT_REMOVED, CHAT_UPDATED, MESSAGE_CREATED, Reason, Removal
 from realtime.protocol.objects import Chat, ChatView, User
 from realtime.protocol.registry import Rate, Role, action
@@ -61,7 +70,8 @@ async def add_members(context: Context, payload: MemberAdd) -> MembersAdded:
     """Let people in; any member may.
 
     A private chat becomes a group, in place: its id, seq and pins stay, ``creator_id`` stays who opened it, its title is
-    the names of those in it, who is added sees nothing from before, and the two may open a new private chat.
+    the names of those in it, who is added sees nothing from before, and the two may open a new private chat. If the other
+    one has deleted the account, only the caller stays, as the creator.
     """
     async with context.changing(payload.chat_id) as change:
         tx, chat_id = change.tx, payload.chat_id
@@ -84,16 +94,36 @@ async def _add(context: Context, change: Change, view: ChatView, newcomers: list
     actor_id = context.user_id
     await members.insert_members(change.tx, view.id, newcomers, actor_id, first_seq=first_seq, read_seq=view.message_count)
     if chat.type == "private":
-        present = await members.list_members(change.tx, view.id, actor_id, None, None, NAMES_IN_TITLE_MAX)
-        title = title_of([row.user.display_name for row in present])
-        await chats.convert_to_group(change.tx, view.id, title)
-        chat = chat.model_copy(update={"type": "group", "title": title})
-        content = {"event": "became_group", "user_id": actor_id, "title": title}
-        chat = await add_system_message(change, chat, actor_id, content, reason=Reason.BECAME_GROUP)
+        chat = await _convert(change, chat, actor_id)
     for user_id in newcomers:
         content = {"event": "member_added", "user_id": user_id}
         chat = await add_system_message(change, chat, actor_id, content, reason=Reason.MEMBER_ADDED, member_count_change=1)
     await let_in(change, view.id, newcomers, reason=Reason.MEMBER_ADDED)
+
+
+async def _convert(change: Change, chat: Chat, actor_id: str) -> Chat:
+    """Turn the locked private ``chat``, in which the newcomers are already, into a group; the chat after it.
+
+    If the other one's account was deleted, it is no member of the group: nobody would ever sign in to it again, to hand
+    over what it had opened or to leave.
+    """
+    tx = change.tx
+    gone = await members.list_deleted(tx, chat.id)
+    if gone:
+        await members.remove_members(tx, chat.id, gone)
+        change.then(*(Left(chat.id, user_id) for user_id in gone))
+    present = await members.list_members(tx, chat.id, actor_id, None, None, NAMES_IN_TITLE_MAX)
+    title = title_of([row.user.display_name for row in present])
+    await chats.convert_to_group(tx, chat.id, title)
+    chat = chat.model_copy(update={"type": "group", "title": title})
+    content = {"event": "became_group", "user_id": actor_id, "title": title}
+    chat = await add_system_message(change, chat, actor_id, content, reason=Reason.BECAME_GROUP)
+    if chat.creator_id in gone:
+        chat = await hand_over(change, chat, actor_id)
+    for user_id in gone:
+        content = {"event": "member_left", "user_id": user_id}
+        chat = await add_system_message(change, chat, user_id, content, reason=Reason.MEMBER_LEFT, member_count_change=-1)
+    return chat
 
 
 @action(

@@ -32,6 +32,7 @@ from realtime.protocol.events import (
     announce_personal,
     announce_read,
 )
+from realtime.protocol.fields import Encoded
 from realtime.protocol.objects import MessageView
 from realtime.protocol.registry import Rate, Role, action
 from realtime.protocol.sends import Draft
@@ -44,13 +45,15 @@ from realtime.protocol.sends import Draft
     conflicts=("no_active_chat", "client_id_reused", "you_blocked_user", "mention_not_member"),
     emits=(CHAT_UPDATED, MESSAGE_CREATED),
 )
-async def send_message(context: Context, payload: MessageSend) -> MessageSent:
+async def send_message(context: Context, payload: MessageSend) -> MessageSent | Encoded:
     """Send a message. The ack means that it is stored.
 
     ``client_id`` makes it safe to repeat: the same again stores nothing and returns the first message with
     ``duplicate: true``; the same with another body is a ``conflict``. Sending reads everything up to the sent message.
     """
-    send, body = payload.root, payload.body
+    send = payload.root
+    content = stored_content(send.content)
+    body = {"type": send.type, "content": content, "reply_to": send.reply_to, "mentions": send.mentions}
     chat_id = send.chat_id or await _chat_of_send(context, send.client_id)
     draft = Draft(
         chat_id=chat_id,
@@ -58,14 +61,14 @@ async def send_message(context: Context, payload: MessageSend) -> MessageSent:
         client_id=send.client_id,
         body_hash=hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).digest(),
         type=send.type,
-        content=await _content_of(context, send, chat_id),
+        content=await _attached(context, send, chat_id, content) if send.type in ATTACHMENTS else content,
         reply_to=send.reply_to,
         mentions=send.mentions,
     )
     note_chat(chat_id)
     sent = await context.services.sends.send(draft)
     if sent.message is not None:
-        return MessageSent(message=sent.message, duplicate=False)
+        return Encoded(b'{"message":%b,"duplicate":false}' % sent.message)
     if sent.row.outcome != "duplicate" or sent.row.seq is None:
         raise _refusal(sent.row.outcome)
     async with context.reading() as tx:
@@ -75,11 +78,8 @@ async def send_message(context: Context, payload: MessageSend) -> MessageSent:
     return MessageSent(message=MessageView.model_validate(first), duplicate=True)
 
 
-async def _content_of(context: Context, send: AnySend, chat_id: str) -> dict[str, Any]:
-    """What is stored: what was sent, and what is known of its file."""
-    content = stored_content(send.content)
-    if send.type not in ATTACHMENTS:
-        return content
+async def _attached(context: Context, send: AnySend, chat_id: str, content: dict[str, Any]) -> dict[str, Any]:
+    """What is stored of a message with a file: what was sent, and what is known of the file."""
     async with context.reading() as tx:
         attached = await attach(tx, send.type, content, context.user_id)
         if attached is None and not await messages.was_sent(tx, context.user_id, send.client_id, chat_id):
@@ -114,7 +114,8 @@ def _refusal(outcome: str) -> AppError:
 async def list_messages(context: Context, payload: MessageList) -> MessagePage:
     """A page of history, by seq, ascending; without a bound the newest page.
 
-    What was before the caller's ``first_seq`` does not exist for them.
+    What was before the caller's ``first_seq`` does not exist for them. A page ``around`` a message has as many before it
+    as from it on; where one side has fewer, the other fills the page.
     """
     async with context.reading() as tx:
         chat_id = payload.chat_id or await chats.find_active_chat(tx, context.caller.session_id)
@@ -132,9 +133,13 @@ async def _page(tx: Tx, chat_id: str, user_id: str, payload: MessageList) -> tup
         rows = await messages.list_after(tx, chat_id, user_id, payload.after, limit + 1)
         return rows[:limit], len(rows) > limit
     if payload.around is not None:
-        newer = await messages.list_after(tx, chat_id, user_id, payload.around - 1, limit - limit // 2)
-        older = await messages.list_before(tx, chat_id, user_id, payload.around, limit // 2 + 1)
-        return older[: limit // 2][::-1] + newer, len(older) > limit // 2
+        # A page's worth of each side, so that near an end of the chat the other side fills the page.
+        newer = await messages.list_after(tx, chat_id, user_id, payload.around - 1, limit + 1)
+        older = await messages.list_before(tx, chat_id, user_id, payload.around, limit + 1)
+        newer_count = min(len(newer), max(limit - limit // 2, limit - len(older)))
+        older_count = min(len(older), limit - newer_count)
+        has_more = newer_count < len(newer) or older_count < len(older)
+        return older[:older_count][::-1] + newer[:newer_count], has_more
     rows = await messages.list_before(tx, chat_id, user_id, payload.before or SEQ_MAX, limit + 1)
     return rows[:limit][::-1], len(rows) > limit
 

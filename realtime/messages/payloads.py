@@ -1,7 +1,7 @@
 """Payloads of ``message:*``."""
 
 from itertools import combinations
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import ConfigDict, Field, RootModel, model_validator
 
@@ -15,7 +15,6 @@ from realtime.messages.contents import (
     LocationContent,
     TextContent,
     VideoContent,
-    stored_content,
 )
 from realtime.protocol.cursors import CursorForm, CursorOf, Part
 from realtime.protocol.fields import (
@@ -109,17 +108,6 @@ class MessageSend(RootModel[Annotated[AnySend, Field(discriminator="type")]]):
 
     model_config = ConfigDict(strict=True, frozen=True, hide_input_in_errors=True)
 
-    @property
-    def body(self) -> dict[str, Any]:
-        """What a retry must repeat: everything but where it goes and its own id."""
-        send = self.root
-        return {
-            "type": send.type,
-            "content": stored_content(send.content),
-            "reply_to": send.reply_to,
-            "mentions": send.mentions,
-        }
-
 
 class MessageSent(Answer):
     """The stored message."""
@@ -155,7 +143,8 @@ class MessagePage(Answer):
 
     messages: list[MessageView] = Field(description="The messages.")
     has_more: bool = Field(
-        description="Whether there are more beyond the page: older ones, or newer ones for `after`.", examples=[False]
+        description="Whether there are more beyond the page: older ones; newer ones for `after`; of either for `around`.",
+        examples=[False],
     )
 
 

@@ -1,8 +1,9 @@
 """Group commit: sends that arrive while the database is busy with others are stored together, in one round trip.
 
 A send takes its place in its chat's line. When the chat's turn comes (``Delivery.in_order``: no other change of it is
-under way), everything in the line joins the next batch; the next batch starts when the last one returns. Nobody waits for
-a timer: a lone message goes at once, by the plain statement. So a chat keeps its order, busy chats share a commit, and
+under way), the line joins the next batch, with everything that is in it when the batch begins; the next batch begins when
+one has returned: two are under way at most, so that the database works on one while the other is delivered. Nobody waits
+for a timer: a lone message goes at once, by the plain statement. So a chat keeps its order, busy chats share a commit, and
 a chat whose turn is taken by something else holds up nobody.
 
 What must stay true: a send is answered after the commit that holds it; its events leave before the next change of its chat
@@ -14,7 +15,6 @@ import contextvars
 import time
 from collections import deque
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from core import metrics
@@ -22,41 +22,57 @@ from core.errors import Unavailable
 from core.logs import Request, current_request, request_scope
 from core.tracing import span
 from db import messages
-from db.messages import SentRow, StoredRow
-from db.pool import Database
+from db.messages import SentRow
+from db.pool import Database, Tx
+from realtime.messages.stored import StoredMessage
 from realtime.protocol.context import Delivery
-from realtime.protocol.events import Reason, announce_message, made
-from realtime.protocol.objects import Chat, Message, MessageView
 from realtime.protocol.sends import Draft, Sent
 
 BATCH_MAX: Final = 200
 """Messages in one commit."""
+BATCHES_MAX: Final = 2
+"""Batches under way, each on a connection of its own."""
 WAITING_MAX: Final = 20_000
 """Messages waiting for theirs; more are refused with ``unavailable``."""
+_CONNECTION_S: Final = 1.0
+"""How long batches that follow each other use one connection before it goes back to the pool."""
 
 
-@dataclass(slots=True, eq=False)
 class _Waiting:
-    draft: Draft
-    request: Request
-    done: asyncio.Future[Sent]
+    __slots__ = ("done", "draft", "request")
+
+    def __init__(self, draft: Draft, request: Request, done: asyncio.Future[Sent]) -> None:
+        self.draft = draft
+        self.request = request
+        self.done = done
 
 
-@dataclass(slots=True)
 class _Line:
-    """A chat's sends that wait for its turn."""
+    """A chat's sends that wait."""
 
-    waiting: deque[_Waiting] = field(default_factory=deque)
+    __slots__ = ("chat_id", "waiting")
+
+    def __init__(self, chat_id: str) -> None:
+        self.chat_id = chat_id
+        self.waiting: deque[_Waiting] = deque()
+
+
+_Batch = list[tuple[_Line, list[_Waiting]]]
+"""Lines whose chats' turn it is, each with the sends that are stored now."""
 
 
 class SendQueue:
     """The sends of one process."""
 
     def __init__(self, database: Database, delivery: Delivery) -> None:
+        self._database = database
         self._delivery = delivery
-        self._batches = _Batches(database)
         self._lines: dict[str, _Line] = {}
-        self._drains: set[asyncio.Task[None]] = set()
+        self._ready: deque[_Line] = deque()
+        """The lines whose chats' turn it is."""
+        self._flushing = 0
+        """How many batches are under way."""
+        self._tasks: set[asyncio.Task[None]] = set()
         self._waiting = 0
         metrics.SENDS_WAITING.set_function(lambda: self._waiting)
 
@@ -64,60 +80,110 @@ class SendQueue:
         """Store ``draft``; returns after the commit, its events handed over. ``Unavailable`` if that is in doubt."""
         if self._waiting >= WAITING_MAX:
             raise Unavailable
-        waiting = _Waiting(draft, current_request() or Request(""), asyncio.get_running_loop().create_future())
+        done: asyncio.Future[Sent] = asyncio.get_running_loop().create_future()
         line = self._lines.get(draft.chat_id)
+        is_new = line is None
         if line is None:
-            line = self._lines[draft.chat_id] = _Line()
-            drain = _start(self._drain(draft.chat_id, line))
-            self._drains.add(drain)
-            drain.add_done_callback(self._drains.discard)
-        line.waiting.append(waiting)
+            line = self._lines[draft.chat_id] = _Line(draft.chat_id)
+        line.waiting.append(_Waiting(draft, current_request() or Request(""), done))
+        if is_new:
+            self._ask_for_turn(line)
         self._waiting += 1
         try:
             with span("messages.send"):
-                return await waiting.done
+                return await done
         finally:
             self._waiting -= 1
 
-    async def _drain(self, chat_id: str, line: _Line) -> None:
-        """Take turns of the chat until its line is empty."""
-        while line.waiting:
-            async with self._delivery.in_order(chat_id):
-                group = _take_group(line)
-                try:
-                    started = time.perf_counter()
-                    rows = await self._batches.store([waiting.draft for waiting in group])
-                    for waiting in group:
-                        waiting.request.note_statement("messages.send", time.perf_counter() - started)
-                except Exception as error:  # whatever it was, those who wait must hear of it
-                    self._delivery.reconcile(chat_id)
-                    _fail(group, error)
-                else:
-                    self._deliver(group, rows)
-        del self._lines[chat_id]
+    def _ask_for_turn(self, line: _Line) -> None:
+        if self._delivery.try_turn(line.chat_id):
+            self._join(line)
+        else:
+            self._start(self._wait_for_turn(line))
 
-    def _deliver(self, group: Sequence[_Waiting], rows: Sequence[SentRow]) -> None:
-        for waiting, row in zip(group, rows, strict=True):
-            view = None
-            if row.stored is not None and row.seq is not None:
-                message = _message_of(row.stored, row.seq, waiting.draft)
-                view = made(MessageView, **vars(message), liked_by_me=False)
-                with request_scope(waiting.request), span("deliver"):
-                    self._delivery.carry_out(announce_message(_chat_of(row.stored, message), message, Reason.MESSAGE))
-            if not waiting.done.done():
-                waiting.done.set_result(Sent(row, view))
+    async def _wait_for_turn(self, line: _Line) -> None:
+        await self._delivery.take_turn(line.chat_id)
+        self._join(line)
+
+    def _join(self, line: _Line) -> None:
+        """The chat's turn has come: its line is part of the next batch."""
+        self._ready.append(line)
+        if self._flushing < BATCHES_MAX:
+            self._flushing += 1
+            self._start(self._flush())
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Start a task that belongs to no request, because it works for all of them."""
+        task = asyncio.get_running_loop().create_task(work, context=contextvars.Context())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _flush(self) -> None:
+        """Batch after batch, until nobody waits."""
+        batch: _Batch = []
+        while self._ready:
+            try:
+                async with self._database.reading() as tx:
+                    given_back_at = time.monotonic() + _CONNECTION_S
+                    while self._ready and time.monotonic() < given_back_at:
+                        batch = self._take_batch()
+                        self._deliver(batch, await _store(tx, batch))
+                        self._end_turns(batch)
+                        batch = []
+            except Exception as error:  # whatever it was, those who wait must hear of it
+                batch = batch or self._take_batch()
+                self._fail(batch, error)
+                self._end_turns(batch)
+                batch = []
+        self._flushing -= 1
+
+    def _take_batch(self) -> _Batch:
+        """The lines that are ready, as far as they fit; one that does not fit whole goes on with the next batch."""
+        batch: _Batch = []
+        room = BATCH_MAX
+        while self._ready and room:
+            line = self._ready.popleft()
+            group = _take_group(line, room)
+            room -= len(group)
+            batch.append((line, group))
+        return batch
+
+    def _deliver(self, batch: _Batch, rows: Sequence[SentRow]) -> None:
+        each = iter(rows)
+        for _, group in batch:
+            for waiting in group:
+                row = next(each)
+                view = None
+                if row.stored is not None and row.seq is not None:
+                    message = StoredMessage(row.stored, row.seq, waiting.draft)
+                    view = message.view()
+                    with request_scope(waiting.request), span("deliver"):
+                        self._delivery.carry_out(message.announce())
+                if not waiting.done.done():
+                    waiting.done.set_result(Sent(row, view))
+
+    def _fail(self, batch: _Batch, error: Exception) -> None:
+        for line, group in batch:
+            self._delivery.reconcile(line.chat_id)
+            for waiting in group:
+                if not waiting.done.done():
+                    waiting.done.set_exception(error)
+
+    def _end_turns(self, batch: _Batch) -> None:
+        """Whatever else wants to change the chats comes first; then what came into their lines meanwhile."""
+        for line, _ in batch:
+            self._delivery.give_turn(line.chat_id)
+            if line.waiting:
+                self._ask_for_turn(line)
+            else:
+                del self._lines[line.chat_id]
 
 
-def _start(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    """A task that belongs to no request: it works for all of them."""
-    return asyncio.get_running_loop().create_task(work, context=contextvars.Context())
-
-
-def _take_group(line: _Line) -> list[_Waiting]:
+def _take_group(line: _Line, count_max: int) -> list[_Waiting]:
     """The head of the line, as far as nothing in it repeats: of two equal sends the second must find the first stored."""
     group: list[_Waiting] = []
     taken: set[tuple[str, str]] = set()
-    while line.waiting and len(group) < BATCH_MAX:
+    while line.waiting and len(group) < count_max:
         key = (line.waiting[0].draft.sender_id, line.waiting[0].draft.client_id)
         if key in taken:
             break
@@ -126,117 +192,41 @@ def _take_group(line: _Line) -> list[_Waiting]:
     return group
 
 
-def _fail(group: Sequence[_Waiting], error: Exception) -> None:
-    for waiting in group:
-        if not waiting.done.done():
-            waiting.done.set_exception(error)
+async def _store(tx: Tx, batch: _Batch) -> list[SentRow]:
+    """One statement, one commit."""
+    started = time.perf_counter()
+    waiting = [one for _, group in batch for one in group]
+    drafts = [one.draft for one in waiting]
+    rows = [await _store_one(tx, drafts[0])] if len(drafts) == 1 else await _store_many(tx, drafts)
+    duration_s = time.perf_counter() - started
+    for one in waiting:
+        one.request.note_statement("messages.send", duration_s)
+    return rows
 
 
-class _Batches:
-    """One batch in the database at a time; what comes meanwhile forms the next."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._next: list[tuple[list[Draft], asyncio.Future[list[SentRow]]]] = []
-        self._flusher: asyncio.Task[None] | None = None
-
-    async def store(self, drafts: list[Draft]) -> list[SentRow]:
-        """Store the drafts of one chat, in order."""
-        future: asyncio.Future[list[SentRow]] = asyncio.get_running_loop().create_future()
-        self._next.append((drafts, future))
-        if self._flusher is None:
-            self._flusher = _start(self._flush())
-        return await future
-
-    async def _flush(self) -> None:
-        try:
-            while self._next:
-                groups = self._take()
-                drafts = [draft for group, _ in groups for draft in group]
-                try:
-                    rows = await self._store(drafts)
-                except Exception as error:
-                    for _, future in groups:
-                        if not future.done():
-                            future.set_exception(error)
-                    continue
-                start = 0
-                for group, future in groups:
-                    if not future.done():
-                        future.set_result(rows[start : start + len(group)])
-                    start += len(group)
-        finally:
-            self._flusher = None
-
-    def _take(self) -> list[tuple[list[Draft], asyncio.Future[list[SentRow]]]]:
-        """Whole groups, so many that the batch stays within its bound."""
-        taken, size = 0, 0
-        for drafts, _ in self._next:
-            if taken and size + len(drafts) > BATCH_MAX:
-                break
-            taken, size = taken + 1, size + len(drafts)
-        groups, self._next = self._next[:taken], self._next[taken:]
-        return groups
-
-    async def _store(self, drafts: Sequence[Draft]) -> list[SentRow]:
-        async with self._database.reading() as tx:
-            if len(drafts) == 1:
-                (draft,) = drafts
-                row = await messages.send_message(
-                    tx,
-                    draft.chat_id,
-                    draft.sender_id,
-                    draft.client_id,
-                    draft.body_hash,
-                    draft.type,
-                    draft.content,
-                    draft.reply_to,
-                    draft.mentions,
-                )
-                return [row]
-            return await messages.send_messages(
-                tx,
-                [draft.chat_id for draft in drafts],
-                [draft.sender_id for draft in drafts],
-                [draft.client_id for draft in drafts],
-                [draft.body_hash for draft in drafts],
-                [draft.type for draft in drafts],
-                [draft.content for draft in drafts],
-                [draft.reply_to for draft in drafts],
-                ["{" + ",".join(draft.mentions) + "}" for draft in drafts],
-            )
-
-
-def _message_of(stored: StoredRow, seq: int, draft: Draft) -> Message:
-    return made(
-        Message,
-        chat_id=draft.chat_id,
-        seq=seq,
-        sender_id=draft.sender_id,
-        type=draft.type,
-        content=draft.content,
-        reply_to=draft.reply_to,
-        mentions=draft.mentions,
-        client_id=draft.client_id,
-        created_at=stored.sent_at,
-        edited_at=None,
-        deleted_at=None,
-        like_count=0,
-        version=stored.version,
+async def _store_one(tx: Tx, draft: Draft) -> SentRow:
+    return await messages.send_message(
+        tx,
+        draft.chat_id,
+        draft.sender_id,
+        draft.client_id,
+        draft.body_hash,
+        draft.type,
+        draft.content,
+        draft.reply_to,
+        draft.mentions,
     )
 
 
-def _chat_of(stored: StoredRow, message: Message) -> Chat:
-    return made(
-        Chat,
-        id=message.chat_id,
-        type=stored.chat_type,
-        title=stored.chat_title,
-        creator_id=stored.creator_id,
-        member_count=stored.member_count,
-        message_count=message.seq,
-        last_message=message,
-        created_at=stored.chat_created_at,
-        updated_at=message.created_at,
-        version=message.version,
+async def _store_many(tx: Tx, drafts: Sequence[Draft]) -> list[SentRow]:
+    return await messages.send_messages(
+        tx,
+        [draft.chat_id for draft in drafts],
+        [draft.sender_id for draft in drafts],
+        [draft.client_id for draft in drafts],
+        [draft.body_hash for draft in drafts],
+        [draft.type for draft in drafts],
+        [draft.content for draft in drafts],
+        [draft.reply_to for draft in drafts],
+        ["{" + ",".join(draft.mentions) + "}" for draft in drafts],
     )

@@ -8,7 +8,15 @@ from db import blocks, chats, members, messages
 from db.pool import Tx
 from realtime.protocol.context import Change
 from realtime.protocol.effects import Emit, Joined, Left, Owner
-from realtime.protocol.events import CHAT_REMOVED, ChatRemoved, Reason, Removal, announce_message, announce_personal
+from realtime.protocol.events import (
+    CHAT_REMOVED,
+    ChatRemoved,
+    Reason,
+    Removal,
+    announce_chat,
+    announce_message,
+    announce_personal,
+)
 from realtime.protocol.objects import Chat, ChatView, MessageView
 
 
@@ -49,6 +57,17 @@ async def add_system_message(
     )
     change.then(*announce_message(after, message, reason))
     return after
+
+
+async def hand_over(change: Change, chat: Chat, heir_id: str) -> Chat:
+    """Make ``heir_id`` the creator of the locked ``chat``, because its creator is no more; the chat after it."""
+    await chats.transfer_chat(change.tx, chat.id, heir_id)
+    view = await view_chat(change.tx, chat.id, heir_id)
+    change.then(
+        announce_chat(view.shared(), Reason.TRANSFERRED, without=frozenset((heir_id,))),
+        announce_personal(view, heir_id, Reason.TRANSFERRED),
+    )
+    return view.shared()
 
 
 async def let_in(change: Change, chat_id: str, user_ids: Sequence[str], *, reason: Reason) -> None:

@@ -35,6 +35,15 @@ class Delivery(Protocol):
     def in_order(self, chat_id: str) -> AbstractAsyncContextManager[None]:
         """While inside, no other change of this chat begins in this process. Take no second chat inside."""
 
+    def try_turn(self, chat_id: str) -> bool:
+        """Take the chat's turn (:meth:`in_order`), if that needs no waiting; what is taken is given back."""
+
+    async def take_turn(self, chat_id: str) -> None:
+        """Wait for the chat's turn; what is taken is given back."""
+
+    def give_turn(self, chat_id: str) -> None:
+        """The next change of the chat may begin."""
+
     def carry_out(self, effects: Sequence[Effect]) -> None:
         """Carry out committed effects, in order, at once: returns when every packet is with its transport."""
 
@@ -51,7 +60,7 @@ class Delivery(Protocol):
         """Who has a connection that watches the person."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Caller:
     """Who calls. ``connection`` is absent over HTTP."""
 
@@ -84,7 +93,7 @@ class Services:
     limits_look_ups: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Context:
     """One call of one action."""
 

@@ -1,16 +1,17 @@
 """What an action does to the people who are online: events to emit, and who is where now.
 
 A handler lists effects in order; ``delivery`` carries them out after the commit, in that order, chat by chat. The
-audience of an event is named here and resolved there.
+audience of an event is named here and resolved there. What comes with every message is not frozen, here and elsewhere: that
+would triple the cost of making it.
 """
 
 from dataclasses import dataclass
 
-from realtime.protocol.fields import Answer
+from realtime.protocol.fields import Answer, Encoded
 from realtime.protocol.registry import Event
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Members:
     """Every connection of every member of the chat, but for the people in ``without``."""
 
@@ -18,7 +19,7 @@ class Members:
     without: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Viewers:
     """The connections whose active chat it is and whose owner may see ``seq`` (0: all), but for people in ``without``.
 
@@ -65,12 +66,12 @@ class Watchers:
 Audience = Members | Viewers | Shortsighted | Owner | Acquaintances | Watchers
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Emit:
     """Send ``payload`` as ``event`` to ``audience``."""
 
     event: Event
-    payload: Answer
+    payload: Answer | Encoded
     audience: Audience
 
 

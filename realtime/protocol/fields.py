@@ -32,6 +32,23 @@ class Answer(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", from_attributes=True, serialize_by_alias=True)
 
+    def encode(self) -> bytes:
+        """The JSON that goes over the wire."""
+        return self.__pydantic_serializer__.to_json(self, by_alias=True)
+
+
+class Encoded:
+    """An :class:`Answer` whose JSON is there already: of what is said with every message."""
+
+    __slots__ = ("_json",)
+
+    def __init__(self, json: bytes) -> None:
+        self._json = json
+
+    def encode(self) -> bytes:
+        """The JSON that goes over the wire."""
+        return self._json
+
 
 class NoPayload(Payload):
     """Nothing needs to be said."""

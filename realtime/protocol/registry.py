@@ -24,7 +24,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel
 
 from core.errors import ErrorCode
-from realtime.protocol.fields import Answer
+from realtime.protocol.fields import Answer, Encoded
 
 RESERVED_NAMES: Final = frozenset(
     {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"}
@@ -74,7 +74,7 @@ class Action:
     """A declared action. ``errors`` holds the codes on top of :data:`COMMON_ERRORS`, ``conflicts`` the stable reasons."""
 
     name: str
-    handler: Callable[[Any, Any], Awaitable[Answer]]
+    handler: Callable[[Any, Any], Awaitable[Answer | Encoded]]
     payload: type[BaseModel]
     answer: type[Answer]
     role: Role
@@ -94,7 +94,7 @@ ACTIONS: Final[dict[str, Action]] = {}
 EVENTS: Final[dict[str, Event]] = {}
 
 P = TypeVar("P", bound=BaseModel)
-A = TypeVar("A", bound=Answer)
+A = TypeVar("A", bound=Answer | Encoded)
 Handler = Callable[[Any, P], Awaitable[A]]
 
 
@@ -122,7 +122,7 @@ def action(
             name=name,
             handler=handler,
             payload=hints["payload"],
-            answer=hints["return"],
+            answer=_model_of(hints["return"]),
             role=role,
             rate=rate,
             errors=(
@@ -137,6 +137,13 @@ def action(
         return handler
 
     return declare
+
+
+def _model_of(returned: Any) -> type[Answer]:
+    """The answer's model; ``Encoded`` beside it says that a handler may have its JSON already."""
+    models = [kind for kind in typing.get_args(returned) or (returned,) if kind is not Encoded]
+    (model,) = models
+    return model  # type: ignore[no-any-return]  # what annotations hold has no type
 
 
 def event(name: str, payload: type[Answer], *, to: str) -> Event:

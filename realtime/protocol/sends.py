@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from db.messages import SentRow
-from realtime.protocol.objects import MessageView
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Draft:
     """A message to store. ``body_hash``: SHA-256 of what a retry must repeat."""
 
@@ -21,12 +20,12 @@ class Draft:
     mentions: list[str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sent:
-    """What became of a draft: the stored message, or the row that says why there is none."""
+    """What became of a draft. ``message``: JSON of the stored message as its sender sees it; none if nothing was stored."""
 
     row: SentRow
-    message: MessageView | None
+    message: bytes | None
 
 
 class Sends(Protocol):

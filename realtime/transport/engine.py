@@ -26,7 +26,7 @@ from realtime.transport import frames
 from realtime.transport.frame_reader import CloseCode
 from realtime.transport.handshake import Handshake, Refusal
 from realtime.transport.link import CloseReason, Heartbeat, Link, Owner
-from realtime.transport.websocket import Reader, WebSocket
+from realtime.transport.websocket import Flusher, Reader, WebSocket
 
 log = logging.getLogger("molva.transport")
 
@@ -71,6 +71,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # the library h
         self.leaving: dict[str, Link] = {}
         """Links that are over and whose owner is still seeing them off."""
         self._links_of: Counter[str] = Counter()
+        self._flusher = Flusher()
 
     @property
     def websocket_class(self) -> Callable[..., WebSocket]:
@@ -78,6 +79,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # the library h
         return functools.partial(
             WebSocket,
             self._admit,
+            self._flusher,
             message_bytes_max=self.terms.message_bytes_max,
             trusted_proxies=self.terms.trusted_proxies,
         )

@@ -35,7 +35,11 @@ class PacketType(IntEnum):
     @property
     def is_binary(self) -> bool:
         """Whether attachments follow."""
-        return self in (PacketType.BINARY_EVENT, PacketType.BINARY_ACK)
+        return self in _BINARY
+
+
+_BINARY: Final = frozenset({PacketType.BINARY_EVENT, PacketType.BINARY_ACK})
+_TYPES: Final = {b"%d" % packet_type: packet_type for packet_type in PacketType}
 
 
 class BadPacket(ValueError):
@@ -52,7 +56,7 @@ class Fault(Enum):
     TOO_LARGE = "too_large"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Packet:
     """A decoded packet. ``data`` is the JSON value, of an event its array or the :class:`Fault` with it."""
 
@@ -66,13 +70,12 @@ class Packet:
 
 def decode_packet(packet: bytes, *, size_bytes_max: int) -> Packet:
     """The packet in ``packet``; ``BadPacket`` if it is none."""
-    try:
-        packet_type = PacketType(_DIGITS.index(packet[:1] or b"x"))
-    except ValueError:
-        raise BadPacket("unknown packet type") from None
+    packet_type = _TYPES.get(packet[:1])
+    if packet_type is None:
+        raise BadPacket("unknown packet type")
     rest = packet[1:]
     attachments = 0
-    if packet_type.is_binary:
+    if packet_type in _BINARY:
         attachments, rest = _split_attachments(rest)
     namespace, rest = _split_namespace(rest)
     ack_id, rest = _split_ack_id(rest)

@@ -2,8 +2,9 @@
 
 uvicorn hands over the connection with the request that asked for the upgrade; ASGI has no part in it, because it costs a
 task for as long as the client stays, a queue, a task switch and two system calls a message, cannot tell how much is unsent,
-and waits without end for a client that reads nothing. What is written in one turn of the loop leaves in one system call,
-because the call costs more than everything else about a packet. Nothing is compressed.
+and waits without end for a client that reads nothing. What is written to a client in a turn of the loop, and in the next,
+leaves in one system call, because the call costs more than everything else about a packet; the next turn belongs to it
+because the ack of an action follows its events by one. Nothing is compressed.
 
 What must stay true: :meth:`WebSocket.write` never waits; one client's messages take a bounded part of each turn of the
 loop; every way to an end leads to ``connection_lost`` within a bound, whatever the client does.
@@ -18,6 +19,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final, Protocol, cast
 
+from core.ids import new_id
 from realtime.transport.frame_reader import CloseCode, FrameError, FrameReader, Opcode, close_code_of
 from realtime.transport.frames import control_frame
 from realtime.transport.handshake import Handshake, Refusal
@@ -65,11 +67,38 @@ Admit = Callable[["WebSocket", Handshake], Reader]
 """Who uses a socket: calls :meth:`WebSocket.accept`, or raises ``Refusal``."""
 
 
+class Flusher:
+    """Hands what was written to the kernel, for all sockets of a process together."""
+
+    __slots__ = ("_call_soon", "_written")
+
+    def __init__(self) -> None:
+        self._call_soon: Callable[[Callable[[], None]], object] | None = None
+        self._written: list[WebSocket] = []
+
+    def add(self, socket: "WebSocket") -> None:
+        """Something was written to ``socket``, which had nothing to send."""
+        if not self._written:
+            if self._call_soon is None:
+                self._call_soon = asyncio.get_running_loop().call_soon
+            self._call_soon(self._let_acks_come)
+        self._written.append(socket)
+
+    def _let_acks_come(self) -> None:
+        if self._call_soon is not None:
+            self._call_soon(self._flush)
+
+    def _flush(self) -> None:
+        written, self._written = self._written, []
+        for socket in written:
+            socket.flush()
+
+
 class WebSocket(asyncio.Protocol):
     """One client's WebSocket."""
 
     __slots__ = (
-        "_admit", "_bound", "_connections", "_frames", "_is_behind", "_is_congested", "_is_ending", "_is_held",
+        "_admit", "_bound", "_connections", "_flusher", "_frames", "_is_behind", "_is_congested", "_is_ending", "_is_held",
         "_is_lost", "_is_reading", "_outbox", "_outbox_bytes", "_reader", "_stalled", "_transport", "_trusted_proxies",
         "_unsent",
     )  # fmt: skip
@@ -77,6 +106,7 @@ class WebSocket(asyncio.Protocol):
     def __init__(
         self,
         admit: Admit,
+        flusher: Flusher,
         *,
         message_bytes_max: int,
         trusted_proxies: int,
@@ -85,6 +115,7 @@ class WebSocket(asyncio.Protocol):
         app_state: Any,  # noqa: ARG002  (uvicorn passes it)
     ) -> None:
         self._admit = admit
+        self._flusher = flusher
         self._trusted_proxies = trusted_proxies
         self._connections: set[Any] = server_state.connections
         self._frames = FrameReader(message_bytes_max)
@@ -122,15 +153,16 @@ class WebSocket(asyncio.Protocol):
         if self._is_ending:
             return
         if not self._outbox:
-            asyncio.get_running_loop().call_soon(self._flush)
+            self._flusher.add(self)
         self._outbox.append(frame)
         self._outbox_bytes += len(frame)
         if self._outbox_bytes > _CONGESTED_BYTES:
-            self._flush()
+            self.flush()
         if self._is_congested:
             self._count_unsent()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Hand what was written to the kernel."""
         outbox = self._outbox
         if outbox and not self._is_lost:
             self._outbox, self._outbox_bytes = [], 0
@@ -162,7 +194,7 @@ class WebSocket(asyncio.Protocol):
         if self._is_ending:
             return
         self.write(control_frame(Opcode.CLOSE, code.to_bytes(2, "big")))
-        self._flush()
+        self.flush()
         self._is_ending = True
         self._is_held = False
         self._keep_reading()  # or the client's answer is never seen
@@ -180,7 +212,7 @@ class WebSocket(asyncio.Protocol):
         self.finish(CloseCode.GOING_AWAY)
 
     def _hang_up(self) -> None:
-        self._flush()
+        self.flush()
         self._is_ending = True
         if self._bound is not None:
             self._bound.cancel()
@@ -217,10 +249,18 @@ class WebSocket(asyncio.Protocol):
             self._refuse(Refusal(3, "Bad request"))
 
     def _refuse(self, refusal: Refusal) -> None:
+        request_id = new_id()
+        log.info("handshake refused", extra={"request_id": request_id, "status": refusal.status})
         self.write(
             b"HTTP/1.1 %d %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n"
-            b"X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n\r\n%b"
-            % (refusal.status, HTTPStatus(refusal.status).phrase.encode(), len(refusal.body), refusal.body)
+            b"X-Request-ID: %b\r\nX-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n\r\n%b"
+            % (
+                refusal.status,
+                HTTPStatus(refusal.status).phrase.encode(),
+                len(refusal.body),
+                request_id.encode(),
+                refusal.body,
+            )
         )
         self._hang_up()
 

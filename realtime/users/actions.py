@@ -1,5 +1,6 @@
 """``user:*``: finding people."""
 
+from dataclasses import replace
 from typing import Final
 
 from core.errors import Conflict, NotFound, ValidationFailed
@@ -58,10 +59,10 @@ async def block_user(context: Context, payload: UserNamed) -> Nothing:
     if payload.user_id == context.user_id:
         raise Conflict("with_yourself", "You cannot block yourself.")
     async with context.reading() as tx:
-        if await users.find_profile(tx, payload.user_id) is None:
-            raise NotFound
         if await blocks.has_blocked(tx, context.user_id, payload.user_id):
             return Nothing()
+        if await users.find_user_for(tx, payload.user_id, context.user_id) is None:
+            raise NotFound
         if await blocks.count_blocked(tx, context.user_id) >= _BLOCKED_MAX:
             raise Conflict("block_limit", f"At most {_BLOCKED_MAX} people can be blocked.")
         await blocks.block_user(tx, context.user_id, payload.user_id)
@@ -78,7 +79,7 @@ async def unblock_user(context: Context, payload: UserNamed) -> Nothing:
 
 @action("user:blocked", role=Role.USER, rate=Rate.READ)
 async def list_blocked(context: Context, payload: NoPayload) -> BlockedUsers:  # noqa: ARG001  (it is empty)
-    """Whom the caller has blocked, the latest first."""
+    """Whom the caller has blocked, the latest first. They have no `last_seen_at`: a block hides presence from both."""
     async with context.reading() as tx:
         rows = await blocks.list_blocked(tx, context.user_id)
-    return BlockedUsers(users=[User.of(row) for row in rows])
+    return BlockedUsers(users=[User.of(replace(row, last_seen_at=None)) for row in rows])

@@ -16,7 +16,7 @@ from realtime.transport import frames
 from realtime.transport.engine import EngineServer, Terms
 from realtime.transport.link import Heartbeat, Link
 from realtime.transport.server import SocketServer
-from realtime.transport.websocket import WebSocket
+from realtime.transport.websocket import Flusher, WebSocket
 
 TERMS = {
     "heartbeat": Heartbeat(interval_s=0.3, timeout_s=0.2),
@@ -74,6 +74,7 @@ class BothServers:
 
     def __init__(self, *servers: EngineServer) -> None:
         self._servers = servers
+        self._flusher = Flusher()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         for server in self._servers:
@@ -85,7 +86,7 @@ class BothServers:
             server = next((one for one in self._servers if handshake.path == one.terms.path), self._servers[0])
             return server._admit(socket, handshake)
 
-        return WebSocket(admit, message_bytes_max=1_000_000, trusted_proxies=0, **by_uvicorn)
+        return WebSocket(admit, self._flusher, message_bytes_max=1_000_000, trusted_proxies=0, **by_uvicorn)
 
 
 @asynccontextmanager
