@@ -140,6 +140,7 @@ def _terms(settings: Settings) -> Terms:
         packet_bytes_max=limits.PACKET_BYTES_MAX,
         allows_polling=settings.long_polling == "on",
         origins=None if settings.allowed_origins == ("*",) else settings.allowed_origins,
+        hosts=settings.allowed_hosts,
         trusted_proxies=settings.trusted_proxies,
         links_per_address_max=settings.links_per_address_max,
     )

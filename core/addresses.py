@@ -1,5 +1,6 @@
-"""The client's address, seen through as many proxies as the operator says there are."""
+"""Both ends of a request: the client's address, seen through as many proxies as the operator says there are; our name."""
 
+from collections.abc import Sequence
 from ipaddress import IPv4Address, ip_address, ip_network
 
 
@@ -25,3 +26,21 @@ def network_of(address: str) -> str | None:
     if (mapped := getattr(parsed, "ipv4_mapped", None)) is not None:
         parsed = mapped
     return str(ip_network(f"{parsed}/{24 if isinstance(parsed, IPv4Address) else 48}", strict=False))
+
+
+def is_host_allowed(host: str | None, allowed: Sequence[str]) -> bool:
+    """Whether a ``Host`` header, with a port or without, names one of ``allowed``; of none: any.
+
+    ``allowed``: lower-case names and addresses; ``*.example.org`` is every name below ``example.org``, ``*`` everything.
+    """
+    if not allowed or "*" in allowed:
+        return True
+    name = (host or "").lower()
+    name = name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0]
+    if name in allowed:
+        return True
+    return any(pattern.startswith("*.") and name.endswith(pattern[1:]) and _is_name(name) for pattern in allowed)
+
+
+def _is_name(text: str) -> bool:
+    return text.isascii() and text.replace("-", "").replace(".", "").replace("_", "").isalnum()

@@ -11,7 +11,7 @@ import tempfile
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -21,6 +21,9 @@ from core.errors import StartupError
 SECRET_BYTES_MIN = 32
 CONNECTIONS_PER_ADDRESS_MAX = 1000
 """In production, unless set: enough for an office behind one address, too few to fill a process."""
+
+
+_HOST: Final = re.compile(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|[0-9a-f:]*:[0-9a-f:.]*[0-9a-f:]")
 
 
 class Environment(StrEnum):
@@ -98,6 +101,11 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Origins that browsers may call from, comma-separated; empty in development = any."
     )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Names that the server answers to, without ports, comma-separated; `*.example.org` is every name below "
+        "it; empty = any. Probes may ask by address all the same.",
+    )
     trusted_proxies: int = Field(
         0,
         ge=0,
@@ -131,6 +139,15 @@ class Settings(BaseSettings):
     def _split_origins(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(origin.strip().rstrip("/") for origin in value.split(",") if origin.strip())
+        return value
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: object) -> object:
+        if isinstance(value, str):
+            value = tuple(host.strip().lower() for host in value.split(",") if host.strip())
+        if isinstance(value, tuple) and not all(_HOST.fullmatch(str(host)) for host in value):
+            raise ValueError("must be names without a port, like chat.example.org,*.chat.example.org")
         return value
 
     @field_validator("phone_countries", mode="before")

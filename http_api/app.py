@@ -1,6 +1,6 @@
 """The HTTP application: its layers, its routes, how it says no.
 
-From the outside in: the frame (request id, log line, headers), CORS, crashes, body limits, FastAPI. To add
+From the outside in: the frame (request id, log line, headers), the host's name, CORS, crashes, body limits, FastAPI. To add
 routes: a module with a ``router``, and its name in :data:`_ROUTERS`.
 """
 
@@ -18,6 +18,7 @@ from http_api import tokens as token_routes
 from http_api.backend import Backend, OnSessionEnded
 from http_api.bodies import BodyLimits
 from http_api.code_senders import CodeSender, code_sender_for
+from http_api.hosts import HostCheck
 from http_api.identity import authenticate
 from http_api.origins import Origins
 from http_api.problems import CrashAnswers, handle_problems
@@ -65,6 +66,7 @@ def create_app(
         redirect_slashes=False,  # a redirect would repeat whatever Host the client invented
         middleware=[
             Middleware(RequestFrame, trusted_proxies=settings.trusted_proxies),
+            Middleware(HostCheck, allowed=settings.allowed_hosts),
             Middleware(
                 Origins,
                 allow_origins=settings.allowed_origins,

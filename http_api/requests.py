@@ -15,6 +15,7 @@ from core import metrics
 from core.addresses import client_address
 from core.logs import Request, accept_request_id, request_scope
 from core.tracing import remote_span
+from http_api.hosts import PROBES
 from http_api.problems import CODE_SCOPE_KEY
 
 log = logging.getLogger("molva.http")
@@ -22,9 +23,6 @@ log = logging.getLogger("molva.http")
 REQUEST_ID_HEADER: Final = "X-Request-ID"
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_PROBES: Final = frozenset({"/health/live", "/health/ready", "/metrics"})
-"""Asked every few seconds by machines: their lines are for debugging alone."""
-
 _API_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
 _PAGES_POLICY: Final = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
@@ -69,7 +67,7 @@ class RequestFrame:
 
 def _span(scope: Scope, request: Request) -> AbstractContextManager[object]:
     """The span of a request, part of the caller's trace if it sent one. Probes have none."""
-    if scope["path"] in _PROBES:
+    if scope["path"] in PROBES:
         return nullcontext()
     return remote_span(f"HTTP {scope['method']}", Headers(scope=scope), {"molva.request_id": request.request_id})
 
@@ -96,5 +94,5 @@ def _record(scope: Scope, request: Request, status: int | None) -> None:
     extra = {"method": method, "route": route, "status": status, **closing}
     if CODE_SCOPE_KEY in scope:
         extra["outcome"] = scope[CODE_SCOPE_KEY]
-    level = logging.ERROR if status == 500 else logging.DEBUG if route in _PROBES else logging.INFO
+    level = logging.ERROR if status == 500 else logging.DEBUG if route in PROBES else logging.INFO
     log.log(level, "http request", extra=extra)

@@ -21,6 +21,7 @@ import engineio
 import orjson
 from starlette.types import Receive, Scope, Send
 
+from core.addresses import is_host_allowed
 from realtime.transport import frames
 from realtime.transport.frame_reader import CloseCode
 from realtime.transport.handshake import Handshake, Refusal
@@ -50,6 +51,8 @@ class Terms:
     allows_polling: bool = True
     origins: Sequence[str] | None = None
     """Where browsers may come from, beside our own; ``None``: anywhere."""
+    hosts: Sequence[str] = ()
+    """What we are called, as for :func:`core.addresses.is_host_allowed`."""
     trusted_proxies: int = 0
     links_per_address_max: int | None = None
     """Clients of one address at a time; ``None``: any number."""
@@ -153,6 +156,9 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # the library h
         return link
 
     def _check_origin(self, handshake: Handshake) -> None:
+        """``Refusal`` of who calls us by a name that is not ours, and of pages that are not ours or listed."""
+        if not is_host_allowed(handshake.headers.get("host"), self.terms.hosts):
+            raise Refusal(3, "Bad request")
         origin, origins = handshake.headers.get("origin"), self.terms.origins
         if origin is None or origins is None or origin in origins:
             return
