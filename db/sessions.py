@@ -66,10 +66,10 @@ class RefreshRow:
 
 
 @query(f"""
-    -- The session that an access token names. A deleted account has none.
-    SELECT s.id, s.active_chat_id, s.revoked_at, {user_columns("u", prefix="user.")}
+    -- The session that an access token names. With an account its sessions end.
+    SELECT s.id, s.active_chat_id, coalesce(s.revoked_at, u.deleted_at) AS revoked_at, {user_columns("u", prefix="user.")}
       FROM login_sessions s
-      JOIN users u ON u.id = s.user_id AND u.deleted_at IS NULL
+      JOIN users u ON u.id = s.user_id
      WHERE s.id = $1
 """)
 async def find_session(tx: Tx, session_id: str) -> SessionRow | None: ...

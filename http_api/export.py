@@ -104,7 +104,7 @@ async def _entries(backend: Backend, user_id: str) -> AsyncIterator[tuple[str, C
         devices = await sessions.list_sessions(tx, user_id)
         blocked = await blocks.list_blocked(tx, user_id)
     if profile is None:
-        raise Unauthorized
+        raise Unauthorized(ErrorCode.SESSION_REVOKED)
     yield "profile.json", _once(_json(Profile.of_owner(profile))), zipfile.ZIP_DEFLATED
     yield "sessions.json", _once(_json(devices)), zipfile.ZIP_DEFLATED
     yield "blocked.json", _once(_json([User.of(row) for row in blocked])), zipfile.ZIP_DEFLATED

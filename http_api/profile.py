@@ -75,7 +75,7 @@ async def show_me(backend: BackendOf, caller: CallerOf) -> Profile:
     async with backend.database.reading() as tx:
         row = await users.find_profile(tx, caller.user_id)
     if row is None:  # deleted since the token was checked
-        raise Unauthorized
+        raise Unauthorized(ErrorCode.SESSION_REVOKED)
     return Profile.of_owner(row)
 
 
@@ -108,7 +108,7 @@ async def change_profile(
 ) -> ProfileRow:
     """Carry out ``change`` in a transaction, and tell whoever shares a chat with the person if there is anything to tell.
 
-    ``change`` returns the profile after it, ``None`` if the account is no more (then ``unauthorized``).
+    ``change`` returns the profile after it, ``None`` if the account is no more (then ``session_revoked``).
     """
     delivery = backend.services.delivery
     async with delivery.in_order(user_id):
@@ -116,7 +116,7 @@ async def change_profile(
             before = await users.find_profile(tx, user_id)
             after = await change(tx)
             if before is None or after is None:
-                raise Unauthorized
+                raise Unauthorized(ErrorCode.SESSION_REVOKED)
             memberships = await chats.list_memberships(tx, user_id)
         told = User.of(after.user)
         if told != User.of(before.user):
@@ -153,7 +153,7 @@ async def delete_me(backend: BackendOf, caller: CallerOf) -> None:
             ended = await accounts.end_all_sessions(tx, user_id, EndReason.ACCOUNT_DELETED)
             wearer = await avatars.lock_wearer(tx, user_id)
             if wearer is None:
-                raise Unauthorized
+                raise Unauthorized(ErrorCode.SESSION_REVOKED)
             ended += await accounts.end_all_sessions(tx, user_id, EndReason.ACCOUNT_DELETED)
             await _erase(tx, user_id, wearer.avatar_id)
             row = await users.find_any_user(tx, user_id)

@@ -181,7 +181,7 @@ async def test_token_of_somebody_elses_session_is_refused(api: Api):
 async def test_token_of_a_deleted_user_is_refused(api: Api, database):
     signed_in = await api.sign_in(PHONE)
     await run_sql(database, "UPDATE users SET phone = NULL, deleted_at = now()")
-    assert_refused(await api.as_user("GET", "/v1/me", signed_in), "unauthorized")
+    assert_refused(await api.as_user("GET", "/v1/me", signed_in), "session_revoked")
 
 
 # --- refreshing
