@@ -12,7 +12,7 @@ from fastapi import APIRouter, Path
 from pydantic import Field
 
 from core.errors import AppError, ErrorCode, NotFound, Unauthorized
-from core.limits import ABOUT_CHARS_MAX, DISPLAY_NAME_CHARS_MAX
+from core.limits import ABOUT_CHARS_MAX, DISPLAY_NAME_CHARS_MAX, USERNAME_CHARS_MAX, USERNAME_CHARS_MIN
 from db import accounts, avatars, chats, users
 from db.pool import Tx
 from db.sessions import EndReason
@@ -29,7 +29,7 @@ from realtime.protocol.objects import User
 
 log = logging.getLogger("molva.people")
 
-USERNAME_PATTERN: Final = r"^[A-Za-z][A-Za-z0-9_]{4,31}$"
+USERNAME_PATTERN: Final = rf"^[A-Za-z][A-Za-z0-9_]{{{USERNAME_CHARS_MIN - 1},{USERNAME_CHARS_MAX - 1}}}$"
 
 router = APIRouter(prefix="/v1", tags=["Profile"], route_class=StrictRoute)
 

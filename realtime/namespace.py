@@ -150,7 +150,7 @@ class ChatNamespace(Namespace):
             session_id=claims.session_id,
             active_chat_id=connection.active_chat_id,
             server_time=now_wire(),
-            limits=shown_to_clients(),
+            limits=shown_to_clients(connections_per_user=self._connections_max),
         )
         return _packet(SESSION_READY, ready)
 

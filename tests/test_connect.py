@@ -97,6 +97,7 @@ async def test_first_event_says_who_and_where_one_is(town: Town, transports: lis
     assert ready["active_chat_id"] is None
     assert ready["limits"]["text_chars"] == 4096
     assert ready["limits"]["packet_bytes"] == 65536
+    assert {"device_name_chars", "query_chars", "mentions", "phones_per_find", "username_chars"} <= set(ready["limits"])
     assert ready["server_time"].endswith("Z")
     assert (await client.send("chat:list"))["chats"] == []
 

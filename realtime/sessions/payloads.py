@@ -15,7 +15,10 @@ class SessionReady(Answer):
     session_id: Id = Field(description="The login session (the device).", examples=[USER_ID])
     active_chat_id: Id | None = Field(description="The chat on this device's screen.", examples=[CHAT_ID])
     server_time: Time = Field(description="The server's clock.", examples=["2026-11-23T05:08:04.123Z"])
-    limits: dict[str, int] = Field(description="The documented bounds.", examples=[{"text_chars": 4096}])
+    limits: dict[str, int] = Field(
+        description="The documented bounds, by name; of what the operator can set, as it is set.",
+        examples=[{"text_chars": 4096, "connections_per_user": 10}],
+    )
 
 
 class SessionExpiring(Answer):
