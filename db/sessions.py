@@ -10,7 +10,7 @@ from typing import Final
 
 from db.pool import Tx
 from db.query import Affected, query
-from db.users import UserRow, user_columns
+from db.users import ProfileRow, profile_columns
 
 IDLE_DAYS_MAX: Final = 30
 """A device that refreshes less often is signed out."""
@@ -34,12 +34,12 @@ class EndReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """A session and whose it is."""
+    """A session and whose it is. ``owner`` is empty when the account was deleted; then the session was ended, too."""
 
     id: str
     active_chat_id: str | None
     revoked_at: str | None
-    user: UserRow
+    owner: ProfileRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,8 @@ class RefreshRow:
 
 @query(f"""
     -- The session that an access token names. With an account its sessions end.
-    SELECT s.id, s.active_chat_id, coalesce(s.revoked_at, u.deleted_at) AS revoked_at, {user_columns("u", prefix="user.")}
+    SELECT s.id, s.active_chat_id, coalesce(s.revoked_at, u.deleted_at) AS revoked_at,
+           {profile_columns("u", prefix="owner.")}
       FROM login_sessions s
       JOIN users u ON u.id = s.user_id
      WHERE s.id = $1

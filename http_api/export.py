@@ -22,10 +22,9 @@ from db.pool import Tx
 from http_api.backend import Backend, BackendOf
 from http_api.identity import CALLER_ERRORS, CallerOf
 from http_api.problems import refusals
-from http_api.profile import Profile
 from http_api.serving import bytes_answers, with_first
 from http_api.sweeping import avatar_key, file_key
-from realtime.protocol.objects import User
+from realtime.protocol.objects import Profile, User
 
 _PAGE: Final = 100
 _WINDOW: Final = 1_000

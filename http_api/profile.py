@@ -24,26 +24,14 @@ from http_api.problems import refusals
 from http_api.sweeping import remove_unused_avatar
 from realtime.chats.farewell import leave_groups
 from realtime.protocol.events import announce_user
-from realtime.protocol.fields import PHONE, USER_ID, Id, Payload, StoredText, Time, VisibleText
-from realtime.protocol.objects import User
+from realtime.protocol.fields import USER_ID, Id, Payload, StoredText, VisibleText
+from realtime.protocol.objects import Profile, User
 
 log = logging.getLogger("molva.people")
 
 USERNAME_PATTERN: Final = rf"^[A-Za-z][A-Za-z0-9_]{{{USERNAME_CHARS_MIN - 1},{USERNAME_CHARS_MAX - 1}}}$"
 
 router = APIRouter(prefix="/v1", tags=["Profile"], route_class=StrictRoute)
-
-
-class Profile(User):
-    """A person as they see themselves."""
-
-    phone: str = Field(description="Their number in E.164; nobody else is shown it.", examples=[PHONE])
-    created_at: Time = Field(description="When they registered.", examples=["2026-11-20T18:00:00.000Z"])
-
-    @classmethod
-    def of_owner(cls, row: ProfileRow) -> "Profile":
-        """From the owner's own row."""
-        return Profile(**dict(User.of(row.user)), phone=row.phone, created_at=row.created_at)
 
 
 def _absent() -> None:

@@ -26,7 +26,7 @@ from realtime.presence.board import PresenceBoard
 from realtime.protocol.context import Caller
 from realtime.protocol.dispatch import Dispatcher
 from realtime.protocol.fields import Answer
-from realtime.protocol.objects import User
+from realtime.protocol.objects import Profile
 from realtime.protocol.registry import Event, event
 from realtime.sessions.payloads import (
     SESSION_EXPIRING,
@@ -133,7 +133,7 @@ class ChatNamespace(Namespace):
         with self._people.loading(claims.user_id):
             async with self._database.reading() as tx:
                 session = await sessions.find_session(tx, claims.session_id)
-                if session is None or session.user.id != claims.user_id:
+                if session is None or session.owner.user.id != claims.user_id:
                     raise Unauthorized
                 if session.revoked_at is not None:
                     raise Unauthorized(ErrorCode.SESSION_REVOKED)
@@ -146,7 +146,7 @@ class ChatNamespace(Namespace):
         self._make_room_for(connection)
         self._presence.came(claims.user_id)
         ready = SessionReady(
-            user=User.of(session.user),
+            user=Profile.of_owner(session.owner),
             session_id=claims.session_id,
             active_chat_id=connection.active_chat_id,
             server_time=now_wire(),

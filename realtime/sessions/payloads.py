@@ -4,14 +4,14 @@ from pydantic import Field
 
 from core import limits
 from realtime.protocol.fields import CHAT_ID, USER_ID, Answer, Cursor, Id, PageSize, Payload, Time
-from realtime.protocol.objects import ChatView, User
+from realtime.protocol.objects import ChatView, Profile
 from realtime.protocol.registry import event
 
 
 class SessionReady(Answer):
     """The first event of every connection: who you are here, and what the server allows."""
 
-    user: User = Field(description="Whose connection this is.")
+    user: Profile = Field(description="Whose connection this is, with what is for their own eyes.")
     session_id: Id = Field(description="The login session (the device).", examples=[USER_ID])
     active_chat_id: Id | None = Field(description="The chat on this device's screen.", examples=[CHAT_ID])
     server_time: Time = Field(description="The server's clock.", examples=["2026-11-23T05:08:04.123Z"])
