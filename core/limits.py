@@ -10,6 +10,8 @@ DISPLAY_NAME_CHARS_MAX: Final = 64
 ABOUT_CHARS_MAX: Final = 256
 CAPTION_CHARS_MAX: Final = 1024
 DEVICE_NAME_CHARS_MAX: Final = 128
+USERNAME_CHARS_MIN: Final = 5
+USERNAME_CHARS_MAX: Final = 32
 QUERY_CHARS_MAX: Final = 256
 
 GROUP_MEMBERS_MAX: Final = 1000
@@ -20,6 +22,8 @@ PAGE_SIZE_MAX: Final = 100
 PHONES_PER_FIND_MAX: Final = 100
 PINS_MAX: Final = 10
 WATCH_LIST_MAX: Final = 200
+CONNECTIONS_PER_USER: Final = 10
+"""Unless the operator sets another number."""
 
 PACKET_BYTES_MAX: Final = 64 * 1024
 AVATAR_BYTES_MAX: Final = 5 * 1024 * 1024
@@ -42,19 +46,26 @@ SEQ_MAX: Final = 2**53 - 1
 """The largest integer that JavaScript keeps exact."""
 
 
-def shown_to_clients() -> dict[str, int]:
-    """The bounds as ``session:ready.limits`` carries them."""
+def shown_to_clients(*, connections_per_user: int = CONNECTIONS_PER_USER) -> dict[str, int]:
+    """The bounds as ``session:ready.limits`` carries them; what can be configured, as it is."""
     return {
         "text_chars": TEXT_CHARS_MAX,
         "title_chars": TITLE_CHARS_MAX,
         "display_name_chars": DISPLAY_NAME_CHARS_MAX,
         "about_chars": ABOUT_CHARS_MAX,
         "caption_chars": CAPTION_CHARS_MAX,
+        "username_chars_min": USERNAME_CHARS_MIN,
+        "username_chars": USERNAME_CHARS_MAX,
+        "device_name_chars": DEVICE_NAME_CHARS_MAX,
+        "query_chars": QUERY_CHARS_MAX,
         "group_members": GROUP_MEMBERS_MAX,
         "members_per_add": MEMBERS_PER_ADD_MAX,
+        "mentions": MENTIONS_MAX,
+        "phones_per_find": PHONES_PER_FIND_MAX,
         "page_size": PAGE_SIZE_MAX,
         "pins": PINS_MAX,
         "watch_list": WATCH_LIST_MAX,
+        "connections_per_user": connections_per_user,
         "packet_bytes": PACKET_BYTES_MAX,
         "avatar_bytes": AVATAR_BYTES_MAX,
         "avatar_pixels": AVATAR_PIXELS_MAX,

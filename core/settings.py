@@ -17,6 +17,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.errors import StartupError
+from core.limits import CONNECTIONS_PER_USER
 
 SECRET_BYTES_MIN = 32
 CONNECTIONS_PER_ADDRESS_MAX = 1000
@@ -116,7 +117,10 @@ class Settings(BaseSettings):
         "on", description="Whether Socket.IO clients may poll; `off` leaves WebSocket alone."
     )
     connections_per_user: int = Field(
-        10, ge=1, le=1000, description="Connections of one user at a time; with one more, the oldest is closed."
+        CONNECTIONS_PER_USER,
+        ge=1,
+        le=1000,
+        description="Connections of one user at a time; with one more, the oldest is closed.",
     )
     connections_per_address: int | None = Field(
         None,

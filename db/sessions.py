@@ -10,7 +10,7 @@ from typing import Final
 
 from db.pool import Tx
 from db.query import Affected, query
-from db.users import UserRow, user_columns
+from db.users import ProfileRow, profile_columns
 
 IDLE_DAYS_MAX: Final = 30
 """A device that refreshes less often is signed out."""
@@ -34,12 +34,12 @@ class EndReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """A session and whose it is."""
+    """A session and whose it is. ``owner`` is empty when the account was deleted; then the session was ended, too."""
 
     id: str
     active_chat_id: str | None
     revoked_at: str | None
-    user: UserRow
+    owner: ProfileRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +76,12 @@ class RefreshRow:
 
 
 @query(f"""
-    -- The session that an access token names. A deleted account has none; neither has a device that was away for too long
-    -- or reached the end of its days, whose last access token may be good for some minutes more.
-    SELECT s.id, s.active_chat_id, s.revoked_at, {user_columns("u", prefix="user.")}
+    -- The session that an access token names. With an account its sessions end. A device that was away for too long, or
+    -- reached the end of its days, has none: its last access token may be good for some minutes more.
+    SELECT s.id, s.active_chat_id, coalesce(s.revoked_at, u.deleted_at) AS revoked_at,
+           {profile_columns("u", prefix="owner.")}
       FROM login_sessions s
-      JOIN users u ON u.id = s.user_id AND u.deleted_at IS NULL
+      JOIN users u ON u.id = s.user_id
      WHERE s.id = $1 AND s.expires_at > wire_now()
 """)
 async def find_session(tx: Tx, session_id: str) -> SessionRow | None: ...
@@ -88,11 +89,12 @@ async def find_session(tx: Tx, session_id: str) -> SessionRow | None: ...
 
 @query(f"""
     -- find_session of many, each with the chats of its person, as of one moment.
-    SELECT s.id AS "session.id", s.active_chat_id AS "session.active_chat_id", s.revoked_at AS "session.revoked_at",
-           {user_columns("u", prefix="session.user.")},
+    SELECT s.id AS "session.id", s.active_chat_id AS "session.active_chat_id",
+           coalesce(s.revoked_at, u.deleted_at) AS "session.revoked_at",
+           {profile_columns("u", prefix="session.owner.")},
            coalesce(mine.chat_ids, '{{}}') AS chat_ids, coalesce(mine.first_seqs, '{{}}') AS first_seqs
       FROM login_sessions s
-      JOIN users u ON u.id = s.user_id AND u.deleted_at IS NULL
+      JOIN users u ON u.id = s.user_id
       LEFT JOIN LATERAL (
           SELECT array_agg(m.chat_id) AS chat_ids, array_agg(m.first_seq) AS first_seqs
             FROM members m

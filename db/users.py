@@ -42,7 +42,13 @@ class ProfileRow:
     user: UserRow
 
 
-_PROFILE: Final = f"u.phone, u.created_at, {user_columns('u', prefix='user.')}"
+def profile_columns(table: str, *, prefix: str = "") -> str:
+    """The columns of :class:`ProfileRow` from ``table``; ``prefix`` for nesting."""
+    own = ", ".join(f'{table}.{name} AS "{prefix}{name}"' for name in ("phone", "created_at"))
+    return f"{own}, {user_columns(table, prefix=f'{prefix}user.')}"
+
+
+_PROFILE: Final = profile_columns("u")
 _NOT_BLOCKED: Final = "NOT EXISTS (SELECT FROM blocks b WHERE b.user_id = u.id AND b.blocked_id = $2)"
 
 
@@ -87,9 +93,9 @@ async def find_user_by_username(tx: Tx, username: str, caller_id: str) -> UserRo
     -- row stays locked, so that the account is not deleted under the session that is about to be opened.
     INSERT INTO users AS u (id, phone, display_name) VALUES ($1, $2, $3)
     ON CONFLICT ON CONSTRAINT users_phone_key DO UPDATE SET phone = excluded.phone
-    RETURNING {user_columns("u")}
+    RETURNING {_PROFILE}
 """)
-async def register_user(tx: Tx, new_user_id: str, phone: str, display_name: str) -> UserRow: ...
+async def register_user(tx: Tx, new_user_id: str, phone: str, display_name: str) -> ProfileRow: ...
 
 
 @query(f"""

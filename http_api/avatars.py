@@ -23,10 +23,11 @@ from http_api.backend import Backend, BackendOf
 from http_api.bodies import JSON_BYTES_MAX
 from http_api.identity import CALLER_ERRORS, CallerOf
 from http_api.problems import refusals
-from http_api.profile import Profile, change_profile
+from http_api.profile import change_profile
 from http_api.serving import bytes_answers, has_already, with_first
 from http_api.sweeping import avatar_key, remove_unused_avatar
 from realtime.protocol.fields import Payload
+from realtime.protocol.objects import Profile
 from storage.avatar_body import unpack_avatar
 from storage.formats import recognise
 

@@ -22,10 +22,9 @@ from db.pool import Tx
 from http_api.backend import Backend, BackendOf
 from http_api.identity import CALLER_ERRORS, CallerOf
 from http_api.problems import refusals
-from http_api.profile import Profile
 from http_api.serving import bytes_answers, with_first
 from http_api.sweeping import avatar_key, file_key
-from realtime.protocol.objects import User
+from realtime.protocol.objects import Profile, User
 
 _PAGE: Final = 100
 _WINDOW: Final = 1_000
@@ -104,7 +103,7 @@ async def _entries(backend: Backend, user_id: str) -> AsyncIterator[tuple[str, C
         devices = await sessions.list_sessions(tx, user_id)
         blocked = await blocks.list_blocked(tx, user_id)
     if profile is None:
-        raise Unauthorized
+        raise Unauthorized(ErrorCode.SESSION_REVOKED)
     yield "profile.json", _once(_json(Profile.of_owner(profile))), zipfile.ZIP_DEFLATED
     yield "sessions.json", _once(_json(devices)), zipfile.ZIP_DEFLATED
     yield "blocked.json", _once(_json([User.of(row) for row in blocked])), zipfile.ZIP_DEFLATED

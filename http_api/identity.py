@@ -42,7 +42,7 @@ async def authenticate(
     claims = backend.access_tokens.verify(credentials.credentials)
     async with backend.database.reading() as tx:
         session = await sessions.find_session(tx, claims.session_id)
-    if session is None or session.user.id != claims.user_id:
+    if session is None or session.owner.user.id != claims.user_id:
         raise Unauthorized
     if session.revoked_at is not None:
         raise Unauthorized(ErrorCode.SESSION_REVOKED)

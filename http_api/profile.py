@@ -12,7 +12,7 @@ from fastapi import APIRouter, Path
 from pydantic import Field
 
 from core.errors import AppError, ErrorCode, NotFound, Unauthorized
-from core.limits import ABOUT_CHARS_MAX, DISPLAY_NAME_CHARS_MAX
+from core.limits import ABOUT_CHARS_MAX, DISPLAY_NAME_CHARS_MAX, USERNAME_CHARS_MAX, USERNAME_CHARS_MIN
 from db import accounts, avatars, chats, users
 from db.pool import Tx
 from db.sessions import EndReason
@@ -24,26 +24,14 @@ from http_api.problems import refusals
 from http_api.sweeping import remove_unused_avatar
 from realtime.chats.farewell import leave_groups
 from realtime.protocol.events import announce_user
-from realtime.protocol.fields import PHONE, USER_ID, Id, Payload, StoredText, Time, VisibleText
-from realtime.protocol.objects import User
+from realtime.protocol.fields import USER_ID, Id, Payload, StoredText, VisibleText
+from realtime.protocol.objects import Profile, User
 
 log = logging.getLogger("molva.people")
 
-USERNAME_PATTERN: Final = r"^[A-Za-z][A-Za-z0-9_]{4,31}$"
+USERNAME_PATTERN: Final = rf"^[A-Za-z][A-Za-z0-9_]{{{USERNAME_CHARS_MIN - 1},{USERNAME_CHARS_MAX - 1}}}$"
 
 router = APIRouter(prefix="/v1", tags=["Profile"], route_class=StrictRoute)
-
-
-class Profile(User):
-    """A person as they see themselves."""
-
-    phone: str = Field(description="Their number in E.164; nobody else is shown it.", examples=[PHONE])
-    created_at: Time = Field(description="When they registered.", examples=["2026-11-20T18:00:00.000Z"])
-
-    @classmethod
-    def of_owner(cls, row: ProfileRow) -> "Profile":
-        """From the owner's own row."""
-        return Profile(**dict(User.of(row.user)), phone=row.phone, created_at=row.created_at)
 
 
 def _absent() -> None:
@@ -75,7 +63,7 @@ async def show_me(backend: BackendOf, caller: CallerOf) -> Profile:
     async with backend.database.reading() as tx:
         row = await users.find_profile(tx, caller.user_id)
     if row is None:  # deleted since the token was checked
-        raise Unauthorized
+        raise Unauthorized(ErrorCode.SESSION_REVOKED)
     return Profile.of_owner(row)
 
 
@@ -108,7 +96,7 @@ async def change_profile(
 ) -> ProfileRow:
     """Carry out ``change`` in a transaction, and tell whoever shares a chat with the person if there is anything to tell.
 
-    ``change`` returns the profile after it, ``None`` if the account is no more (then ``unauthorized``).
+    ``change`` returns the profile after it, ``None`` if the account is no more (then ``session_revoked``).
     """
     delivery = backend.services.delivery
     async with delivery.in_order(user_id):
@@ -116,7 +104,7 @@ async def change_profile(
             before = await users.find_profile(tx, user_id)
             after = await change(tx)
             if before is None or after is None:
-                raise Unauthorized
+                raise Unauthorized(ErrorCode.SESSION_REVOKED)
             memberships = await chats.list_memberships(tx, user_id)
         told = User.of(after.user)
         if told != User.of(before.user):
@@ -153,7 +141,7 @@ async def delete_me(backend: BackendOf, caller: CallerOf) -> None:
             ended = await accounts.end_all_sessions(tx, user_id, EndReason.ACCOUNT_DELETED)
             wearer = await avatars.lock_wearer(tx, user_id)
             if wearer is None:
-                raise Unauthorized
+                raise Unauthorized(ErrorCode.SESSION_REVOKED)
             ended += await accounts.end_all_sessions(tx, user_id, EndReason.ACCOUNT_DELETED)
             await _erase(tx, user_id, wearer.avatar_id)
             row = await users.find_any_user(tx, user_id)

@@ -28,7 +28,7 @@ from http_api.codes import normalised
 from http_api.identity import note_identity
 from http_api.problems import refusals
 from realtime.protocol.fields import PHONE, Answer, Payload, PhoneText, VisibleText
-from realtime.protocol.objects import User
+from realtime.protocol.objects import Profile
 
 log = logging.getLogger("molva.auth")
 
@@ -69,7 +69,7 @@ class Tokens(Answer):
 class SignedIn(Tokens):
     """A pair of tokens and whose they are."""
 
-    user: User = Field(description="Who signed in.")
+    user: Profile = Field(description="Who signed in, as they see themselves.")
     is_new_user: bool = Field(description="Whether this registered them.", examples=[True])
 
 
@@ -115,20 +115,20 @@ async def _use_code(tx: Tx, backend: Backend, *, phone: str, code: str) -> bool:
 async def _open_session(tx: Tx, backend: Backend, *, phone: str, device_name: str | None) -> SignedIn:
     """A new login session of whom the phone belongs to, who is registered if need be."""
     new_user_id, session_id, seed = new_id(), new_id(), backend.refresh_tokens.new_seed()
-    user = await users.register_user(tx, new_user_id, phone, NEW_USER_NAME)
+    owner = await users.register_user(tx, new_user_id, phone, NEW_USER_NAME)
     refresh_token = backend.refresh_tokens.derive(RefreshClaim(session_id, 1), seed)
     refresh_expires_in_s = await sessions.insert_session(
-        tx, session_id, user.id, device_name, seed, refresh_hash(refresh_token)
+        tx, session_id, owner.user.id, device_name, seed, refresh_hash(refresh_token)
     )
-    note_identity(user_id=user.id, session_id=session_id)
-    access = backend.access_tokens.issue(user_id=user.id, session_id=session_id)
+    note_identity(user_id=owner.user.id, session_id=session_id)
+    access = backend.access_tokens.issue(user_id=owner.user.id, session_id=session_id)
     return SignedIn(
         access_token=access.token,
         expires_in=access.expires_in_s,
         refresh_token=refresh_token,
         refresh_expires_in=refresh_expires_in_s,
-        user=User.of(user),
-        is_new_user=user.id == new_user_id,
+        user=Profile.of_owner(owner),
+        is_new_user=owner.user.id == new_user_id,
     )
 
 

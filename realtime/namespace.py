@@ -27,7 +27,7 @@ from realtime.presence.board import PresenceBoard
 from realtime.protocol.context import Caller
 from realtime.protocol.dispatch import Dispatcher
 from realtime.protocol.fields import Answer
-from realtime.protocol.objects import User
+from realtime.protocol.objects import Profile
 from realtime.protocol.registry import Event, event
 from realtime.sessions.payloads import (
     SESSION_EXPIRING,
@@ -136,7 +136,7 @@ class ChatNamespace(Namespace):
         self._by_session.setdefault(claims.session_id, {})[connection.connection_id] = connection
         with self._people.loading(claims.user_id):
             admission = await self._admissions.find(claims.session_id)
-            if admission is None or admission.session.user.id != claims.user_id:
+            if admission is None or admission.session.owner.user.id != claims.user_id:
                 raise Unauthorized
             session = admission.session
             if session.revoked_at is not None:
@@ -149,11 +149,11 @@ class ChatNamespace(Namespace):
         self._make_room_for(connection)
         self._presence.came(claims.user_id)
         ready = SessionReady(
-            user=User.of(session.user),
+            user=Profile.of_owner(session.owner),
             session_id=claims.session_id,
             active_chat_id=connection.active_chat_id,
             server_time=now_wire(),
-            limits=shown_to_clients(),
+            limits=shown_to_clients(connections_per_user=self._connections_max),
         )
         return _packet(SESSION_READY, ready)
 

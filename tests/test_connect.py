@@ -92,11 +92,13 @@ async def test_first_event_says_who_and_where_one_is(town: Town, transports: lis
     ready = client.ready
     assert set(ready) == {"user", "session_id", "active_chat_id", "server_time", "limits"}
     assert ready["user"]["id"] == person.id
-    assert "phone" not in ready["user"]
+    assert ready["user"]["phone"] == person.phone
+    assert ready["user"] == (await person.http.get("/v1/me", headers=person.headers)).json()
     assert ready["session_id"] == claims_of(person.tokens["access_token"])["sid"]
     assert ready["active_chat_id"] is None
     assert ready["limits"]["text_chars"] == 4096
     assert ready["limits"]["packet_bytes"] == 65536
+    assert {"device_name_chars", "query_chars", "mentions", "phones_per_find", "username_chars"} <= set(ready["limits"])
     assert ready["server_time"].endswith("Z")
     assert (await client.send("chat:list"))["chats"] == []
 

@@ -29,6 +29,7 @@ async def test_connection_too_many_takes_the_place_of_the_oldest(settings: Setti
         first, second = await anna.connect(), await anna.connect()
         other = await boris.connect()
         third = await anna.connect()
+        assert third.ready["limits"]["connections_per_user"] == 2
         gone = await first.expect_event("session:revoked")
         assert gone.payload["reason"] == "too_many_connections"
         await first.disconnected.wait()

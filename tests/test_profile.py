@@ -189,9 +189,11 @@ async def test_deleted_account_is_signed_out_everywhere_at_once(town: Town) -> N
         assert (await client.expect_event("session:revoked")).payload["reason"] == "account_deleted"
         async with asyncio.timeout(1):
             await client.disconnected.wait()
-    assert (await anna.http.get("/v1/me", headers=anna.headers)).status_code == 401
+    refused = await anna.http.get("/v1/me", headers=anna.headers)
+    assert (refused.status_code, refused.json()["code"]) == (401, "session_revoked")
+    assert (await anna.act("chat:list")).json()["code"] == "session_revoked"
     refreshed = await anna.http.post("/v1/auth/tokens/refresh", json={"refresh_token": anna.tokens["refresh_token"]})
-    assert refreshed.status_code == 401
+    assert (refreshed.status_code, refreshed.json()["code"]) == (401, "session_revoked")
 
 
 async def test_deleted_account_is_found_no_more_and_its_number_and_name_are_free(town: Town) -> None:

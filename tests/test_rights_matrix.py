@@ -135,7 +135,7 @@ def outcome_of(answer: dict[str, Any]) -> str:
     if code == "conflict":
         reason: str = answer["details"]["reason"]
         return reason
-    return {"unauthorized": "401", "forbidden": "403", "not_found": "404"}.get(code, str(code))
+    return {"unauthorized": "401", "session_revoked": "401", "forbidden": "403", "not_found": "404"}.get(code, str(code))
 
 
 @pytest.fixture(scope="module")
@@ -176,8 +176,8 @@ async def test_action_is_for_whom_the_table_says(scene: Scene, action: str, who:
             await scene.clients[who].send("user:unblock", user_id=scene.id_of("creator"))
 
 
-@pytest.mark.parametrize("who", ["anonymous", "deleted"])
-async def test_socket_admits_nobody_without_an_account(scene: Scene, who: str):
+@pytest.mark.parametrize(("who", "code"), [("anonymous", "unauthorized"), ("deleted", "session_revoked")])
+async def test_socket_admits_nobody_without_an_account(scene: Scene, who: str, code: str):
     client = socketio.AsyncClient(reconnection=False)
     told = []
     client.on("connect_error", namespace="/chat", handler=told.append)
@@ -186,4 +186,4 @@ async def test_socket_admits_nobody_without_an_account(scene: Scene, who: str):
             scene.people[who].address, namespaces=["/chat"], auth={"token": scene.people[who].tokens["access_token"]}
         )
     await client.disconnect()
-    assert [error["data"]["code"] for error in told] == ["unauthorized"]
+    assert [error["data"]["code"] for error in told] == [code]

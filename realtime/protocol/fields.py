@@ -4,7 +4,7 @@ Nothing is coerced (``"5"`` is no integer) and nothing passes that PostgreSQL co
 """
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -19,6 +19,17 @@ from core.phones import PHONE_CHARS_MAX, international_pattern
 
 _VISIBLE_PATTERN: Final = r"[^\s\u0000-\u0020\u007f-\u00a0\u00ad\u200b-\u200f\u2060\ufeff]"
 _VISIBLE: Final = re.compile(_VISIBLE_PATTERN)
+
+
+_RFC_3339: Final = re.compile(
+    r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    r"[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]+)?"
+    r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+)
+"""``date-time`` of RFC 3339, section 5.6. ISO 8601 has more spellings, which other parsers do not read."""
+_LEAP_SECOND: Final = re.compile(r"(?<=:)60(?![0-9:])")
+"""It ends a day in UTC, and is read as the midnight behind it: no calendar here knows it."""
+_TIME_CHARS_MAX: Final = 40
 
 
 class Payload(BaseModel):
@@ -88,9 +99,15 @@ def _unique(ids: list[str]) -> list[str]:
 
 
 def _wire_time(text: str) -> str:
+    if not _RFC_3339.fullmatch(text):
+        _refuse_time()
     try:
-        moment = datetime.fromisoformat(text)
-        return wire_time(moment) if moment.tzinfo else _refuse_time()
+        moment = datetime.fromisoformat(_LEAP_SECOND.sub("59", text.upper())).astimezone(UTC)
+        if _LEAP_SECOND.search(text):
+            if (moment.hour, moment.minute) != (23, 59):
+                _refuse_time()
+            moment = moment.replace(microsecond=0) + timedelta(seconds=1)
+        return wire_time(moment)
     except (ValueError, OverflowError):
         return _refuse_time()
 
@@ -125,7 +142,12 @@ Version = Annotated[int, Field(ge=0, le=limits.SEQ_MAX)]
 PageSize = Annotated[int, Field(ge=1, le=limits.PAGE_SIZE_MAX)]
 Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 TimeIn = Annotated[
-    str, Field(max_length=40), AfterValidator(_wire_time), WithJsonSchema({"type": "string", "format": "date-time"})
+    str,
+    Field(max_length=_TIME_CHARS_MAX),
+    AfterValidator(_wire_time),
+    WithJsonSchema(
+        {"type": "string", "format": "date-time", "pattern": f"^{_RFC_3339.pattern}$", "maxLength": _TIME_CHARS_MAX}
+    ),
 ]
 """A time as clients may write it, kept as :data:`Time`."""
 StoredText = Annotated[str, Field(json_schema_extra={"pattern": r"^[^\u0000]*$"}), AfterValidator(storable)]

@@ -5,8 +5,8 @@ from typing import Any, Literal, Self
 from pydantic import Field
 
 from db.chats import ChatRow
-from db.users import UserRow
-from realtime.protocol.fields import CHAT_ID, CLIENT_ID, USER_ID, Answer, Id, Time
+from db.users import ProfileRow, UserRow
+from realtime.protocol.fields import CHAT_ID, CLIENT_ID, PHONE, USER_ID, Answer, Id, Time
 
 AVATAR_SIZES = ("50", "100", "400", "original")
 
@@ -49,6 +49,18 @@ class User(Answer):
             avatar=Avatar.at(row.avatar_id) if row.avatar_id else None,
             last_seen_at=row.last_seen_at,
         )
+
+
+class Profile(User):
+    """A person as they see themselves."""
+
+    phone: str = Field(description="Their number in E.164; nobody else is shown it.", examples=[PHONE])
+    created_at: Time = Field(description="When they registered.", examples=["2026-11-20T18:00:00.000Z"])
+
+    @classmethod
+    def of_owner(cls, row: ProfileRow) -> "Profile":
+        """From the owner's own row."""
+        return Profile(**dict(User.of(row.user)), phone=row.phone, created_at=row.created_at)
 
 
 class Message(Answer):

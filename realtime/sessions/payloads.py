@@ -7,18 +7,21 @@ from pydantic import Field
 from core import limits
 from realtime.protocol.cursors import CursorForm, CursorOf, Part
 from realtime.protocol.fields import CHAT_ID, USER_ID, Answer, Id, PageSize, Payload, Time
-from realtime.protocol.objects import ChatView, User
+from realtime.protocol.objects import ChatView, Profile
 from realtime.protocol.registry import event
 
 
 class SessionReady(Answer):
     """The first event of every connection: who you are here, and what the server allows."""
 
-    user: User = Field(description="Whose connection this is.")
+    user: Profile = Field(description="Whose connection this is, with what is for their own eyes.")
     session_id: Id = Field(description="The login session (the device).", examples=[USER_ID])
     active_chat_id: Id | None = Field(description="The chat on this device's screen.", examples=[CHAT_ID])
     server_time: Time = Field(description="The server's clock.", examples=["2026-11-23T05:08:04.123Z"])
-    limits: dict[str, int] = Field(description="The documented bounds.", examples=[{"text_chars": 4096}])
+    limits: dict[str, int] = Field(
+        description="The documented bounds, by name; of what the operator can set, as it is set.",
+        examples=[{"text_chars": 4096, "connections_per_user": 10}],
+    )
 
 
 class SessionExpiring(Answer):
