@@ -43,6 +43,16 @@ class SessionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class AdmissionRow:
+    """What a connection of a session begins with: the session, and the chats of its person."""
+
+    session: SessionRow
+    chat_ids: list[str]
+    first_seqs: list[int]
+    """What they may see of each of these chats begins there."""
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceRow:
     """A session as its owner sees it."""
 
@@ -74,6 +84,23 @@ class RefreshRow:
      WHERE s.id = $1 AND s.expires_at > wire_now()
 """)
 async def find_session(tx: Tx, session_id: str) -> SessionRow | None: ...
+
+
+@query(f"""
+    -- find_session of many, each with the chats of its person, as of one moment.
+    SELECT s.id AS "session.id", s.active_chat_id AS "session.active_chat_id", s.revoked_at AS "session.revoked_at",
+           {user_columns("u", prefix="session.user.")},
+           coalesce(mine.chat_ids, '{{}}') AS chat_ids, coalesce(mine.first_seqs, '{{}}') AS first_seqs
+      FROM login_sessions s
+      JOIN users u ON u.id = s.user_id AND u.deleted_at IS NULL
+      LEFT JOIN LATERAL (
+          SELECT array_agg(m.chat_id) AS chat_ids, array_agg(m.first_seq) AS first_seqs
+            FROM members m
+           WHERE m.user_id = s.user_id AND m.left_at IS NULL AND s.revoked_at IS NULL
+      ) mine ON true
+     WHERE s.id = ANY ($1) AND s.expires_at > wire_now()
+""")
+async def list_admissions(tx: Tx, session_ids: list[str]) -> list[AdmissionRow]: ...
 
 
 @query(f"""

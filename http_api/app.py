@@ -1,7 +1,7 @@
 """The HTTP application: its layers, its routes, how it says no.
 
-From the outside in: unread bodies, the frame (request id, log line, headers), the host's name, CORS, crashes, body limits,
-FastAPI. To add routes: a module with a ``router``, and its name in :data:`_ROUTERS`.
+From the outside in: the frame (request id, log line, headers), the host's name, CORS, crashes, body limits, FastAPI. To add
+routes: a module with a ``router``, and its name in :data:`_ROUTERS`.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,6 @@ from http_api.identity import authenticate
 from http_api.origins import Origins
 from http_api.problems import CrashAnswers, handle_problems
 from http_api.requests import REQUEST_ID_HEADER, RequestFrame
-from http_api.unread import UnreadBodies
 from realtime.protocol.context import Services
 from realtime.protocol.dispatch import Dispatcher
 from storage.objects import Objects
@@ -66,7 +65,6 @@ def create_app(
         openapi_url=None,
         redirect_slashes=False,  # a redirect would repeat whatever Host the client invented
         middleware=[
-            Middleware(UnreadBodies),
             Middleware(RequestFrame, trusted_proxies=settings.trusted_proxies),
             Middleware(HostCheck, allowed=settings.allowed_hosts),
             Middleware(

@@ -32,8 +32,8 @@ BODY_BYTES_MAX: Final[dict[tuple[str, str], int]] = {
 class BodyLimits:
     """ASGI middleware: 413 for a body over its route's limit, whether it tells its length or comes in chunks.
 
-    Starlette has the like, but answers in plain text where a problem is promised. What is not read here,
-    :class:`~http_api.unread.UnreadBodies` throws away.
+    Starlette has the like, but answers in plain text where a problem is promised. What is not read here, ``heads`` throws
+    away, within a bound.
     """
 
     def __init__(self, app: ASGIApp) -> None:

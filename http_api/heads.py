@@ -28,6 +28,9 @@ HEAD_BYTES_MAX: Final = 64 * 1024
 """Of request line and headers together."""
 HEAD_TIMEOUT_S: Final = 10.0
 """From a connection's beginning, or a further request's first byte, to the end of its headers."""
+UNREAD_BODY_S: Final = 30.0
+"""How long the rest of a body may come that was answered unread; it is thrown away. If we hung up at once, the kernel would
+reset the connection, and the answer would be lost to a client that sends everything first."""
 _LENGTH_DIGITS_MAX: Final = 18
 BODY_STALL_S: Final = 60.0
 """How long a body may pause that we wait for."""
@@ -58,7 +61,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Somebody is there; a head must follow."""
         super().connection_made(transport)
-        self._expect_head()
+        self._expect_head(HEAD_TIMEOUT_S)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The end."""
@@ -91,7 +94,7 @@ class HttpProtocol(HttpToolsProtocol):
                 self._refuse(431, _too_large())
                 return
         if self._head_timer is None and (self._is_in_head or self.cycle is None or self.cycle.response_complete):
-            self._expect_head()
+            self._expect_head(UNREAD_BODY_S if self._is_in_body else HEAD_TIMEOUT_S)
         if self._is_in_body:
             self._heard_at_s = self.loop.time()
             if self._body_timer is None:
@@ -128,6 +131,7 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """The body is whole. Of what asks for an upgrade, whatever follows the head is not looked at yet."""
         self._is_in_body = False
+        self._forget_head()
         if not self.parser.should_upgrade():
             super().on_message_complete()
 
@@ -162,8 +166,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._refusal = status, error
         raise error
 
-    def _expect_head(self) -> None:
-        self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._time_out)
+    def _expect_head(self, within_s: float) -> None:
+        self._head_timer = self.loop.call_later(within_s, self._time_out)
 
     def _forget_head(self) -> None:
         if self._head_timer is not None:

@@ -19,8 +19,9 @@ from core.ids import new_id
 from core.limits import PACKET_BYTES_MAX, shown_to_clients
 from core.logs import Request, request_scope
 from core.tokens import AccessTokens
-from db import chats, sessions
+from db import sessions
 from db.pool import Database
+from db.together import Together
 from realtime.delivery.audience import People
 from realtime.presence.board import PresenceBoard
 from realtime.protocol.context import Caller
@@ -89,6 +90,9 @@ class ChatNamespace(Namespace):
         """``connections_max``: of one user at a time."""
         super().__init__(NAMESPACE)
         self._database = database
+        self._admissions = Together(
+            "sessions.list_admissions", database, sessions.list_admissions, lambda row: row.session.id
+        )
         self._tokens = tokens
         self._people = people
         self._dispatcher = dispatcher
@@ -131,17 +135,16 @@ class ChatNamespace(Namespace):
         # Known before the session is read, so that one which is ended from here on is not missed: see end_session.
         self._by_session.setdefault(claims.session_id, {})[connection.connection_id] = connection
         with self._people.loading(claims.user_id):
-            async with self._database.reading() as tx:
-                session = await sessions.find_session(tx, claims.session_id)
-                if session is None or session.user.id != claims.user_id:
-                    raise Unauthorized
-                if session.revoked_at is not None:
-                    raise Unauthorized(ErrorCode.SESSION_REVOKED)
-                memberships = await chats.list_memberships(tx, claims.user_id)
+            admission = await self._admissions.find(claims.session_id)
+            if admission is None or admission.session.user.id != claims.user_id:
+                raise Unauthorized
+            session = admission.session
+            if session.revoked_at is not None:
+                raise Unauthorized(ErrorCode.SESSION_REVOKED)
             if connection.connection_id not in self._by_session.get(claims.session_id, {}):
                 raise Unauthorized(ErrorCode.SESSION_REVOKED)
             connection.active_chat_id = session.active_chat_id
-            self._people.enter(connection, ((row.chat_id, row.first_seq) for row in memberships))
+            self._people.enter(connection, zip(admission.chat_ids, admission.first_seqs, strict=True))
         self._wind(connection, claims.expires_at_s)
         self._make_room_for(connection)
         self._presence.came(claims.user_id)

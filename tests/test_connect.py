@@ -12,10 +12,10 @@ import jwt
 import pytest
 import socketio
 
-import db.chats
 from core.ids import new_id
 from core.settings import Settings
 from core.tokens import AccessTokens
+from db.together import Together
 from tests.clients import DEADLINE_S, Client, Person, Town
 from tests.running import RunningServer, run_server
 from tests.wire import Wire, close_wires, until
@@ -206,7 +206,7 @@ async def test_crash_while_admitting_is_internal(lone: RunningServer, monkeypatc
     async def crash(*_: Any) -> Any:
         raise RuntimeError("planted")
 
-    monkeypatch.setattr(db.chats, "list_memberships", crash)
+    monkeypatch.setattr(Together, "find", crash)
     wire = await Wire.open(lone.address)
     error = await wire.refused_with({"token": person.tokens["access_token"]})
     assert error["data"] == {"code": "internal"}
@@ -329,14 +329,15 @@ async def test_session_that_ends_while_its_connection_comes_in_is_refused(
 ):
     person = await town.register()
     reading, go_on = asyncio.Event(), asyncio.Event()
-    list_memberships = db.chats.list_memberships
+    find = Together.find
 
-    async def list_slowly(*arguments: Any) -> Any:
+    async def find_slowly(*arguments: Any) -> Any:
+        found = await find(*arguments)
         reading.set()
         await go_on.wait()
-        return await list_memberships(*arguments)
+        return found
 
-    monkeypatch.setattr(db.chats, "list_memberships", list_slowly)
+    monkeypatch.setattr(Together, "find", find_slowly)
     wire = await Wire.open(running.address)
     refusal = asyncio.create_task(wire.refused_with({"token": person.tokens["access_token"]}))
     await reading.wait()
@@ -376,14 +377,15 @@ async def test_nothing_is_kept_of_who_left_in_mid_connect(
     town = Town(lone.address)
     person = await town.register()
     reading, go_on = asyncio.Event(), asyncio.Event()
-    list_memberships = db.chats.list_memberships
+    find = Together.find
 
-    async def list_slowly(*arguments: Any) -> Any:
+    async def find_slowly(*arguments: Any) -> Any:
+        found = await find(*arguments)
         reading.set()
         await go_on.wait()
-        return await list_memberships(*arguments)
+        return found
 
-    monkeypatch.setattr(db.chats, "list_memberships", list_slowly)
+    monkeypatch.setattr(Together, "find", find_slowly)
     connect = "40/chat," + json.dumps({"token": person.tokens["access_token"]})
     if transport == "websocket":
         wire = await Wire.open(lone.address)

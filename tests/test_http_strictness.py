@@ -170,7 +170,7 @@ async def send_on(writer: asyncio.StreamWriter) -> None:
 
 
 async def test_body_that_was_refused_and_does_not_end_is_cut(door: Door, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("http_api.heads.HEAD_TIMEOUT_S", 0.5)
+    monkeypatch.setattr("http_api.heads.UNREAD_BODY_S", 0.5)
     endless = request("POST /v1/auth/codes", JSON, framing=f"Content-Length: {1 << 40}", body=b" ")
     async with door.send(endless) as (reader, writer):
         assert await status_of_next(reader) == 413
