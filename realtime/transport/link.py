@@ -375,6 +375,7 @@ class Probe:
         if is_text and data == b"2probe" and not self._is_asked:
             self._is_asked = True
             self._socket.write(frames.PROBE_ANSWER)
+            self._socket.flush()  # before anything that the client asks for elsewhere is answered
             self._link.note_probed()
         elif is_text and data == b"5" and self._is_asked:
             self._timer.cancel()
