@@ -72,7 +72,7 @@ _HTTP_STATUS = {
 }
 
 _MEANING = {
-    ErrorCode.UNAUTHORIZED: "There is no valid access token.",
+    ErrorCode.UNAUTHORIZED: "There is no valid proof of who you are.",
     ErrorCode.TOKEN_EXPIRED: "The access token has expired: refresh it.",
     ErrorCode.SESSION_REVOKED: "The login session was ended: sign in again.",
     ErrorCode.FORBIDDEN: "You may not do this.",
@@ -123,11 +123,14 @@ class AppError(Exception):
 
 
 class Unauthorized(AppError):
-    """The caller could not be identified. All causes but expiry and revocation look the same: nobody learns why."""
+    """The caller could not be identified. All causes but expiry and revocation look the same: nobody learns why.
 
-    def __init__(self, code: ErrorCode = ErrorCode.UNAUTHORIZED) -> None:
+    ``message``: which proof is meant, where it is not the access token.
+    """
+
+    def __init__(self, code: ErrorCode = ErrorCode.UNAUTHORIZED, *, message: str | None = None) -> None:
         self.code = code
-        super().__init__()
+        super().__init__(message or ("There is no valid access token." if code is ErrorCode.UNAUTHORIZED else None))
 
 
 class Forbidden(AppError):
