@@ -68,6 +68,11 @@ async def test_faults_are_listed_by_path(api: Api):
     assert all(fault["message"] for fault in problem["details"])
 
 
+async def test_text_is_refused_by_its_characters(api: Api):
+    problem = assert_problem(await api.post(CODES, {"phone": "7" * 41}), 422, "validation_failed")
+    assert problem["details"] == [{"path": "phone", "message": "String should have at most 40 characters"}]
+
+
 async def test_problem_never_repeats_what_was_sent(api: Api):
     answer = await api.post("/v1/auth/tokens", {"phone": ["a secret"], "code": "a secret", "device_name": {"a secret": 1}})
     assert_problem(answer, 422, "validation_failed")

@@ -16,6 +16,7 @@ from core.ids import canonical_id
 
 _VISIBLE_PATTERN: Final = r"[^\s\u0000-\u0020\u007f-\u00a0\u00ad\u200b-\u200f\u2060\ufeff]"
 _VISIBLE: Final = re.compile(_VISIBLE_PATTERN)
+_TEXT_LENGTH: Final = re.compile(r"Value (should have at (?:most|least) \d+) item(s?) after validation, not \d+")
 
 
 _RFC_3339: Final = re.compile(
@@ -47,6 +48,14 @@ class NoPayload(Payload):
 
 class Nothing(Answer):
     """It is done; there is nothing more to say."""
+
+
+def in_words(message: str) -> str:
+    """pydantic's words for a fault, as a client gets them.
+
+    The length of a text is checked behind our own validators, where pydantic takes it for a collection of items.
+    """
+    return _TEXT_LENGTH.sub(r"String \1 character\2", message).removeprefix("Value error, ")
 
 
 def storable(text: str) -> str:
