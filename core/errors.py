@@ -16,17 +16,21 @@ Exception tree::
         ├── ValidationFailed with the paths at fault
         ├── PayloadTooLarge
         ├── RateLimited      with ``retry_after_s``
-        ├── Unavailable
+        ├── Unavailable      with ``retry_after_s``
         └── UnknownAction
 """
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, TypedDict
+from typing import Any, Final, TypedDict
 
 
 class StartupError(Exception):
     """The process cannot start. The message is one sentence that tells the operator what to mend."""
+
+
+UNAVAILABLE_FOR_S: Final = 2
+"""When to try again what was unavailable. Nobody knows how long it is away; this keeps clients from trying all the time."""
 
 
 class ErrorCode(StrEnum):
@@ -195,9 +199,12 @@ class RateLimited(AppError):
 
 
 class Unavailable(AppError):
-    """The database or the bus is away. Nothing was done, or it is safe to retry with the same ``client_id``."""
+    """The database or the bus is away. Nothing was done, or a retry with the same ``client_id`` is safe, in a moment."""
 
     code = ErrorCode.UNAVAILABLE
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message, retry_after_s=UNAVAILABLE_FOR_S)
 
 
 class UnknownAction(AppError):
