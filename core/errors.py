@@ -16,17 +16,21 @@ Exception tree::
         ├── ValidationFailed with the paths at fault
         ├── PayloadTooLarge
         ├── RateLimited      with ``retry_after_s``
-        ├── Unavailable
+        ├── Unavailable      with ``retry_after_s``
         └── UnknownAction
 """
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, TypedDict
+from typing import Any, Final, TypedDict
 
 
 class StartupError(Exception):
     """The process cannot start. The message is one sentence that tells the operator what to mend."""
+
+
+UNAVAILABLE_FOR_S: Final = 2
+"""When to try again what was unavailable. Nobody knows how long it is away; this keeps clients from trying all the time."""
 
 
 class ErrorCode(StrEnum):
@@ -72,7 +76,7 @@ _HTTP_STATUS = {
 }
 
 _MEANING = {
-    ErrorCode.UNAUTHORIZED: "There is no valid access token.",
+    ErrorCode.UNAUTHORIZED: "There is no valid proof of who you are.",
     ErrorCode.TOKEN_EXPIRED: "The access token has expired: refresh it.",
     ErrorCode.SESSION_REVOKED: "The login session was ended: sign in again.",
     ErrorCode.FORBIDDEN: "You may not do this.",
@@ -123,11 +127,14 @@ class AppError(Exception):
 
 
 class Unauthorized(AppError):
-    """The caller could not be identified. All causes but expiry and revocation look the same: nobody learns why."""
+    """The caller could not be identified. All causes but expiry and revocation look the same: nobody learns why.
 
-    def __init__(self, code: ErrorCode = ErrorCode.UNAUTHORIZED) -> None:
+    ``message``: which proof is meant, where it is not the access token.
+    """
+
+    def __init__(self, code: ErrorCode = ErrorCode.UNAUTHORIZED, *, message: str | None = None) -> None:
         self.code = code
-        super().__init__()
+        super().__init__(message or ("There is no valid access token." if code is ErrorCode.UNAUTHORIZED else None))
 
 
 class Forbidden(AppError):
@@ -192,9 +199,12 @@ class RateLimited(AppError):
 
 
 class Unavailable(AppError):
-    """The database or the bus is away. Nothing was done, or it is safe to retry with the same ``client_id``."""
+    """The database or the bus is away. Nothing was done, or a retry with the same ``client_id`` is safe, in a moment."""
 
     code = ErrorCode.UNAVAILABLE
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message, retry_after_s=UNAVAILABLE_FOR_S)
 
 
 class UnknownAction(AppError):

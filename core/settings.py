@@ -57,6 +57,9 @@ class Settings(BaseSettings):
     database_pool_max: int = Field(20, ge=2, le=500, description="Connections to PostgreSQL at the most.")
     database_timeout_s: float = Field(10.0, gt=0, le=300, description="A statement that takes longer is cancelled.")
     slow_statement_s: float = Field(0.2, gt=0, description="A statement that takes longer is logged as slow.")
+    bus_url: str | None = Field(
+        None, description="For a bus that joins several nodes: this version runs as one node, and does not start with one."
+    )
     jwt_secret: SecretStr | None = Field(
         None,
         description="Signs access tokens: at least 32 bytes. Made once in DATA_DIR when absent in development.",
@@ -178,6 +181,14 @@ class Settings(BaseSettings):
     def _refuse_foreign_storage(cls, value: str | None) -> str | None:
         if value is not None and "://" in value and not re.fullmatch(r"file:///\S+|s3://[a-z0-9.-]+(/\S*)?", value):
             raise ValueError("must be a folder, file:///folder or s3://bucket/prefix, without credentials")
+        return value
+
+    @field_validator("bus_url")
+    @classmethod
+    def _refuse_bus(cls, value: str | None) -> str | None:
+        # Ignored, it would start nodes that do not hear of each other's changes.
+        if value:
+            raise ValueError("this version runs as one node; leave it empty")
         return value
 
     @field_validator("jwt_secret", "jwt_previous_secret", "code_webhook_secret")

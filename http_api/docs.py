@@ -28,6 +28,6 @@ def mount(app: FastAPI) -> None:
         return RedirectResponse("/docs/")
 
     for path, handler in (("/", show_root), ("/docs", show_docs), ("/docs/", show_docs), ("/openapi.json", show_openapi)):
-        app.add_api_route(path, handler, methods=["GET"], include_in_schema=False)
+        app.add_api_route(path, handler, methods=["GET", "HEAD"], include_in_schema=False)
     app.mount("/docs/assets/swagger", assets)
     app.mount("/docs/assets", StaticFiles(directory=_PAGES))

@@ -40,5 +40,5 @@ def mount(app: FastAPI) -> None:
         ("/docs/types.ts", show_types),
         ("/docs/live", show_live),
     ):
-        app.add_api_route(path, handler, methods=["GET"], include_in_schema=False)
+        app.add_api_route(path, handler, methods=["GET", "HEAD"], include_in_schema=False)
     app.mount("/docs/assets/asyncapi", StaticFiles(directory=str(files("asyncapi_viewer") / "static")))

@@ -22,12 +22,14 @@ class Health(Answer):
 
 
 @router.get("/health/live")
+@router.head("/health/live", include_in_schema=False)
 async def show_liveness() -> Health:
     """Whether the process answers at all; when it does not, restart it."""
     return Health()
 
 
 @router.get("/health/ready", responses=refusals(ErrorCode.UNAVAILABLE))
+@router.head("/health/ready", include_in_schema=False)
 async def show_readiness(backend: BackendOf) -> Health:
     """Whether to send requests here: the database answers and takes writes, and the process is not about to end."""
     async with backend.database.reading() as tx:

@@ -13,7 +13,7 @@ import orjson
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from core.errors import AppError, Conflict, ErrorCode, RateLimited, ValidationFailed
+from core.errors import AppError, Conflict, ErrorCode, RateLimited, Unavailable, ValidationFailed
 from http_api.problems import Problem, ProblemResponse
 from realtime.protocol.examples import build_examples
 from realtime.protocol.fields import CHAT_ID
@@ -116,6 +116,7 @@ def _problem_example(code: ErrorCode) -> dict[str, Any]:
     refusals: dict[ErrorCode, AppError] = {
         ErrorCode.CONFLICT: Conflict("client_id_reused", "This client_id was used for another message."),
         ErrorCode.RATE_LIMITED: RateLimited(42),
+        ErrorCode.UNAVAILABLE: Unavailable(),
         ErrorCode.VALIDATION_FAILED: ValidationFailed.at("content.text", "Field required"),
     }
     refusal = refusals.get(code, AppError(code.meaning))

@@ -22,7 +22,7 @@ from core import errors
 from core.errors import AppError, ErrorBody, ErrorCode, ValidationFailed
 from core.ids import new_id
 from core.logs import current_request
-from realtime.protocol.fields import Answer
+from realtime.protocol.fields import Answer, in_words
 from realtime.protocol.openapi import problem_responses
 
 log = logging.getLogger("molva.http")
@@ -153,7 +153,7 @@ async def _answer_misfit(_request: Request, error: Exception) -> Response:
 def _fault(fault: Mapping[str, Any]) -> errors.Problem:
     """FastAPI's fault in the contract's form: no ``body.`` in front, never the value itself."""
     path: Sequence[object] = fault["loc"][1:]
-    message = str(fault["msg"]).removeprefix("Value error, ")
+    message = in_words(str(fault["msg"]))
     if fault["type"] == "json_invalid":
         path, message = (), f"must be valid JSON: {fault['ctx']['error']}"
     elif not path and fault["type"].startswith(("model_", "dict_")):

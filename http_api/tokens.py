@@ -35,6 +35,10 @@ log = logging.getLogger("molva.auth")
 NEW_USER_NAME: Final = "New user"
 """What somebody is called who has not said yet. It tells nothing of the number."""
 
+_BAD_CODE: Final = "The code is not valid."
+"""Whether it is wrong, expired, used, or of a number that none was sent to."""
+_BAD_REFRESH_TOKEN: Final = "The refresh token is not valid."  # noqa: S105  (words, not a password)
+
 router = APIRouter(prefix="/v1/auth", tags=["Sign-in"], route_class=StrictRoute)
 
 
@@ -95,7 +99,7 @@ async def sign_in(payload: SignIn, backend: BackendOf) -> SignedIn:
     if signed_in is None:
         metrics.SIGN_INS.labels("token", "refused").inc()
         log.info("sign-in refused", extra={"phone": mask_phone(phone)})
-        raise Unauthorized
+        raise Unauthorized(message=_BAD_CODE)
     metrics.SIGN_INS.labels("token", "registered" if signed_in.is_new_user else "ok").inc()
     log.info(
         "signed in",
@@ -185,13 +189,16 @@ async def refresh_tokens(payload: Refresh, backend: BackendOf) -> Tokens:
     the same token gets the same answer for 10 seconds. The session ends after 30 days without a refresh, or 90 in all.
     """
     token = payload.refresh_token
-    claim = read_refresh_token(token)
+    try:
+        claim = read_refresh_token(token)
+    except Unauthorized:
+        raise Unauthorized(message=_BAD_REFRESH_TOKEN) from None
     async with backend.database.transaction() as tx:
         row = await sessions.lock_session(tx, claim.session_id)
         verdict = judge(row, token, claim, backend.refresh_tokens)
         metrics.SIGN_INS.labels("refresh", verdict.value).inc()
         if row is None or verdict is Verdict.WORTHLESS:
-            raise Unauthorized
+            raise Unauthorized(message=_BAD_REFRESH_TOKEN)
         note_identity(user_id=row.user_id, session_id=claim.session_id)
         if verdict in {Verdict.CURRENT, Verdict.LATE}:
             return await _answer(tx, backend, row, claim, rotate=verdict is Verdict.CURRENT)

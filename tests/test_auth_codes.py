@@ -166,6 +166,8 @@ async def test_every_refused_guess_looks_the_same(api: Api, database):
     assert len(bodies) == 1
     assert {answer.status_code for answer in answers} == {401}
     assert answers[0].json()["code"] == "unauthorized"
+    assert answers[0].json()["detail"] == "The code is not valid."
+    assert "access token" not in answers[0].text
     assert len({tuple(answer.headers.keys()) for answer in answers}) == 1
 
 

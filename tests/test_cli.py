@@ -13,6 +13,7 @@ import pytest
 
 from checks import _check_clock
 from core.errors import StartupError
+from core.settings import load_settings
 from db.embedded import EmbeddedPostgres
 
 _DEADLINE_S = 60
@@ -149,8 +150,8 @@ def test_clock_that_differs_is_a_failure():
 @pytest.mark.parametrize("command", ["serve", "migrate", "seed"])
 @pytest.mark.parametrize(
     "variables",
-    [{"MOLVA_DATABASE_URL": _UNREACHABLE}, {"MOLVA_PORT": "no number"}],
-    ids=["unreachable database", "wrong setting"],
+    [{"MOLVA_DATABASE_URL": _UNREACHABLE}, {"MOLVA_PORT": "no number"}, {"MOLVA_BUS_URL": "nats://hidden@bus"}],
+    ids=["unreachable database", "wrong setting", "bus of several nodes"],
 )
 async def test_what_the_operator_can_mend_is_one_sentence(command, variables, tmp_path):
     refused = await run(command, **{"MOLVA_PORT": "0", **variables, "MOLVA_DATA_DIR": str(tmp_path)})
@@ -158,6 +159,14 @@ async def test_what_the_operator_can_mend_is_one_sentence(command, variables, tm
     assert is_a_sentence(refused.err), refused.err
     assert refused.out == ""
     assert "hidden" not in refused.err
+
+
+def test_bus_is_refused_rather_than_ignored(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("MOLVA_BUS_URL", "nats://127.0.0.1:4222")
+    with pytest.raises(StartupError, match=r"^MOLVA_BUS_URL is wrong: this version runs as one node; leave it empty\.$"):
+        load_settings()
+    monkeypatch.setenv("MOLVA_BUS_URL", "")
+    assert load_settings().bus_url is None
 
 
 async def test_seed_is_refused_in_production(database_url, tmp_path):

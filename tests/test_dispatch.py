@@ -176,6 +176,19 @@ async def test_misfit_never_repeats_what_was_sent(wire: Wire):
     assert "87654321" not in json.dumps(answer["error"]["details"])
 
 
+@pytest.mark.parametrize(
+    ("action", "payload", "words"),
+    [
+        ("chat:create_group", {"title": "x" * 129}, "String should have at most 128 characters"),
+        ("user:find", {"username": ""}, "String should have at least 1 character"),
+        ("user:find", {"phones": ["1"] * 101}, "List should have at most 100 items after validation, not 101"),
+    ],
+)
+async def test_text_is_refused_by_its_characters(wire: Wire, action: str, payload: dict[str, Any], words: str):
+    details = (await wire.call(1, action, payload))["error"]["details"]
+    assert [detail["message"] for detail in details] == [words]
+
+
 async def test_many_faults_are_listed_up_to_a_bound(wire: Wire):
     answer = await wire.call(1, "chat:list", {f"field_{number}": 1 for number in range(100)})
     assert 10 <= len(answer["error"]["details"]) <= 20
@@ -299,7 +312,7 @@ async def test_action_without_a_database_is_unavailable_and_succeeds_afterwards(
     await cable.cut()
     send = {"chat_id": chat_id, "client_id": new_client_id(), "type": "text", "content": {"text": "patience"}}
     await anna.expect_refusal("message:send", "unavailable", **send)
-    await anna.expect_refusal("chat:list", "unavailable")
+    assert (await anna.expect_refusal("chat:list", "unavailable"))["retry_after"] > 0
     answer = await town.people[0].act("chat:list")
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     wire = await Wire.open(tethered.address)

@@ -8,13 +8,14 @@ import httpx
 import pytest
 from fastapi import APIRouter
 
-from core.errors import Unavailable
+from core.errors import UNAVAILABLE_FOR_S, Unavailable
 from core.ids import canonical_id
 from core.settings import Settings
 from core.strict_json import parse_json
 from db.pool import Database
 from http_api.bodies import JSON_BYTES_MAX
 from tests.api_client import Api, RecordingSender, open_api
+from tests.clients import Town
 
 CODES = "/v1/auth/codes"
 
@@ -57,6 +58,11 @@ async def test_faults_are_listed_by_path(api: Api):
     problem = assert_problem(answer, 422, "validation_failed")
     assert {fault["path"] for fault in problem["details"]} == {"phone", "code", "extra"}
     assert all(fault["message"] for fault in problem["details"])
+
+
+async def test_text_is_refused_by_its_characters(api: Api):
+    problem = assert_problem(await api.post(CODES, {"phone": "7" * 41}), 422, "validation_failed")
+    assert problem["details"] == [{"path": "phone", "message": "String should have at most 40 characters"}]
 
 
 async def test_problem_never_repeats_what_was_sent(api: Api):
@@ -120,8 +126,10 @@ async def test_refusal_has_the_words_of_its_error(api: Api, monkeypatch):
         raise Unavailable("Come back later.")
 
     monkeypatch.setattr(RecordingSender, "send", fail)
-    problem = assert_problem(await api.post(CODES, {"phone": "+79161234567"}), 503, "unavailable")
+    answer = await api.post(CODES, {"phone": "+79161234567"})
+    problem = assert_problem(answer, 503, "unavailable")
     assert problem["detail"] == "Come back later."
+    assert answer.headers["Retry-After"] == str(problem["retry_after"]) == str(UNAVAILABLE_FOR_S)
 
 
 async def test_database_that_does_not_answer_is_unavailable(settings, database, database_url):
@@ -237,6 +245,18 @@ async def test_browsers_of_listed_origins_may_call(settings: Settings, database,
 async def test_probes_answer(api: Api):
     assert (await api.client.get("/health/live")).json() == {"status": "ok"}
     assert (await api.client.get("/health/ready")).json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/health/live", "/health/ready", "/docs", "/docs/", "/docs/events", "/docs/live", "/docs/types.ts", "/openapi.json",
+     "/asyncapi.json", "/docs/assets/swagger/swagger-ui.css"],
+)  # fmt: skip
+async def test_what_is_asked_for_by_head_alone_has_the_headers_of_get(town: Town, path: str):
+    got, asked = await town.http.get(path), await town.http.head(path)
+    assert (asked.status_code, asked.content) == (200, b"")
+    for name in ("Content-Type", "Content-Length", "Content-Security-Policy"):
+        assert asked.headers.get(name) == got.headers.get(name)
 
 
 async def test_metrics_count_requests_by_route(api: Api):

@@ -19,6 +19,7 @@ from core.logs import Request, request_scope
 from core.rates import RateLimits
 from core.tracing import span
 from realtime.protocol.context import Caller, Context, Services
+from realtime.protocol.fields import in_words
 from realtime.protocol.registry import ACTIONS, COMMON_ERRORS, Action, Rate
 
 log = logging.getLogger("molva.action")
@@ -140,7 +141,7 @@ def problems_of(error: ValidationError) -> list[Problem]:
     return [
         {
             "path": ".".join(str(part) for part in fault["loc"]),
-            "message": _UNKNOWN_VARIANT.sub("", fault["msg"]).removeprefix("Value error, "),
+            "message": in_words(_UNKNOWN_VARIANT.sub("", fault["msg"])),
         }
         for fault in error.errors(include_url=False, include_input=False, include_context=False)[:_PROBLEMS_SHOWN_MAX]
     ]
