@@ -214,6 +214,9 @@ class People:
                 yield from self._resolve_acquaintances(audience)
 
     def _resolve_viewers(self, audience: Viewers) -> Iterator[Listener]:
+        if not (audience.seq or audience.without or audience.with_user_id):
+            yield from self._viewers.get(audience.chat_id, {}).values()
+            return
         for listener in self._viewers.get(audience.chat_id, {}).values():
             if listener.user_id == audience.with_user_id or listener.user_id in audience.without:
                 continue

@@ -51,11 +51,11 @@ class StoredMessage:
 
     def announce(self) -> Sequence[Effect]:
         """``protocol.events.announce_message``."""
-        chat_id, seq = self._chat_id, self._seq
-        created = b'{"message":%b,"message_count":%d}' % (self._json, seq)
+        chat_id = self._chat_id
+        created = b'{"message":%b,"message_count":%d}' % (self._json, self._seq)
         return (
             Emit(CHAT_UPDATED, Encoded(self._chat_updated()), Members(chat_id)),
-            Emit(MESSAGE_CREATED, Encoded(created), Viewers(chat_id, seq)),
+            Emit(MESSAGE_CREATED, Encoded(created), Viewers(chat_id)),  # whoever is in the chat by now may see it
         )
 
     def _chat_updated(self) -> bytes:
