@@ -308,9 +308,9 @@ class Model:
         if first:
             self._repeat(step, expected, chat, first[0] + 1, (content, reply_to))
             return
-        self._refuse_blocked(chat, step.who)
         if (step.who, self._peer(chat, step.who)) in self.blocks:
             raise Refusal("conflict", "you_blocked_user")
+        self._refuse_blocked(chat, step.who)
         if reply_to is not None and not mine.first_seq <= reply_to <= chat.count:
             raise NOT_FOUND
         self._add(chat, Message(step.who, content, 0, client_id, reply_to, asked=(content, reply_to)))

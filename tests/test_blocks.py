@@ -1,5 +1,7 @@
 """user:block: nothing that is said reaches who wants to hear nothing, by no detour; and the blocked cannot tell why."""
 
+import asyncio
+
 import pytest
 
 import realtime.users.actions as user_actions
@@ -111,3 +113,17 @@ async def test_whoever_blocked_first_sees_no_difference_when_blocked_too(town: T
     assert await boris.send("user:block", user_id=id_of(anna)) == {}
     await boris.send("user:unblock", user_id=id_of(anna))
     assert (await boris.send("user:blocked"))["users"] == []
+
+
+async def test_sender_who_blocked_first_hears_of_their_own_block_whatever_the_other_does(
+    town: Town, running: RunningServer
+):
+    anna, boris, chat_id = await blocked_pair(town)
+    text = {"type": "text", "content": {"text": "hello?"}}
+    await anna.expect_refusal("message:send", "conflict", chat_id=chat_id, client_id=new_client_id(), **text)
+    async with running.molva.database.reading() as tx:  # as when both do at once
+        await tx.execute("test", "INSERT INTO blocks VALUES ($1, $2)", [id_of(boris), id_of(anna)])
+    sends = [{"chat_id": chat_id, "client_id": new_client_id(), **text} for _ in range(9)]  # alone, and together
+    await anna.expect_refusal("message:send", "conflict", "you_blocked_user", **sends[0])
+    for error in await asyncio.gather(*(anna.expect_refusal("message:send", "conflict", **send) for send in sends)):
+        assert error["details"]["reason"] == "you_blocked_user"

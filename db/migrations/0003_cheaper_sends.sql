@@ -42,14 +42,14 @@ BEGIN
         outcome := CASE WHEN first.body_hash = p_body_hash THEN 'duplicate' ELSE 'reused' END;
         seq := first.seq; RETURN NEXT; RETURN;
     END IF;
-    -- 3. May they?
+    -- 3. May they? Their own block first: who is told of it today must not learn tomorrow, by other words, of the other's.
     IF chat.type = 'private' THEN
         SELECT m.user_id INTO peer FROM members m WHERE m.chat_id = p_chat_id AND m.user_id <> p_sender_id;
-        IF EXISTS (SELECT FROM blocks b WHERE b.user_id = peer AND b.blocked_id = p_sender_id) THEN
-            outcome := 'not_found'; RETURN NEXT; RETURN;
-        END IF;
         IF EXISTS (SELECT FROM blocks b WHERE b.user_id = p_sender_id AND b.blocked_id = peer) THEN
             outcome := 'you_blocked_user'; RETURN NEXT; RETURN;
+        END IF;
+        IF EXISTS (SELECT FROM blocks b WHERE b.user_id = peer AND b.blocked_id = p_sender_id) THEN
+            outcome := 'not_found'; RETURN NEXT; RETURN;
         END IF;
     END IF;
     IF p_reply_to IS NOT NULL AND NOT p_reply_to BETWEEN me.first_seq AND chat.message_count THEN
@@ -107,11 +107,11 @@ BEGIN
                    WHEN first.body_hash = w.body_hash THEN 'duplicate'
                    WHEN first.seq IS NOT NULL THEN 'reused'
                    WHEN c.type = 'private' AND EXISTS (
-                       SELECT FROM blocks b JOIN members peer ON peer.user_id = b.user_id
-                        WHERE peer.chat_id = c.id AND b.blocked_id = w.sender_id) THEN 'not_found'
-                   WHEN c.type = 'private' AND EXISTS (
                        SELECT FROM blocks b JOIN members peer ON peer.user_id = b.blocked_id
                         WHERE peer.chat_id = c.id AND b.user_id = w.sender_id) THEN 'you_blocked_user'
+                   WHEN c.type = 'private' AND EXISTS (
+                       SELECT FROM blocks b JOIN members peer ON peer.user_id = b.user_id
+                        WHERE peer.chat_id = c.id AND b.blocked_id = w.sender_id) THEN 'not_found'
                    WHEN NOT w.reply_to BETWEEN me.first_seq AND c.message_count THEN 'reply_not_found'
                    WHEN cardinality(w.mentions) > 0 AND cardinality(w.mentions) <> (
                        SELECT count(*) FROM members m
