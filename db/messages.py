@@ -218,6 +218,17 @@ async def list_changes(tx: Tx, chat_id: str, user_id: str, version: int, limit: 
 
 
 @query(f"""
+    -- A page of what changed in a chat since version $2, in the order of the changes, as all members share it.
+    SELECT {message_columns("m", "NULL::uuid")}
+      FROM messages m
+     WHERE m.chat_id = $1 AND m.version > $2
+     ORDER BY m.version
+     LIMIT $3
+""")
+async def list_changed_since(tx: Tx, chat_id: str, version: int, limit: int) -> list[MessageRow]: ...
+
+
+@query(f"""
     -- A page of the messages in the person's chats, or in one of them ($2), that have the words $3 in any form (a tsquery)
     -- and a word that begins with $4, newest first, behind ($5, $6, $7). The page is cut before anything else is looked up.
     WITH page AS (

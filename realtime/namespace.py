@@ -145,6 +145,8 @@ class ChatNamespace(Namespace):
                 raise Unauthorized(ErrorCode.SESSION_REVOKED)
             connection.active_chat_id = session.active_chat_id
             self._hub.enter(connection, zip(admission.chat_ids, admission.first_seqs, strict=True))
+            if session.active_chat_id is not None and admission.active is not None:
+                self._hub.advance(session.active_chat_id, admission.active.version, admission.active.message_count)
         self._wind(connection, claims.expires_at_s)
         self._make_room_for(connection)
         self._presence.came(claims.user_id)

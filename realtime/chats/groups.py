@@ -20,7 +20,8 @@ from realtime.model.events import (
     announce_chat,
     announce_personal,
 )
-from realtime.wire.context import Change, Context
+from realtime.wire.changes import Change
+from realtime.wire.context import Context
 from realtime.wire.fields import Nothing
 from realtime.wire.registry import Rate, Role, action
 
@@ -108,7 +109,7 @@ async def transfer_chat(context: Context, payload: ChatTransfer) -> ChatAnswer:
         await chats.transfer_chat(tx, chat_id, payload.user_id)
         view = await view_chat(tx, chat_id, context.user_id)
         pair = frozenset((context.user_id, payload.user_id))
-        change.then(announce_chat(view.shared(), Reason.TRANSFERRED, without=pair))
+        change.then(*announce_chat(view.shared(), Reason.TRANSFERRED, without=pair))
         for user_id in pair:
             change.then(announce_personal(await view_chat(tx, chat_id, user_id), user_id, Reason.TRANSFERRED))
         return ChatAnswer(chat=view)

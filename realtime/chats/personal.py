@@ -11,7 +11,8 @@ from realtime.chats.payloads import ChatAnswer, ChatGet, ChatMute, ChatPin, Chat
 from realtime.chats.rules import place_pin, refuse_unless_group
 from realtime.model.chat_changes import view_chat
 from realtime.model.events import CHAT_UPDATED, Reason, announce_personal
-from realtime.wire.context import Change, Context
+from realtime.wire.changes import Change
+from realtime.wire.context import Context
 from realtime.wire.registry import Rate, Role, action
 
 

@@ -30,7 +30,8 @@ from realtime.model.chat_changes import (
 )
 from realtime.model.events import CHAT_REMOVED, CHAT_UPDATED, MESSAGE_CREATED, Reason, Removal
 from realtime.model.objects import Chat, ChatView, User
-from realtime.wire.context import Change, Context
+from realtime.wire.changes import Change
+from realtime.wire.context import Context
 from realtime.wire.effects import Left
 from realtime.wire.registry import Rate, Role, action
 

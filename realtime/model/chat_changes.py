@@ -16,7 +16,7 @@ from realtime.model.events import (
     announce_personal,
 )
 from realtime.model.objects import Chat, ChatView, MessageView
-from realtime.wire.context import Change
+from realtime.wire.changes import Change
 from realtime.wire.effects import Emit, Joined, Left, SingleUser
 
 
@@ -64,7 +64,7 @@ async def hand_over(change: Change, chat: Chat, heir_id: str) -> Chat:
     await chats.transfer_chat(change.tx, chat.id, heir_id)
     view = await view_chat(change.tx, chat.id, heir_id)
     change.then(
-        announce_chat(view.shared(), Reason.TRANSFERRED, without=frozenset((heir_id,))),
+        *announce_chat(view.shared(), Reason.TRANSFERRED, without=frozenset((heir_id,))),
         announce_personal(view, heir_id, Reason.TRANSFERRED),
     )
     return view.shared()
