@@ -97,7 +97,7 @@ async def compose(settings: Settings, database_url: str) -> AsyncIterator[Molva]
         phone_region=settings.phone_region,
         limits_look_ups=has_limits,
     )
-    dispatcher = Dispatcher(services, RateLimits() if has_limits else None)
+    dispatcher = Dispatcher(services, RateLimits() if has_limits else None, timeout_s=settings.database_timeout_s)
     presence = PresenceTracker(database, fanout, hub)
     namespace = ChatNamespace(
         database=database,
