@@ -390,3 +390,11 @@ CREATE INDEX login_codes_address_idx ON login_codes (address, created_at DESC);
 CREATE INDEX login_codes_network_idx ON login_codes (network, created_at DESC);
 CREATE INDEX login_codes_prefix_idx ON login_codes (prefix, created_at DESC);
 CREATE INDEX login_codes_country_idx ON login_codes (country, created_at DESC);
+
+-- Which history of the database this is: the newest row. A restored backup has rows that clients know in a later state; with
+-- another epoch they begin afresh. `molva restored` writes a new one.
+CREATE TABLE epochs (
+    epoch     uuid PRIMARY KEY,
+    began_at  timestamptz(3) NOT NULL DEFAULT wire_now()
+);
+INSERT INTO epochs (epoch) VALUES (gen_random_uuid());

@@ -38,6 +38,7 @@ from maintenance.deleted_chats import sweep_forever
 from realtime.delivery.fanout import Fanout
 from realtime.delivery.hub import Hub
 from realtime.delivery.order import TurnQueue
+from realtime.epoch import EpochWatch
 from realtime.messages.send_queue import SendQueue
 from realtime.namespace import NO_NAMESPACE, ChatNamespace, encode
 from realtime.presence.tracker import PresenceTracker
@@ -86,12 +87,14 @@ async def compose(settings: Settings, database_url: str) -> AsyncIterator[Molva]
 
     fanout = Fanout(hub, encode)
     turns = TurnQueue(Repairs(database, hub, fanout).repair)
+    epoch = EpochWatch(database)
     has_limits = settings.rate_limits == "on"
     services = Services(
         database=database,
         changes=Changes(database, turns, fanout),
         delivery=fanout,
         online=hub,
+        epoch=epoch,
         sends=SendQueue(database, turns, fanout),
         tokens=tokens,
         phone_region=settings.phone_region,
@@ -106,7 +109,9 @@ async def compose(settings: Settings, database_url: str) -> AsyncIterator[Molva]
         dispatcher=dispatcher,
         presence=presence,
         connections_max=settings.connections_per_user,
+        epoch=epoch,
     )
+    await epoch.start(namespace.begin_afresh)
     sockets = SocketServer(_terms(settings), no_namespace=NO_NAMESPACE)
     sockets.register_namespace(namespace)
     api = create_app(
@@ -134,6 +139,7 @@ async def compose(settings: Settings, database_url: str) -> AsyncIterator[Molva]
         await sockets.shutdown()
         await sockets.settle()
         await presence.close()
+        await epoch.close()
         await turns.close()
         await images.close()
         await objects.close()

@@ -33,10 +33,11 @@ from realtime.sessions.payloads import (
     SessionReady,
     SessionRevoked,
 )
+from realtime.transport.engineio.session import CloseReason
 from realtime.transport.socketio.connection import Connection
 from realtime.transport.socketio.handlers import Namespace, Refused
 from realtime.transport.socketio.packets import Fault, encode_event
-from realtime.wire.context import Caller
+from realtime.wire.context import Caller, Epoch
 from realtime.wire.dispatch import Dispatcher
 from realtime.wire.fields import ServerPayload
 from realtime.wire.registry import Event, event
@@ -86,6 +87,7 @@ class ChatNamespace(Namespace):
         dispatcher: Dispatcher,
         presence: PresenceTracker,
         connections_max: int,
+        epoch: Epoch,
     ) -> None:
         """``connections_max``: of one user at a time."""
         super().__init__(NAMESPACE)
@@ -98,6 +100,7 @@ class ChatNamespace(Namespace):
         self._dispatcher = dispatcher
         self._presence = presence
         self._connections_max = connections_max
+        self._epoch = epoch
         self._clocks: dict[str, asyncio.TimerHandle] = {}
         self._by_session: dict[str, dict[str, Connection]] = {}
 
@@ -154,6 +157,7 @@ class ChatNamespace(Namespace):
             user=Profile.of_owner(session.owner),
             session_id=claims.session_id,
             active_chat_id=connection.active_chat_id,
+            epoch=self._epoch.epoch,
             server_time=now_wire(),
             limits=shown_to_clients(connections_per_user=self._connections_max),
         )
@@ -251,6 +255,12 @@ class ChatNamespace(Namespace):
         for connection in self._by_session.pop(session_id, {}).values():
             if connection.is_open:
                 self._end(connection, reason)
+
+    def begin_afresh(self) -> None:
+        """The database has another history: every connection is closed, and begins anew with what is there now."""
+        for connection in [one for session in self._by_session.values() for one in session.values()]:
+            connection.send(_packet(SERVER_DRAINING, ServerDraining(reconnect_within=_RECONNECT_WITHIN_S)))
+            connection.cut(CloseReason.EPOCH, "the database has another history")
 
     def _end(self, connection: Connection, reason: str) -> None:
         self._hub.exit(connection)

@@ -33,6 +33,12 @@ class Online(Protocol):
         """The people who have a connection that watches the person."""
 
 
+class Epoch(Protocol):
+    """Which history of the database this is."""
+
+    epoch: str
+
+
 @dataclass(slots=True)
 class Caller:
     """Who calls. ``connection`` is absent over HTTP."""
@@ -50,6 +56,7 @@ class Services:
     changes: Changes
     delivery: Delivery
     online: Online
+    epoch: Epoch
     sends: Sends
     tokens: AccessTokens
     phone_region: str

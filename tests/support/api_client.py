@@ -101,7 +101,7 @@ def _services(database: Database, tokens: AccessTokens) -> Services:
     hub = Hub()
     fanout = Fanout(hub, _encode_nothing)
     changes = Changes(database, TurnQueue(_repair_nothing), fanout)
-    return Services(database, changes, fanout, hub, None, tokens, "RU")
+    return Services(database, changes, fanout, hub, None, None, tokens, "RU")
 
 
 async def _repair_nothing(subject: Subject) -> None:
