@@ -30,7 +30,7 @@ class EpochWatch:
         """What `wire.cursors.Part.EPOCH` takes."""
 
     async def start(self, on_change: Callable[[], None]) -> None:
-        """Read the epoch, then watch it. ``on_change`` is called when it is another one. ``Unavailable`` as the database."""
+        """Read the epoch, then watch it; ``on_change`` is called when it changes. ``Unavailable`` if the database is."""
         self.epoch = await self._read() or ""
         self._watching = asyncio.get_running_loop().create_task(self._watch(on_change))
 

@@ -146,6 +146,8 @@ class MessagePage(ServerPayload):
         description="Whether there are more beyond the page: older ones; newer ones for `after`; of either for `around`.",
         examples=[False],
     )
+    has_before: bool = Field(description="Whether there are older messages before the page.", examples=[False])
+    has_after: bool = Field(description="Whether there are newer messages after the page.", examples=[False])
 
 
 class MessageRead(ClientPayload):
