@@ -33,8 +33,7 @@ from db.migrate import migrate
 from db.pool import Database
 from http_api.app import create_app
 from http_api.http_protocol import HttpProtocol
-from maintenance import sweeping
-from maintenance.deleted_chats import sweep_forever
+from maintenance.scheduler import background_jobs, run_forever
 from realtime.chats.state import state_of_chat
 from realtime.delivery.fanout import Fanout
 from realtime.delivery.hub import Hub
@@ -115,16 +114,12 @@ async def compose(settings: Settings, database_url: str) -> AsyncIterator[Molva]
         objects=objects,
         images=images,
     )
-    sweepers = [
-        asyncio.create_task(sweep_forever(database)),
-        asyncio.create_task(sweeping.sweep_forever(services, objects)),
-    ]
+    maintenance = asyncio.create_task(run_forever(background_jobs(services, objects)))
     lag_watch = asyncio.create_task(watch_loop_lag())
     try:
         yield Molva(with_sockets(sockets, api), database, sockets, services, objects)
     finally:
-        for sweeper in sweepers:
-            sweeper.cancel()
+        maintenance.cancel()
         lag_watch.cancel()
         await sockets.shutdown()
         await sockets.settle()

@@ -11,10 +11,11 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from accounts.code_senders import CodeSender, code_sender_for
+from accounts.services import AccountServices, OnSessionEnded
 from core.settings import Settings
 from core.tokens import AccessTokens, CodeHashes, RefreshTokens
 from db.pool import Database
-from http_api.backend import Backend, OnSessionEnded
+from http_api.backend import Backend
 from http_api.identity import authenticate
 from http_api.middleware.bodies import BodyLimits
 from http_api.middleware.host_check import HostCheck
@@ -87,7 +88,7 @@ def create_app(
         ],
     )
     secret = settings.signing_secret()
-    app.state.backend = Backend(
+    accounts = AccountServices(
         settings=settings,
         database=database,
         access_tokens=tokens,
@@ -95,11 +96,10 @@ def create_app(
         code_hashes=CodeHashes(secret),
         code_sender=code_sender or code_sender_for(settings),
         on_session_ended=on_session_ended,
-        is_draining=is_draining,
-        services=services,
         objects=objects,
         images=images,
     )
+    app.state.backend = Backend(accounts, services, is_draining)
     handle_problems(app)
     for router in _ROUTERS:
         app.include_router(router)

@@ -32,7 +32,7 @@ async def show_liveness() -> Health:
 @router.head("/health/ready", include_in_schema=False)
 async def show_readiness(backend: BackendOf) -> Health:
     """Whether to send requests here: the database answers and takes writes, and the process is not about to end."""
-    async with backend.database.reading() as tx:
+    async with backend.services.database.reading() as tx:
         is_ready = await health.is_writable(tx)
     if not is_ready or backend.is_draining():
         raise Unavailable

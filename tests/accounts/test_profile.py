@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from db import accounts
-from maintenance import sweeping
+from maintenance.deleted_accounts import leave_groups_of_deleted_accounts
 from realtime.wire.context import Services
 from tests.support.clients import Client, Person, Town, new_phone
 from tests.support.running import RunningServer
@@ -303,10 +303,10 @@ async def test_interrupted_farewell_is_finished_by_the_sweeper(
         """The process ended here."""
 
     with monkeypatch.context() as patched:
-        patched.setattr("http_api.routes.profile.leave_groups", crash)
+        patched.setattr("realtime.account_changes.leave_groups", crash)
         await delete(town.people[0])
     assert (await boris.send("chat:get", chat_id=chat_id))["chat"]["member_count"] == 2
-    await sweeping.sweep(running.molva.services, running.molva.objects)
+    await leave_groups_of_deleted_accounts(running.molva.services)
     chat = (await boris.send("chat:get", chat_id=chat_id))["chat"]
     assert (chat["creator_id"], chat["member_count"]) == (boris.ready["user"]["id"], 1)
 
