@@ -65,7 +65,7 @@ async def request_code(services: AccountServices, phone_text: str) -> RequestedC
     if is_sent:
         await _send_code(services, phone=phone, code_id=code_id, code=code)
     else:
-        await services.send_pace.wait()
+        await services.send_timing.imitate()
         metrics.SIGN_INS.labels("code", "not_sent").inc()
         log.info("code not sent", extra={"phone": mask_phone(phone), "country": origin.country})
     is_shown = settings.shows_codes and (is_sent or test_code is not None)
@@ -99,7 +99,7 @@ async def _send_code(services: AccountServices, *, phone: str, code_id: str, cod
         async with services.database.reading() as tx:
             await codes.delete_code(tx, code_id)
         raise
-    services.send_pace.note(time.monotonic() - started)
+    services.send_timing.record(time.monotonic() - started)
     metrics.SIGN_INS.labels("code", "sent").inc()
     log.info("code sent", extra={"phone": mask_phone(phone)})
 

@@ -7,7 +7,7 @@ A function that needs a single service takes that one alone. A function that is 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from accounts.code_caps import SendPace
+from accounts.code_caps import SendTiming
 from accounts.code_senders import CodeSender
 from core.settings import Settings
 from core.tokens import AccessTokens, CodeHashes, RefreshTokens
@@ -32,4 +32,4 @@ class AccountServices:
     on_session_ended: OnSessionEnded
     objects: Objects
     images: ImageWorkers
-    send_pace: SendPace = field(default_factory=SendPace)
+    send_timing: SendTiming = field(default_factory=SendTiming)

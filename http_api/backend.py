@@ -20,8 +20,8 @@ class Backend:
     """What changes that other people are told of need."""
     is_draining: Callable[[], bool]
     """Whether the process is about to end."""
-    uploads: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit(of_one_max=30, of_all_max=300))
-    exports: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit(of_one_max=1, of_all_max=4))
+    uploads: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit(per_user_max=30, total_max=300))
+    exports: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit(per_user_max=1, total_max=4))
 
 
 def _backend_of(request: Request) -> Backend:

@@ -17,7 +17,7 @@ from core.errors import ErrorCode, NotFound, ValidationFailed
 from http_api.backend import Backend, BackendOf
 from http_api.identity import CALLER_ERRORS, CallerOf
 from http_api.middleware.bodies import JSON_BYTES_MAX
-from http_api.object_responses import bytes_answers, has_already, with_first
+from http_api.object_responses import bytes_answers, is_not_modified, prepend_chunk
 from http_api.problems import refusals
 from realtime.account_changes import change_avatar
 from realtime.model.objects import Profile
@@ -63,7 +63,7 @@ async def put_avatar(request: Request, backend: BackendOf, caller: CallerOf) -> 
     """
     if not _JSON.fullmatch(request.headers.get("content-type", "")):
         raise ValidationFailed.at("", "must be a JSON object, sent as application/json")
-    with backend.uploads.one_more(caller.user_id), await _spool(request) as body:
+    with backend.uploads.slot(caller.user_id), await _spool(request) as body:
         size_bytes = body.tell()
         if size_bytes <= JSON_BYTES_MAX:
             body.seek(0)
@@ -99,11 +99,11 @@ async def show_avatar(
     opened = await backend.accounts.objects.open(avatar_key(avatar_id, size))
     etag = f'"{avatar_id}-{size}"'
     headers = {"ETag": etag, "Cache-Control": _FOR_EVER, "Cross-Origin-Resource-Policy": "cross-origin"}
-    if has_already(request, etag):
+    if is_not_modified(request, etag):
         return Response(status_code=304, headers=headers)
     first = await anext(opened.chunks)
     headers["Content-Length"] = str(opened.size_bytes)
-    return StreamingResponse(with_first(first, opened.chunks), headers=headers, media_type=recognise(first, "").mime)
+    return StreamingResponse(prepend_chunk(first, opened.chunks), headers=headers, media_type=recognise(first, "").mime)
 
 
 async def _spool(request: Request) -> IO[bytes]:

@@ -18,7 +18,7 @@ from core.clock import now_wire
 from core.errors import ErrorCode, NotFound
 from http_api.backend import Backend, BackendOf
 from http_api.identity import CALLER_ERRORS, CallerOf
-from http_api.object_responses import bytes_answers, with_first
+from http_api.object_responses import bytes_answers, prepend_chunk
 from http_api.problems import refusals
 from realtime.model.objects import Profile, User
 from storage.keys import avatar_key, file_key
@@ -45,7 +45,7 @@ async def export_me(backend: BackendOf, caller: CallerOf) -> Response:
     parts = _archive(backend, caller.user_id)
     first = await anext(parts)
     headers = {"Content-Disposition": f'attachment; filename="molva-{now_wire()[:10]}.zip"'}
-    return StreamingResponse(with_first(first, parts), headers=headers, media_type="application/zip")
+    return StreamingResponse(prepend_chunk(first, parts), headers=headers, media_type="application/zip")
 
 
 class _Sink:
@@ -74,7 +74,7 @@ class _Sink:
 
 async def _archive(backend: Backend, user_id: str) -> AsyncIterator[bytes]:
     """The archive, in pieces. ``RateLimited`` while another one of the person's is being made."""
-    with backend.exports.one_more(user_id):
+    with backend.exports.slot(user_id):
         sink = _Sink()
         with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
             async for name, content, method in _entries(backend, user_id):

@@ -16,7 +16,15 @@ from core.limits import DURATION_S_MAX, FILE_BYTES_MAX
 from db.files import FileRow
 from http_api.backend import BackendOf
 from http_api.identity import CALLER_ERRORS, CallerOf
-from http_api.object_responses import RANGE_ANSWERS, SANDBOX, asked_part, bytes_answers, disposition, has_already, serve
+from http_api.object_responses import (
+    RANGE_ANSWERS,
+    SANDBOX,
+    bytes_answers,
+    disposition,
+    is_not_modified,
+    requested_range,
+    stream_object,
+)
 from http_api.problems import refusals
 from realtime.messages.attachments import describe_file
 from realtime.wire.fields import FILE_ID, Id, ServerPayload, Time
@@ -109,7 +117,7 @@ async def upload_file(request: Request, backend: BackendOf, caller: CallerOf) ->
     It is stored byte for byte. Until it is sent only you can get it, and after a day it is gone. An image gets a thumbnail
     and a placeholder; one that cannot be decoded, or has too many pixels, is an ordinary file.
     """
-    with backend.uploads.one_more(caller.user_id):
+    with backend.uploads.slot(caller.user_id):
         await refuse_over_quota(backend.accounts, caller.user_id)
         if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
             raise ValidationFailed.at("", "must be multipart/form-data with a field `file`")
@@ -165,10 +173,10 @@ async def show_file(file_id: _FileId, request: Request, backend: BackendOf, call
         "Accept-Ranges": "bytes",
         "Content-Disposition": disposition(row.name, inline=row.kind != Kind.FILE),
     }
-    if has_already(request, etag):
+    if is_not_modified(request, etag):
         return Response(status_code=304, headers=headers)
-    part = asked_part(request, etag, row.size_bytes)
-    return await serve(backend.accounts.objects, file_key(row.id), mime=row.mime, headers=headers, part=part)
+    part = requested_range(request, etag, row.size_bytes)
+    return await stream_object(backend.accounts.objects, file_key(row.id), mime=row.mime, headers=headers, part=part)
 
 
 @router.get(
@@ -181,9 +189,11 @@ async def show_thumbnail(file_id: _FileId, request: Request, backend: BackendOf,
     if row.thumbnail_mime is None:
         raise NotFound
     etag = f'"{row.id}-thumbnail"'
-    if has_already(request, etag):
+    if is_not_modified(request, etag):
         return Response(status_code=304, headers=_headers(etag))
-    return await serve(backend.accounts.objects, thumbnail_key(row.id), mime=row.thumbnail_mime, headers=_headers(etag))
+    return await stream_object(
+        backend.accounts.objects, thumbnail_key(row.id), mime=row.thumbnail_mime, headers=_headers(etag)
+    )
 
 
 def _headers(etag: str) -> dict[str, str]:

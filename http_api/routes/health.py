@@ -1,4 +1,4 @@
-"""Probes for whoever runs the process: is it alive, should it get traffic, what are its numbers."""
+"""Probes and metrics for operators: is the process alive, should it get traffic, what are its figures."""
 
 from typing import Literal
 
@@ -16,9 +16,9 @@ router = APIRouter(tags=["Operations"])
 
 
 class Health(ServerPayload):
-    """All is well."""
+    """The process is well."""
 
-    status: Literal["ok"] = Field("ok", description="Always this; anything else is an error.", examples=["ok"])
+    status: Literal["ok"] = Field("ok", description="Always `ok`: everything else is an error response.", examples=["ok"])
 
 
 @router.get("/health/live")
