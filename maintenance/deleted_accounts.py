@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from db import accounts
+from db import account_deletion
 from realtime.chats.account_deletion import leave_group
 from realtime.wire.context import Services
 
@@ -14,7 +14,7 @@ _BATCH: Final = 100
 async def leave_groups_of_deleted_accounts(services: Services) -> Mapping[str, int]:
     """Take deleted accounts out of the groups that they are still in."""
     async with services.database.reading() as tx:
-        unfinished = await accounts.list_unfinished(tx, _BATCH)
+        unfinished = await account_deletion.list_unfinished(tx, _BATCH)
     for row in unfinished:
         await leave_group(services, row.user_id, row.chat_id)
     return {"memberships": len(unfinished)}

@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from accounts.account_deletion import ErasedAccount, erase_account
 from accounts.avatars import AvatarChange, set_avatar
-from accounts.deletion import ErasedAccount, erase_account
 from accounts.profile import ProfileEdit, edit_profile, existing
 from accounts.services import OnSessionEnded
 from core.errors import AppError

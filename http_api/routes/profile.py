@@ -1,6 +1,6 @@
 """``/v1/me`` and ``/v1/users/{id}``: profiles, and deleting one's account.
 
-The rules are in ``accounts.profile`` and ``accounts.deletion``; ``realtime.account_changes`` tells others of a change.
+The rules are in ``accounts.profile`` and ``accounts.account_deletion``. ``realtime.account_changes`` announces changes.
 """
 
 from typing import Annotated, Final

@@ -7,7 +7,7 @@ personal goes in one transaction. The groups are left afterwards, one by one: se
 from dataclasses import dataclass
 
 from core.errors import ErrorCode, Unauthorized
-from db import accounts, avatars, users
+from db import account_deletion, avatars, users
 from db.pool import Tx
 from db.sessions import EndReason
 from db.users import UserRow
@@ -25,16 +25,16 @@ class ErasedAccount:
 async def erase_account(tx: Tx, user_id: str) -> ErasedAccount:
     """Erase everything personal and end the sessions. ``Unauthorized`` (``session_revoked``) if the account is gone."""
     # Sessions are locked before the person, as everywhere. A second time, because a session may be opened in between.
-    ended = await accounts.end_all_sessions(tx, user_id, EndReason.ACCOUNT_DELETED)
+    ended = await account_deletion.end_all_sessions(tx, user_id, EndReason.ACCOUNT_DELETED)
     wearer = await avatars.lock_wearer(tx, user_id)
     if wearer is None:
         raise Unauthorized(ErrorCode.SESSION_REVOKED)
-    ended += await accounts.end_all_sessions(tx, user_id, EndReason.ACCOUNT_DELETED)
-    await accounts.erase_user(tx, user_id)
-    await accounts.erase_blocks(tx, user_id)
-    await accounts.erase_personal(tx, user_id)
-    await accounts.erase_look_ups(tx, user_id)
-    await accounts.expire_files(tx, user_id)
+    ended += await account_deletion.end_all_sessions(tx, user_id, EndReason.ACCOUNT_DELETED)
+    await account_deletion.erase_user(tx, user_id)
+    await account_deletion.erase_blocks(tx, user_id)
+    await account_deletion.erase_personal(tx, user_id)
+    await account_deletion.erase_look_ups(tx, user_id)
+    await account_deletion.expire_files(tx, user_id)
     if wearer.avatar_id is not None:
         await avatars.note_unused(tx, wearer.avatar_id)
     return ErasedAccount(await users.find_any_user(tx, user_id), ended, wearer.avatar_id)
