@@ -76,7 +76,10 @@ async def sign_in(services: AccountServices, *, phone_text: str, code: str, devi
 
 
 async def _use_code(services: AccountServices, tx: Tx, *, phone: str, code: str) -> bool:
-    """Compare a guess with the number's living code, if there is one. The caller must commit, whatever the result."""
+    """Compare a guess with the number's living code, if there is one. The caller must commit, whatever the result.
+
+    Every guess passes here, so limits on guesses belong here.
+    """
     code_id = await codes.find_live_code(tx, phone)
     if code_id is None:
         return False

@@ -32,6 +32,7 @@ UNREAD_BODY_S: Final = 30.0
 """How long a client may go on sending a body after the response. The rest is thrown away. If we closed at once, the kernel
 would reset the connection, and a client that sends everything before it reads would lose the response."""
 _LENGTH_DIGITS_MAX: Final = 18
+"""Of ``Content-Length``: what fits into 64 bits everywhere."""
 BODY_STALL_S: Final = 60.0
 """How long a body may pause while we wait for more of it."""
 _LINGER_S: Final = 1.0

@@ -1,4 +1,7 @@
-"""The caller of a request: the owner of a Bearer token whose login session has not ended."""
+"""The caller of a request: the owner of a Bearer token whose login session has not ended.
+
+Every route for somebody who is signed in depends on :data:`CallerOf`, so budgets of requests per person belong here.
+"""
 
 from typing import Annotated, Final
 

@@ -38,8 +38,8 @@ class AvatarUpload(ClientPayload):
     """A picture."""
 
     image: str = Field(
-        description="JPEG, PNG, WebP or GIF (of which the first frame counts) in base64, bare or as a data URL. What it "
-        "is, its bytes say, not the URL.",
+        description="JPEG, PNG, WebP or GIF (its first frame) in base64, bare or as a data URL. The format is read from "
+        "the bytes, not from the URL.",
         pattern=r"^(?:data:[^,]{0,200};base64,)?(?:/9j/|iVBORw0KGgo|R0lGOD|UklGR)[A-Za-z0-9+/\s]*={0,2}\s*$",
         examples=["data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEAAAAALAAAAAABAAEAAAICRAEAOw=="],
     )
@@ -59,7 +59,8 @@ _BODY: Final = {
 async def put_avatar(request: Request, backend: BackendOf, caller: CallerOf) -> Profile:
     """Set your picture.
 
-    It is turned upright, freed of all metadata, and stored as centre-cropped squares of 50, 100 and 400 pixels and in full.
+    It is turned upright, and all metadata is removed. It is stored as centre-cropped squares of 50, 100 and 400 pixels, and
+    in full.
     """
     if not _JSON.fullmatch(request.headers.get("content-type", "")):
         raise ValidationFailed.at("", "must be a JSON object, sent as application/json")
@@ -75,7 +76,7 @@ async def put_avatar(request: Request, backend: BackendOf, caller: CallerOf) -> 
 
 @router.delete("/me/avatar", status_code=204, responses=refusals(*CALLER_ERRORS))
 async def delete_avatar(backend: BackendOf, caller: CallerOf) -> None:
-    """Remove your picture; without one nothing changes."""
+    """Remove your picture. If you have none, nothing changes."""
     await _give_avatar(backend, caller.user_id, None)
 
 
@@ -93,7 +94,7 @@ async def show_avatar(
     request: Request,
     backend: BackendOf,
 ) -> Response:
-    """An image of somebody's picture. Public; it never changes, so it may be kept for ever."""
+    """Download one size of a person's picture. It is public and never changes, so it may be cached for ever."""
     if not _ID.fullmatch(avatar_id):
         raise NotFound
     opened = await backend.accounts.objects.open(avatar_key(avatar_id, size))

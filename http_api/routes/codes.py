@@ -25,8 +25,8 @@ class CodeSent(ServerPayload):
 
     phone: str = Field(description="The number in E.164.", examples=[PHONE])
     expires_in: int = Field(description="Seconds until the code expires.", examples=[LIFETIME_S])
-    retry_after: int = Field(description="Seconds until another one may be asked for.", examples=[codes.COOLDOWN_S])
-    code: str | None = Field(None, description="The code itself; in development alone.", examples=["042137"])
+    retry_after: int = Field(description="Seconds until another code may be asked for.", examples=[codes.COOLDOWN_S])
+    code: str | None = Field(None, description="The code itself, in development only.", examples=["042137"])
 
 
 @router.post(
@@ -40,9 +40,9 @@ class CodeSent(ServerPayload):
 async def request_code(payload: CodeRequest, backend: BackendOf) -> CodeSent:
     """Send a one-time code to a phone.
 
-    Six digits, good for five minutes, one use and five guesses; a new code makes the one before it worthless. The answer
-    is the same whether or not the number is registered. A number gets three codes in ten minutes and five a day, and one a
-    minute unless the one before was used.
+    A code has six digits and is good for five minutes, one use and five guesses. A new code replaces the one before it. The
+    answer is the same whether or not the number is registered. A number gets at most three codes in ten minutes and five a
+    day, and waits a minute after each code that was not used.
     """
     requested = await codes.request_code(backend.accounts, payload.phone)
     return CodeSent(

@@ -38,9 +38,9 @@ Content = AsyncIterator[bytes]
     },
 )
 async def export_me(backend: BackendOf, caller: CallerOf) -> Response:
-    """Everything of yours as a ZIP archive: your profile, devices, chats, what you wrote and liked, your files.
+    """Download everything of yours as a ZIP archive: profile, devices, chats, messages, likes and files.
 
-    One at a time.
+    You can have one export in progress at a time.
     """
     parts = _archive(backend, caller.user_id)
     first = await anext(parts)

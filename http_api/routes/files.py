@@ -38,25 +38,27 @@ router = APIRouter(prefix="/v1/files", tags=["Files"])
 
 
 class File(ServerPayload):
-    """An attachment. Nothing of it ever changes."""
+    """An attachment. It never changes."""
 
-    id: Id = Field(description="For `content.file_id` of a message.", examples=[FILE_ID])
+    id: Id = Field(description="ID of the file, for `content.file_id` of a message.", examples=[FILE_ID])
     kind: Kind = Field(
-        description="As what it can be sent, besides `file`: `image` (JPEG, PNG, WebP, GIF), `video`, `audio`.",
+        description="Message type that it can have, besides `file`: `image` (JPEG, PNG, WebP, GIF), `video`, `audio`.",
         examples=["image"],
     )
-    name: str = Field(description="What it was called.", examples=["lake.jpg"])
-    mime: str = Field(description="What it is served as.", examples=["image/jpeg"])
-    size: int = Field(description="Bytes.", examples=[2_343_077])
-    width: int | None = Field(description="Of an image: in pixels, upright.", examples=[4032])
-    height: int | None = Field(description="Of an image: in pixels, upright.", examples=[3024])
-    duration: float | None = Field(description="Of audio and video: seconds, as they were declared.", examples=[None])
-    blurhash: str | None = Field(
-        description="Of an image: a placeholder (blurha.sh).", examples=["L2Eyb[_3ay_3~qofayofayayj[ay"]
+    name: str = Field(description="Name of the uploaded file.", examples=["lake.jpg"])
+    mime: str = Field(description="Media type of its downloads.", examples=["image/jpeg"])
+    size: int = Field(description="Size in bytes.", examples=[2_343_077])
+    width: int | None = Field(description="Of an image: width in pixels, when it is upright.", examples=[4032])
+    height: int | None = Field(description="Of an image: height in pixels, when it is upright.", examples=[3024])
+    duration: float | None = Field(
+        description="Of audio and video: duration in seconds, as declared at the upload.", examples=[None]
     )
-    url: str = Field(description="Where it is.", examples=[f"/v1/files/{FILE_ID}"])
+    blurhash: str | None = Field(
+        description="Of an image: its BlurHash, a placeholder (blurha.sh).", examples=["L2Eyb[_3ay_3~qofayofayayj[ay"]
+    )
+    url: str = Field(description="Path of the file.", examples=[f"/v1/files/{FILE_ID}"])
     thumbnail: str | None = Field(
-        description="Of an image: where a small copy is.", examples=[f"/v1/files/{FILE_ID}/thumbnail"]
+        description="Of an image: path of a small copy.", examples=[f"/v1/files/{FILE_ID}/thumbnail"]
     )
     created_at: Time = Field(description="When it was uploaded.", examples=["2026-11-23T05:08:04.123Z"])
 
@@ -114,8 +116,8 @@ _FORM: Final = {
 async def upload_file(request: Request, backend: BackendOf, caller: CallerOf) -> File:
     """Upload a file, to be sent in a message.
 
-    It is stored byte for byte. Until it is sent only you can get it, and after a day it is gone. An image gets a thumbnail
-    and a placeholder; one that cannot be decoded, or has too many pixels, is an ordinary file.
+    It is stored byte for byte. Until it is sent, only you can download it, and after a day it is removed. An image gets a
+    thumbnail and a placeholder. An image that cannot be decoded, or has too many pixels, is stored as an ordinary file.
     """
     with backend.uploads.slot(caller.user_id):
         await refuse_over_quota(backend.accounts, caller.user_id)
@@ -166,7 +168,7 @@ _FILE_ERRORS: Final = refusals(*CALLER_ERRORS, ErrorCode.NOT_FOUND)
 )
 @router.head("/{file_id}", include_in_schema=False)
 async def show_file(file_id: _FileId, request: Request, backend: BackendOf, caller: CallerOf) -> Response:
-    """A file, or the part of it that `Range` asks for; if it is yours or in a message that you may see."""
+    """Download a file, or the part that `Range` names. It must be yours or in a message that you may see."""
     row = await find_file(backend.accounts.database, file_id, caller.user_id)
     etag = f'"{row.id}"'
     headers = _headers(etag) | {
@@ -184,7 +186,7 @@ async def show_file(file_id: _FileId, request: Request, backend: BackendOf, call
 )
 @router.head("/{file_id}/thumbnail", include_in_schema=False)
 async def show_thumbnail(file_id: _FileId, request: Request, backend: BackendOf, caller: CallerOf) -> Response:
-    """A small copy of an image, at most 320 pixels wide and high. Other files have none."""
+    """Download a small copy of an image, at most 320 pixels wide and high. Other files have none."""
     row = await find_file(backend.accounts.database, file_id, caller.user_id)
     if row.thumbnail_mime is None:
         raise NotFound

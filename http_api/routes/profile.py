@@ -31,10 +31,10 @@ def _absent() -> None:
 
 
 class ProfileChange(ClientPayload):
-    """What to change; what is left out stays."""
+    """Fields to change. Fields that are left out stay as they are."""
 
     display_name: Annotated[VisibleText, Field(max_length=DISPLAY_NAME_CHARS_MAX)] = Field(
-        default_factory=str, description="What to be called.", examples=["Anna"]
+        default_factory=str, description="Name that others see.", examples=["Anna"]
     )
     username: Annotated[str, Field(pattern=USERNAME_PATTERN)] | None = Field(
         default_factory=_absent,
@@ -59,9 +59,9 @@ async def show_me(backend: BackendOf, caller: CallerOf) -> Profile:
     "/me", responses=refusals(*CALLER_ERRORS, ErrorCode.CONFLICT, ErrorCode.VALIDATION_FAILED, ErrorCode.PAYLOAD_TOO_LARGE)
 )
 async def change_me(payload: ProfileChange, backend: BackendOf, caller: CallerOf) -> Profile:
-    """Change your name, username or the line about you; what is left out stays.
+    """Change your name, username or the line about you. Fields that are left out stay as they are.
 
-    A username that somebody has is a `conflict`, reason `username_taken`.
+    If somebody has the username already, the answer is `conflict` with the reason `username_taken`.
     """
 
     named = payload.model_fields_set
@@ -79,7 +79,7 @@ async def change_me(payload: ProfileChange, backend: BackendOf, caller: CallerOf
 async def show_user(
     user_id: Annotated[Id, Path(description="ID of the person.", examples=[USER_ID])], backend: BackendOf, caller: CallerOf
 ) -> Profile | User:
-    """Somebody's public profile; your own comes with the phone."""
+    """A person's public profile. Your own includes the phone."""
     if user_id == caller.user_id:
         return await show_me(backend, caller)
     return User.of(await profile.find_user(backend.accounts.database, user_id, caller_id=caller.user_id))
@@ -89,9 +89,9 @@ async def show_user(
 async def delete_me(backend: BackendOf, caller: CallerOf) -> None:
     """Delete your account, for good.
 
-    Your profile and picture are erased, all your devices are signed out, your number and username are free. What you wrote
-    stays with those you wrote to, as from a deleted account. Groups that you created pass to whoever has been in them for
-    the longest, and are deleted if nobody is left.
+    Your profile and picture are erased, all your devices are signed out, and your number and username become free. Your
+    messages stay with the people you wrote to, as messages of a deleted account. A group that you created passes to the
+    member who joined first; it is deleted if nobody is left.
     """
     accounts = backend.accounts
     erased = await account_changes.delete_account(backend.services, caller.user_id, accounts.on_session_ended)

@@ -20,17 +20,17 @@ router = APIRouter(prefix="/v1/auth", tags=["Sign-in"], route_class=StrictRoute)
 
 
 class SignIn(ClientPayload):
-    """The code that came to a phone."""
+    """A phone number and the code that was sent to it."""
 
     phone: PhoneText = Field(description="The number that the code was sent to.", examples=[PHONE])
     code: str = Field(description="The code.", pattern=rf"^[0-9]{{{CODE_DIGITS}}}$", examples=["042137"])
     device_name: Annotated[VisibleText, Field(max_length=DEVICE_NAME_CHARS_MAX)] | None = Field(
-        None, description="What to call this device in the list of sessions.", examples=["Anna's phone"]
+        None, description="Name of this device in the list of sessions.", examples=["Anna's phone"]
     )
 
 
 class Refresh(ClientPayload):
-    """The refresh token, once."""
+    """A refresh token. Each is good for one use."""
 
     refresh_token: str = Field(
         description="The newest refresh token of the session.", min_length=1, max_length=512, examples=["AZLwwRot…"]
@@ -41,9 +41,11 @@ class Tokens(ServerPayload):
     """A pair of tokens."""
 
     access_token: str = Field(description="For `Authorization: Bearer` and the socket.", examples=["eyJhbGciOi…"])
-    token_type: Literal["Bearer"] = Field("Bearer", description="How to send it.", examples=["Bearer"])
+    token_type: Literal["Bearer"] = Field(
+        "Bearer", description="Scheme of the `Authorization` header.", examples=["Bearer"]
+    )
     expires_in: int = Field(description="Seconds until the access token expires.", examples=[900])
-    refresh_token: str = Field(description="Gets the next pair, once.", examples=["AZLwwRot…"])
+    refresh_token: str = Field(description="For the next pair of tokens. It is good for one use.", examples=["AZLwwRot…"])
     refresh_expires_in: int = Field(description="Seconds until the refresh token expires.", examples=[2_592_000])
 
 
@@ -66,7 +68,8 @@ class SignedIn(Tokens):
 async def sign_in(payload: SignIn, backend: BackendOf) -> SignedIn:
     """Sign in with the code; the first time, this registers you.
 
-    A wrong, used, expired or guessed-out code and a number that no code went to all get the same `unauthorized`.
+    A code that is wrong, used, expired or has had too many guesses, and a number that no code was sent to, all get the same
+    `unauthorized`.
     """
     signed_in = await tokens.sign_in(
         backend.accounts, phone_text=payload.phone, code=payload.code, device_name=payload.device_name
