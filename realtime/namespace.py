@@ -250,7 +250,7 @@ class ChatNamespace(Namespace):
         if not connections:
             self._by_session.pop(connection.session_id, None)
 
-    async def end_session(self, session_id: str, reason: str) -> None:
+    def end_session(self, session_id: str, reason: str) -> None:
         """The login session was ended: its connections are told and closed; one that is just coming in is refused."""
         for connection in self._by_session.pop(session_id, {}).values():
             if connection.is_open:

@@ -1,4 +1,4 @@
-"""Only under its own names does the server answer, so that nobody else's name gets into a link or a cache."""
+"""Refuses requests with a foreign ``Host``, so that no foreign name gets into a link or a cache."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -11,11 +11,11 @@ from core.errors import ValidationFailed
 from http_api.problems import problem_of
 
 PROBES: Final = frozenset({"/health/live", "/health/ready", "/metrics"})
-"""Asked every few seconds by machines, by address: their lines in the log are for debugging alone."""
+"""Paths that machines ask by address every few seconds. They are logged at level DEBUG only."""
 
 
 class HostCheck:
-    """ASGI middleware: ``validation_failed`` for a ``Host`` that is not allowed. Starlette's answers in plain text."""
+    """ASGI middleware: ``validation_failed`` for a ``Host`` that is not allowed. Starlette's own answers in plain text."""
 
     def __init__(self, app: ASGIApp, *, allowed: Sequence[str]) -> None:
         self._app = app

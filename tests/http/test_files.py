@@ -7,11 +7,11 @@ from typing import Any
 import httpx
 import pytest
 
+from accounts.files import clean_name
 from core.errors import Unavailable
 from core.limits import FILE_BYTES_MAX
 from http_api.object_responses import disposition
-from http_api.routes.files import clean_name
-from maintenance import sweeping
+from maintenance.unused_files import remove_unused_files
 from storage.formats import recognise
 from tests.support.clients import Client, Person, Town, new_client_id
 from tests.support.hostile_avatars import png_with_pixels
@@ -424,7 +424,7 @@ async def expire(running: RunningServer, file_id: str) -> None:
 
 
 async def sweep(running: RunningServer) -> None:
-    await sweeping.sweep_files(running.molva.database, running.molva.objects)
+    await remove_unused_files(running.molva.database, running.molva.objects)
 
 
 async def test_file_that_was_never_sent_expires(town: Town, running: RunningServer) -> None:
