@@ -22,11 +22,11 @@ from core.errors import Unavailable
 from core.logs import Request, current_request, request_scope
 from core.tracing import span
 from db import messages
-from db.messages import SentRow
+from db.messages import Draft, SentRow
 from db.pool import Database, Tx
 from realtime.messages.encoding import EncodedMessage
 from realtime.wire.context import Delivery
-from realtime.wire.sends import Draft, Sent
+from realtime.wire.sends import Sent
 
 BATCH_MAX: Final = 200
 """Messages in one commit."""
@@ -197,36 +197,8 @@ async def _store(tx: Tx, batch: _Batch) -> list[SentRow]:
     started = time.perf_counter()
     waiting = [one for _, group in batch for one in group]
     drafts = [one.draft for one in waiting]
-    rows = [await _store_one(tx, drafts[0])] if len(drafts) == 1 else await _store_many(tx, drafts)
+    rows = [await messages.send_message(tx, drafts[0])] if len(drafts) == 1 else await messages.send_messages(tx, drafts)
     duration_s = time.perf_counter() - started
     for one in waiting:
         one.request.note_statement("messages.send", duration_s)
     return rows
-
-
-async def _store_one(tx: Tx, draft: Draft) -> SentRow:
-    return await messages.send_message(
-        tx,
-        draft.chat_id,
-        draft.sender_id,
-        draft.client_id,
-        draft.body_hash,
-        draft.type,
-        draft.content,
-        draft.reply_to,
-        draft.mentions,
-    )
-
-
-async def _store_many(tx: Tx, drafts: Sequence[Draft]) -> list[SentRow]:
-    return await messages.send_messages(
-        tx,
-        [draft.chat_id for draft in drafts],
-        [draft.sender_id for draft in drafts],
-        [draft.client_id for draft in drafts],
-        [draft.body_hash for draft in drafts],
-        [draft.type for draft in drafts],
-        [draft.content for draft in drafts],
-        [draft.reply_to for draft in drafts],
-        ["{" + ",".join(draft.mentions) + "}" for draft in drafts],
-    )
