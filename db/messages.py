@@ -46,6 +46,11 @@ MESSAGE_FIELDS: Final = tuple(column.name for column in fields(MessageRow) if co
 """The columns that are the same for all who may see the message."""
 
 
+def encode_content(content: dict[str, Any]) -> orjson.Fragment:
+    """The JSON of ``content``, made once for the hash, the statement and the event. The hash needs sorted keys."""
+    return orjson.Fragment(orjson.dumps(content, option=orjson.OPT_SORT_KEYS))
+
+
 @dataclass(slots=True)
 class MessageBody:
     """What a client asks to be stored: columns that have the same names in the payload of ``message:send``."""
@@ -59,8 +64,7 @@ class MessageBody:
     def of(cls, asked: object, content: dict[str, Any]) -> Self:
         """The body that ``asked`` describes with attributes of these names, except that it holds ``content``."""
         body = cls(*_body_values(asked))
-        # The keys are sorted for the hash. Encoded once: the hash, the statement and the event all use these bytes.
-        body.content = orjson.Fragment(orjson.dumps(content, option=orjson.OPT_SORT_KEYS))
+        body.content = encode_content(content)
         return body
 
     def hash(self) -> bytes:
