@@ -33,7 +33,7 @@ import inspect
 import operator
 import types
 import typing
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any, Concatenate, Final, NewType, ParamSpec, TypeVar
 
 from db.pool import Tx
@@ -101,12 +101,6 @@ def argument_names(kind: type[Any]) -> tuple[str, ...]:
     return tuple(_fields_of(kind))
 
 
-def arguments_of(kind: type[Any], names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
-    """What takes the values of these parameters (two or more) out of an object of the dataclass ``kind``."""
-    found = _fields_of(kind)
-    return operator.attrgetter(*(found[name][0] for name in names))
-
-
 def placeholders(kind: type[Any]) -> str:
     """``$1, $2, …``: one for each parameter that the dataclass ``kind`` stands for."""
     return ", ".join(f"${place}" for place in range(1, len(_fields_of(kind)) + 1))
@@ -136,17 +130,18 @@ def _taking_fields(hints: dict[str, Any], fetch: Fetch) -> Fetch:
     many, kind = _dataclass_taken(hints)
     if kind is None:
         return fetch
-    values_of = arguments_of(kind, argument_names(kind))
-    lists = {place for place, (_, field_kind) in enumerate(_fields_of(kind).values()) if _is_list(field_kind)}
+    found = _fields_of(kind).values()
+    values_of = operator.attrgetter(*(path for path, _ in found))
+    lists = [place for place, (_, field_kind) in enumerate(found) if _is_list(field_kind)]
 
-    async def fetch_with_fields(tx: Tx, arguments: tuple[Any, ...]) -> Any:
-        return await fetch(tx, values_of(arguments[0]))
+    def fetch_with_fields(tx: Tx, arguments: tuple[Any, ...]) -> Awaitable[Any]:
+        return fetch(tx, values_of(arguments[0]))
 
-    async def fetch_with_arrays(tx: Tx, arguments: tuple[Any, ...]) -> Any:
-        columns = zip(*map(values_of, arguments[0]), strict=True)
-        return await fetch(
-            tx, tuple([*map(_array_text, each)] if place in lists else each for place, each in enumerate(columns))
-        )
+    def fetch_with_arrays(tx: Tx, arguments: tuple[Any, ...]) -> Awaitable[Any]:
+        columns: list[Any] = list(zip(*map(values_of, arguments[0]), strict=True))
+        for place in lists:
+            columns[place] = list(map(_array_text, columns[place]))
+        return fetch(tx, tuple(columns))
 
     return fetch_with_arrays if many else fetch_with_fields
 
