@@ -189,14 +189,14 @@ async def send_messages(tx: Tx, drafts: list[Draft]) -> list[SentRow]: ...
 
 
 @query("""
-    -- The chat into which the person sent something under this client_id already: a retry without chat_id belongs there.
+    -- The chat into which the person has already sent a message with this client_id: a retry without chat_id belongs there.
     SELECT chat_id FROM messages WHERE sender_id = $1 AND client_id = $2 ORDER BY chat_id LIMIT 1
 """)
 async def find_chat_of_send(tx: Tx, sender_id: str, client_id: str) -> str | None: ...
 
 
 @query("""
-    -- Whether the person sent something into this chat under this client_id already.
+    -- Whether the person has already sent a message with this client_id into this chat.
     SELECT EXISTS (SELECT FROM messages WHERE sender_id = $1 AND client_id = $2 AND chat_id = $3)
 """)
 async def was_sent(tx: Tx, sender_id: str, client_id: str, chat_id: str) -> bool: ...
@@ -235,8 +235,7 @@ async def list_after(tx: Tx, chat_id: str, user_id: str, after: int, limit: int)
 
 
 @query(f"""
-    -- A message from the server itself: the next seq and version, caused by $2, who has thereby read up to it.
-    -- $4 is by how many the chat's members change with it.
+    -- A system message, with the next seq and version. $2 caused it and has read up to it; $4 is added to the member count.
     WITH chat AS (
         UPDATE chats c
            SET message_count = c.message_count + 1, version = c.version + 1, member_count = c.member_count + $4,
@@ -270,7 +269,7 @@ async def edit_message(
 
 
 @query(f"""
-    -- Leaves a tombstone in a locked chat, and nobody likes a tombstone.
+    -- Empties a message of a locked chat, so that only its place stays, and removes its likes.
     WITH unliked AS (DELETE FROM likes WHERE likes.chat_id = $1 AND likes.seq = $2)
     UPDATE messages m SET content = NULL, mentions = '{{}}', like_count = 0, deleted_at = wire_now(), version = $3
      WHERE m.chat_id = $1 AND m.seq = $2
@@ -292,7 +291,7 @@ async def list_changes(tx: Tx, chat_id: str, user_id: str, version: int, limit: 
 
 @query(f"""
     -- A page of the messages in the person's chats, or in one of them ($2), that have the words $3 in any form (a tsquery)
-    -- and a word that begins with $4, newest first, behind ($5, $6, $7). The page is cut before anything else is looked up.
+    -- and a word that begins with $4, newest first, after ($5, $6, $7). The columns are looked up for this page only.
     WITH page AS (
         SELECT m.chat_id, m.seq
           FROM members me

@@ -15,10 +15,10 @@ from realtime.wire.registry import Rate, Role, action
 
 _WORD: Final = re.compile(r"[^\W_]+")
 _ONE_SPELLING: Final = str.maketrans("ёЁ", "еЕ")  # noqa: RUF001  (Cyrillic is meant)
-"""As ``words_of`` in schema.sql spells what is searched."""
+"""The index has the same spelling: see ``words_of`` in schema.sql."""
 _WORDS_MAX: Final = 16
 _AT_ONCE_MAX: Final = 4
-"""Searches under way in this process: for a common word in a long chat the database works for a second."""
+"""Searches at the same time in this process. A common word in a long chat keeps the database busy for a second."""
 _WAIT_S: Final = 5.0
 
 _searches = asyncio.Semaphore(_AT_ONCE_MAX)
@@ -26,7 +26,7 @@ _searches = asyncio.Semaphore(_AT_ONCE_MAX)
 
 @asynccontextmanager
 async def _one_of_few() -> AsyncIterator[None]:
-    """Waits for its turn, so that searches hold up nothing but searches; ``Unavailable`` if that takes too long."""
+    """Wait until a search may start, so that many searches delay only each other; ``Unavailable`` after ``_WAIT_S``."""
     try:
         async with asyncio.timeout(_WAIT_S):
             await _searches.acquire()
