@@ -1,7 +1,7 @@
 """Group commit: messages that arrive while the database is busy are stored together, in one round trip and one commit.
 
 Each chat has a line of sends that wait. A line is ready when the chat's turn has come, that is, when no other change of the
-chat is under way (``Delivery.in_order``). The next batch takes all lines that are ready, with all sends that are in them by
+chat is under way (``Turns``). The next batch takes all lines that are ready, with all sends that are in them by
 then. At most two batches are under way, so that the database works on one while the events of the other are delivered; the
 next one begins when one of them has returned. There is no timer: a message that comes alone is stored at once, by the plain
 statement. So each chat keeps its order, busy chats share a commit, and a chat that waits for its turn delays no other chat.
@@ -25,7 +25,7 @@ from db import messages
 from db.messages import Draft, SentRow
 from db.pool import Database, Tx
 from realtime.messages.encoding import EncodedMessage
-from realtime.wire.context import Delivery
+from realtime.wire.changes import Delivery, Turns, chat_subject
 from realtime.wire.sends import Sent
 
 BATCH_MAX: Final = 200
@@ -52,10 +52,11 @@ class _Waiting:
 class _Line:
     """The sends of one chat that wait, in the order in which they came."""
 
-    __slots__ = ("chat_id", "waiting")
+    __slots__ = ("chat_id", "subject", "waiting")
 
     def __init__(self, chat_id: str) -> None:
         self.chat_id = chat_id
+        self.subject = chat_subject(chat_id)
         self.waiting: deque[_Waiting] = deque()
 
 
@@ -66,8 +67,9 @@ _Batch = list[tuple[_Line, list[_Waiting]]]
 class SendQueue:
     """Stores the messages that are sent in this process; see the module."""
 
-    def __init__(self, database: Database, delivery: Delivery) -> None:
+    def __init__(self, database: Database, turns: Turns, delivery: Delivery) -> None:
         self._database = database
+        self._turns = turns
         self._delivery = delivery
         self._lines: dict[str, _Line] = {}
         self._ready: deque[_Line] = deque()
@@ -101,13 +103,13 @@ class SendQueue:
             self._waiting -= 1
 
     def _ask_for_turn(self, line: _Line) -> None:
-        if self._delivery.try_turn(line.chat_id):
+        if self._turns.try_take(line.subject):
             self._join(line)
         else:
             self._start(self._wait_for_turn(line))
 
     async def _wait_for_turn(self, line: _Line) -> None:
-        await self._delivery.take_turn(line.chat_id)
+        await self._turns.take(line.subject)
         self._join(line)
 
     def _join(self, line: _Line) -> None:
@@ -163,13 +165,13 @@ class SendQueue:
                     message = EncodedMessage(row.stored, row.seq, waiting.draft)
                     view = message.view()
                     with request_scope(waiting.request), span("deliver"):
-                        self._delivery.carry_out(message.announce())
+                        self._delivery.deliver(message.announce())
                 if not waiting.done.done():
                     waiting.done.set_result(Sent(row, view))
 
     def _fail(self, batch: _Batch, error: Exception) -> None:
         for line, group in batch:
-            self._delivery.reconcile(line.chat_id)
+            self._turns.note_doubt(line.subject)
             for waiting in group:
                 if not waiting.done.done():
                     waiting.done.set_exception(error)
@@ -177,7 +179,7 @@ class SendQueue:
     def _end_turns(self, batch: _Batch) -> None:
         """Give back the turns of the chats. Other changes that wait come first, then the sends that arrived meanwhile."""
         for line, _ in batch:
-            self._delivery.give_turn(line.chat_id)
+            self._turns.give_back(line.subject)
             if line.waiting:
                 self._ask_for_turn(line)
             else:
