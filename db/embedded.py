@@ -222,8 +222,8 @@ class _Postmaster(threading.Thread):
                 return
             restarts = restarts + 1 if time.monotonic() - began < _RESTART_CALM_S else 1
             if restarts == 1 or time.monotonic() - told_at >= _RESTART_NOTICE_S:
-                told_at, problem = time.monotonic(), self._failure or self._last_log_lines()
-                log.error("postgres ended unasked", extra={"restart": restarts, "problem": problem})
+                told_at, why = time.monotonic(), self._failure or self._last_log_lines()
+                log.error("postgres ended unasked", extra={"restart": restarts, "problem": why})
             self._stopping.wait(min(_RESTART_PAUSE_S * restarts, _RESTART_PAUSE_S_MAX))
 
     def await_ready(self, timeout_s: float) -> str | None:
