@@ -1,6 +1,6 @@
-"""``molva check``: whether a deploy would work, told line by line before it is done.
+"""``molva check``: tells before a deployment whether it would work, a line for each check.
 
-To check one more thing: a function that returns what is well or raises ``StartupError``, and its line in ``run_checks``.
+To add a check, write a function that returns a short description or raises ``StartupError``, and call it in ``run_checks``.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ _STORAGE_KEY: Final = "checks/molva-check"
 
 
 def run_checks() -> bool:
-    """Run every check and print a line for each; whether all are well."""
+    """Run every check and print a line for each. Returns whether all passed."""
     try:
         settings = load_settings()
     except StartupError as error:
@@ -86,7 +86,7 @@ def _check_storage(settings: Settings) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What the database says of itself. ``clock_difference_s``: how far it is ahead of this machine."""
+    """What the database reports. ``clock_difference_s``: how many seconds its clock is ahead of this machine's."""
 
     version: str
     pending: list[str]

@@ -1,6 +1,5 @@
 """``message:*``: sending once, history, the read mark."""
 
-import hashlib
 from typing import Any
 
 import orjson
@@ -9,7 +8,7 @@ from core.errors import AppError, Conflict, NotFound
 from core.limits import SEQ_MAX
 from core.logs import note_chat
 from db import chats, members, messages
-from db.messages import MessageRow
+from db.messages import Draft, MessageBody, MessageRow
 from db.pool import Tx
 from realtime.messages.attachments import ATTACHMENTS, attach
 from realtime.messages.contents import stored_content
@@ -35,7 +34,6 @@ from realtime.model.objects import MessageView
 from realtime.wire.context import Context
 from realtime.wire.fields import EncodedPayload
 from realtime.wire.registry import Rate, Role, action
-from realtime.wire.sends import Draft
 
 
 @action(
@@ -53,18 +51,11 @@ async def send_message(context: Context, payload: MessageSend) -> MessageSent | 
     """
     send = payload.root
     content = stored_content(send.content)
-    body = {"type": send.type, "content": content, "reply_to": send.reply_to, "mentions": send.mentions}
     chat_id = send.chat_id or await _chat_of_send(context, send.client_id)
-    draft = Draft(
-        chat_id=chat_id,
-        sender_id=context.user_id,
-        client_id=send.client_id,
-        body_hash=hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).digest(),
-        type=send.type,
-        content=await _attached(context, send, chat_id, content) if send.type in ATTACHMENTS else content,
-        reply_to=send.reply_to,
-        mentions=send.mentions,
-    )
+    body = MessageBody.of(send, content)
+    draft = Draft(chat_id, context.user_id, send.client_id, body.hash(), body)
+    if send.type in ATTACHMENTS:  # after the hash, which is that of what was asked for
+        body.content = orjson.Fragment(orjson.dumps(await _attached(context, send, chat_id, content)))
     note_chat(chat_id)
     sent = await context.services.sends.send(draft)
     if sent.message is not None:

@@ -1,4 +1,4 @@
-"""What happens to a message after it was sent: editing, deleting, likes.
+"""Changes of a message that was sent: editing, deleting, likes.
 
 Each is a change of the chat: it raises the chat's ``version``, which becomes the message's, so that
 ``message:changes`` finds it.
@@ -96,7 +96,11 @@ async def delete_message(context: Context, payload: MessageAt) -> MessageAnswer:
 
 
 def _announce_revision(change: Change, view: ChatView, row: MessageRow, reason: Reason) -> MessageAnswer:
-    """The message to who looks and may see it; the chat to all if the list shows it, else to who looks and may not."""
+    """Announce a changed message to those who have the chat open and may see it.
+
+    The chat is announced to all members if the message is its newest, because chat lists show that one. Otherwise it is
+    announced to those who have the chat open and may not see the message: they need the new version.
+    """
     message = MessageView.model_validate(row)
     after = _after(view, message)
     if row.seq == view.message_count:
@@ -111,7 +115,7 @@ def _announce_revision(change: Change, view: ChatView, row: MessageRow, reason: 
 
 
 def _after(view: ChatView, message: MessageView) -> Chat:
-    """The chat behind a revision of one of its messages."""
+    """The chat after one of its messages was changed."""
     chat = view.shared()
     is_last = message.seq == chat.message_count
     return chat.model_copy(
@@ -120,7 +124,7 @@ def _after(view: ChatView, message: MessageView) -> Chat:
 
 
 def _announce_version(after: Chat, seq: int, reason: Reason) -> Emit:
-    """Who looks at the chat and may not see the message learns of the new version all the same."""
+    """The new version, for those who have the chat open and may not see the message."""
     payload = ChatUpdated.model_construct(chat=after, reason=reason)
     return Emit(CHAT_UPDATED, payload, ViewersWithoutMessage(after.id, seq))
 
