@@ -12,9 +12,9 @@ from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.exceptions import HTTPException
 
-from core.errors import ErrorCode
+from core.errors import ErrorCode, NotFound
 from http_api.problems import refusals
-from storage.objects import Objects
+from storage.objects import Objects, Opened
 
 _RANGE: Final = re.compile(r"bytes=\s*(\d{0,18})-(\d{0,18})\s*", re.ASCII)
 _PLAIN: Final = re.compile(r"[^A-Za-z0-9 !#$&+^_`{}~.()@,;=\[\]-]")
@@ -67,11 +67,25 @@ def asked_part(request: Request, etag: str, size_bytes: int) -> tuple[int, int] 
     return start, end
 
 
+async def open_object(objects: Objects, key: str, *, field: str, part: tuple[int, int] | None = None) -> Opened:
+    """An object for a request that named it in ``field``; ``NotFound`` says so if it is not there."""
+    try:
+        return await objects.open(key, part)
+    except NotFound:
+        raise NotFound(field) from None
+
+
 async def serve(
-    objects: Objects, key: str, *, mime: str, headers: dict[str, str], part: tuple[int, int] | None = None
+    objects: Objects,
+    key: str,
+    *,
+    field: str,
+    mime: str,
+    headers: dict[str, str],
+    part: tuple[int, int] | None = None,
 ) -> Response:
-    """The bytes of an object, or a part of them, as they come from the storage. ``NotFound`` if they are not there."""
-    opened = await objects.open(key, part)
+    """The bytes of an object, or a part of them, as they come from the storage. ``NotFound`` at ``field`` without it."""
+    opened = await open_object(objects, key, field=field, part=part)
     headers = {**headers, "Content-Length": str(opened.size_bytes)}
     if part is not None:
         start, end = part

@@ -11,6 +11,7 @@ import re
 from typing import Final
 
 from core.errors import PayloadTooLarge, ValidationFailed
+from core.faults import NO_OBJECT, NO_STRING, REQUIRED, UNKNOWN_FIELD
 from core.limits import AVATAR_BYTES_MAX, AVATAR_PIXELS_MAX, AVATAR_SIDE_MAX
 from core.strict_json import parse_json
 from storage.formats import HEAD_BYTES, Kind, declared_size, recognise
@@ -48,13 +49,13 @@ def _read(body: bytes) -> str:
     except json.JSONDecodeError as error:
         raise ValidationFailed.at("", f"must be valid JSON: {error.msg}") from None
     if not isinstance(payload, dict):
-        raise ValidationFailed.at("", "must be a JSON object, sent as application/json")
+        raise ValidationFailed.at("", f"{NO_OBJECT}, sent as application/json")
     unknown = [name for name in payload if name != "image"]
     if unknown:
-        raise ValidationFailed.at(unknown[0][:64], "Extra inputs are not permitted")
+        raise ValidationFailed.at(unknown[0][:64], UNKNOWN_FIELD)
     image = payload.get("image")
     if not isinstance(image, str):
-        raise ValidationFailed.at("image", "Input should be a valid string" if "image" in payload else "Field required")
+        raise ValidationFailed.at("image", NO_STRING if "image" in payload else REQUIRED)
     return image
 
 

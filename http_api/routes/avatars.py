@@ -22,7 +22,7 @@ from db.users import ProfileRow
 from http_api.backend import Backend, BackendOf
 from http_api.identity import CALLER_ERRORS, CallerOf
 from http_api.middleware.bodies import JSON_BYTES_MAX
-from http_api.object_responses import bytes_answers, has_already, with_first
+from http_api.object_responses import bytes_answers, has_already, open_object, with_first
 from http_api.problems import refusals
 from http_api.routes.profile import change_profile
 from maintenance.sweeping import remove_unused_avatar
@@ -108,8 +108,8 @@ async def show_avatar(
 ) -> Response:
     """An image of somebody's picture. Public; it never changes, so it may be kept for ever."""
     if not _ID.fullmatch(avatar_id):
-        raise NotFound
-    opened = await backend.objects.open(avatar_key(avatar_id, size))
+        raise NotFound("avatar_id")
+    opened = await open_object(backend.objects, avatar_key(avatar_id, size), field="avatar_id")
     etag = f'"{avatar_id}-{size}"'
     headers = {"ETag": etag, "Cache-Control": _FOR_EVER, "Cross-Origin-Resource-Policy": "cross-origin"}
     if has_already(request, etag):

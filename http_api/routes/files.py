@@ -12,6 +12,7 @@ from pydantic import Field
 from starlette.datastructures import FormData, UploadFile
 
 from core.errors import AppError, ErrorCode, NotFound, PayloadTooLarge, RateLimited, ValidationFailed
+from core.faults import UNKNOWN_FIELD
 from core.ids import new_id
 from core.limits import (
     DURATION_S_MAX,
@@ -145,7 +146,7 @@ def _read_form(form: FormData) -> tuple[UploadFile, float | None]:
     """The file and the declared duration in seconds; everything else is refused."""
     for name in form:
         if name not in {"file", "duration"}:
-            raise ValidationFailed.at(name[:64], "is no field of this form")
+            raise ValidationFailed.at(name[:64], UNKNOWN_FIELD)
     upload, duration = form.get("file"), form.get("duration")
     if not isinstance(upload, UploadFile):
         raise ValidationFailed.at("file", "must be a file, with a name")
@@ -156,7 +157,7 @@ def _read_form(form: FormData) -> tuple[UploadFile, float | None]:
     if duration is None:
         return upload, None
     if not isinstance(duration, str) or not _NUMBER.fullmatch(duration) or float(duration) > DURATION_S_MAX:
-        raise ValidationFailed.at("duration", f"must be seconds, from 0 to {DURATION_S_MAX}")
+        raise ValidationFailed.at("duration", f"must be a number of seconds from 0 to {DURATION_S_MAX}")
     return upload, float(duration)
 
 
@@ -235,7 +236,7 @@ async def show_file(file_id: _FileId, request: Request, backend: BackendOf, call
     if has_already(request, etag):
         return Response(status_code=304, headers=headers)
     part = asked_part(request, etag, row.size_bytes)
-    return await serve(backend.objects, file_key(row.id), mime=row.mime, headers=headers, part=part)
+    return await serve(backend.objects, file_key(row.id), field="file_id", mime=row.mime, headers=headers, part=part)
 
 
 @router.get(
@@ -246,18 +247,19 @@ async def show_thumbnail(file_id: _FileId, request: Request, backend: BackendOf,
     """A small copy of an image, at most 320 pixels wide and high. Other files have none."""
     row = await _find(backend, file_id, caller.user_id)
     if row.thumbnail_mime is None:
-        raise NotFound
+        raise NotFound("file_id")
     etag = f'"{row.id}-thumbnail"'
     if has_already(request, etag):
         return Response(status_code=304, headers=_headers(etag))
-    return await serve(backend.objects, thumbnail_key(row.id), mime=row.thumbnail_mime, headers=_headers(etag))
+    headers = _headers(etag)
+    return await serve(backend.objects, thumbnail_key(row.id), field="file_id", mime=row.thumbnail_mime, headers=headers)
 
 
 async def _find(backend: Backend, file_id: str, user_id: str) -> FileRow:
     async with backend.database.reading() as tx:
         row = await files.find_file_for(tx, file_id, user_id)
     if row is None:
-        raise NotFound
+        raise NotFound("file_id")
     return row
 
 

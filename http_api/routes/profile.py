@@ -11,6 +11,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path
 from pydantic import Field
 
+from core.conflicts import ConflictReason
 from core.errors import AppError, ErrorCode, NotFound, Unauthorized
 from core.limits import ABOUT_CHARS_MAX, DISPLAY_NAME_CHARS_MAX, USERNAME_CHARS_MAX, USERNAME_CHARS_MIN
 from db import accounts, avatars, chats, users
@@ -68,7 +69,13 @@ async def show_me(backend: BackendOf, caller: CallerOf) -> Profile:
 
 
 @router.patch(
-    "/me", responses=refusals(*CALLER_ERRORS, ErrorCode.CONFLICT, ErrorCode.VALIDATION_FAILED, ErrorCode.PAYLOAD_TOO_LARGE)
+    "/me",
+    responses=refusals(
+        *CALLER_ERRORS,
+        ErrorCode.VALIDATION_FAILED,
+        ErrorCode.PAYLOAD_TOO_LARGE,
+        conflicts=(ConflictReason.USERNAME_TAKEN,),
+    ),
 )
 async def change_me(payload: ProfileChange, backend: BackendOf, caller: CallerOf) -> Profile:
     """Change your name, username or the line about you; what is left out stays.
@@ -122,7 +129,7 @@ async def show_user(
     async with backend.database.reading() as tx:
         row = await users.find_user_for(tx, user_id, caller.user_id)
     if row is None:
-        raise NotFound
+        raise NotFound("user_id")
     return User.of(row)
 
 

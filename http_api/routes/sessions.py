@@ -84,5 +84,5 @@ async def _end(backend: Backend, *, session_id: str, user_id: str, reason: EndRe
     async with backend.database.reading() as tx:
         ended = await sessions.end_session(tx, session_id, user_id, reason)
     if not ended:
-        raise NotFound
+        raise NotFound("session_id")
     await backend.on_session_ended(session_id, reason)

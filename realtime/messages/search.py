@@ -48,7 +48,7 @@ async def search_messages(context: Context, payload: MessageSearch) -> SearchPag
     words = _WORD.findall(payload.query.translate(_ONE_SPELLING))[:_WORDS_MAX]
     async with _one_of_few(), context.reading() as tx:
         if payload.chat_id is not None and (await chats.find_membership(tx, payload.chat_id, context.user_id) is None):
-            raise NotFound
+            raise NotFound("chat_id")
         if not words:
             return SearchPage(messages=[], next_cursor=None)
         rows = await messages.search_messages(
@@ -82,7 +82,7 @@ async def list_changes(context: Context, payload: MessageChanges) -> ChangesPage
         # First the chat's version, then the messages: what is committed in between is in the page already.
         chat = await chats.find_chat(tx, chat_id, user_id)
         if chat is None:
-            raise NotFound
+            raise NotFound("chat_id")
         rows = await messages.list_changes(tx, chat_id, user_id, payload.version, limit + 1)
     page, has_more = rows[:limit], len(rows) > limit
     version = page[-1].version if page and (has_more or page[-1].version > chat.version) else chat.version

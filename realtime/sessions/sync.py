@@ -5,6 +5,7 @@ still running when its pass began. Whatever commits later, however long it took 
 transaction at or above that one, so the next pass finds it. A chat may come twice; it is never left out.
 """
 
+from core.conflicts import ConflictReason
 from core.errors import Conflict
 from db import chats
 from db.chats import HorizonRow
@@ -14,7 +15,7 @@ from realtime.wire.context import Context
 from realtime.wire.registry import Rate, Role, action
 
 
-@action("session:sync", role=Role.USER, rate=Rate.READ, conflicts=("cursor_unknown",))
+@action("session:sync", role=Role.USER, rate=Rate.READ, conflicts=(ConflictReason.CURSOR_UNKNOWN,))
 async def sync_session(context: Context, payload: SessionSync) -> SessionSynced:
     """The caller's chats that changed since the cursor, and those they lost; without a cursor all of them.
 
@@ -50,5 +51,5 @@ def _position(cursor: str | None, horizon: HorizonRow) -> tuple[int, int, int | 
         return since, next_since, after_xid, after_id
     (since,) = SYNCED_CURSOR.read(cursor)
     if since > horizon.next_unused:  # made by another database, before a restore
-        raise Conflict("cursor_unknown", "This cursor is of another database: sync without it.")
+        raise Conflict(ConflictReason.CURSOR_UNKNOWN)
     return since, horizon.oldest_running, None, None
