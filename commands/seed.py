@@ -133,10 +133,12 @@ class Plan:
     def check(self) -> None:
         """``StartupError`` unless it can be carried out."""
         if self.chats and self.members > self.users:
-            raise StartupError(f"{self.users} users cannot make chats of {self.members} members.")
+            raise StartupError(f"{self.users} users are too few for chats of {self.members} members.")
         pairs = self.users * (self.users - 1) // 2
         if self.members == 2 and self.chats > pairs:
-            raise StartupError(f"{self.users} users have {pairs} private chats at the most: more users, or fewer chats.")
+            raise StartupError(
+                f"{self.users} users can have at most {pairs} private chats. Ask for more users or fewer chats."
+            )
 
     @property
     def messages_per_chat_max(self) -> int:
@@ -237,7 +239,7 @@ class _Chat:
 def seed(settings: Settings, plan: Plan, tokens_path: Path = STDOUT) -> None:
     """Carry ``plan`` out and write a line per person to ``tokens_path``; ``StartupError`` where it cannot be."""
     if settings.environment is Environment.PRODUCTION:
-        raise StartupError("seed makes people who do not exist: never in production.")
+        raise StartupError("molva seed is not allowed in production: it creates users who do not exist.")
     plan.check()
     secret = settings.signing_secret()
     with _writable(tokens_path) as file:
@@ -278,7 +280,7 @@ async def _make_people(database: Database, count: int, tokens: RefreshTokens, re
         people += made
         if len(people) == count:
             return people
-    raise StartupError("the numbers for seeded users are used up.")
+    raise StartupError("All phone numbers for seeded users are taken.")
 
 
 async def _load_people(

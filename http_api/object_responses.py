@@ -63,7 +63,9 @@ def asked_part(request: Request, etag: str, size_bytes: int) -> tuple[int, int] 
     else:
         start, end = max(0, size_bytes - int(last)), size_bytes
     if start >= size_bytes or start >= end:
-        raise HTTPException(416, "begins behind the end", headers={"Content-Range": f"bytes */{size_bytes}"})
+        raise HTTPException(
+            416, "Range must begin before the end of the file", headers={"Content-Range": f"bytes */{size_bytes}"}
+        )
     return start, end
 
 

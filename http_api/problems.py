@@ -173,7 +173,7 @@ async def _answer_framework(request: Request, error: Exception) -> Response:
     if code is ErrorCode.VALIDATION_FAILED:
         refusal.details = [{"path": "", "message": str(error.detail)}]
     elif error.status_code == 405:
-        refusal.message = "This path does not take this method."
+        refusal.message = "This path does not support this method."
         headers = {"Allow": ", ".join(_methods_of(request))}
     status = code.http_status if error.status_code == 400 else error.status_code
     return problem_of(refusal, status=status, headers=headers)

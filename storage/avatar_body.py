@@ -18,10 +18,12 @@ from storage.formats import HEAD_BYTES, Kind, declared_size, recognise
 from storage.jobs import Bounds
 
 BOUNDS: Final = Bounds(AVATAR_PIXELS_MAX, AVATAR_SIDE_MAX)
-TOO_MANY_PIXELS: Final = f"A picture has at most {AVATAR_PIXELS_MAX:,} pixels, and {AVATAR_SIDE_MAX:,} along a side."
-NO_PICTURE: Final = "must be a whole JPEG, PNG, WebP or GIF picture"
+TOO_MANY_PIXELS: Final = (
+    f"The picture must have at most {AVATAR_PIXELS_MAX:,} pixels, and at most {AVATAR_SIDE_MAX:,} on each side."
+)
+NO_PICTURE: Final = "must be a complete JPEG, PNG, WebP or GIF picture"
 
-_TOO_LARGE: Final = f"A picture has at most {AVATAR_BYTES_MAX:,} bytes."
+_TOO_LARGE: Final = f"The picture must be at most {AVATAR_BYTES_MAX:,} bytes."
 _DATA_URL: Final = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
 
 
@@ -70,4 +72,4 @@ def _decode(text: str) -> bytes:
             raise ValueError("too much padding")
         return base64.b64decode(encoded, validate=True)
     except ValueError:
-        raise ValidationFailed.at("image", "must be base64, bare or as a data URL") from None
+        raise ValidationFailed.at("image", "must be base64, as plain text or as a data URL") from None

@@ -128,7 +128,7 @@ async def upload_file(request: Request, backend: BackendOf, caller: CallerOf) ->
     with backend.uploads.one_more(caller.user_id):
         await _refuse_over_quota(backend, caller.user_id)
         if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-            raise ValidationFailed.at("", "must be multipart/form-data with a field `file`")
+            raise ValidationFailed.at("", "must be multipart/form-data with a field named file")
         async with request.form(max_files=1, max_fields=_FIELDS_MAX) as form:
             upload, duration_s = _read_form(form)
             return File.of(await _store(backend, caller.user_id, upload, duration_s))
@@ -149,11 +149,11 @@ def _read_form(form: FormData) -> tuple[UploadFile, float | None]:
             raise ValidationFailed.at(name[:64], UNKNOWN_FIELD)
     upload, duration = form.get("file"), form.get("duration")
     if not isinstance(upload, UploadFile):
-        raise ValidationFailed.at("file", "must be a file, with a name")
+        raise ValidationFailed.at("file", "must be a file with a name")
     if not upload.size:
         raise ValidationFailed.at("file", "must not be empty")
     if upload.size > FILE_BYTES_MAX:
-        raise PayloadTooLarge(f"A file has at most {FILE_BYTES_MAX:,} bytes.")
+        raise PayloadTooLarge(f"The file must be at most {FILE_BYTES_MAX:,} bytes.")
     if duration is None:
         return upload, None
     if not isinstance(duration, str) or not _NUMBER.fullmatch(duration) or float(duration) > DURATION_S_MAX:

@@ -17,7 +17,7 @@ def first_seq_of_newcomers(chat: ChatView, *, history: Literal["all", "none"] | 
     What was said in private stays between the two who said it: ``forbidden`` for ``all`` there.
     """
     if was_private and history == "all":
-        raise Forbidden("The chat was private, so new members cannot see its history. Send history: none.")
+        raise Forbidden("The chat was private, so new members cannot see its history. Use history: none.")
     everything = not was_private and history != "none"
     return 1 if everything else chat.message_count + 1
 

@@ -129,7 +129,7 @@ def loggable(payload: BaseModel) -> dict[str, object]:
 def read_payload(declared: Action, arguments: Sequence[object]) -> BaseModel:
     """The payload, validated; ``ValidationFailed`` with every fault's path otherwise."""
     if len(arguments) > 1:
-        raise ValidationFailed.at("", "an action takes one JSON object")
+        raise ValidationFailed.at("", "must be one JSON object")
     argument = arguments[0] if arguments else {}
     if not isinstance(argument, dict):
         raise ValidationFailed.at("", NO_OBJECT)

@@ -97,7 +97,7 @@ def given(*names: str) -> dict[str, Any]:
 
 def _unique(ids: list[str]) -> list[str]:
     if len(set(ids)) != len(ids):
-        raise ValueError("must not repeat an id")
+        raise ValueError("must not have the same id twice")
     return ids
 
 
