@@ -86,7 +86,13 @@ class ConflictReason(StrEnum):
     USERNAME_TAKEN = ("username_taken", "Another user has this username.", "Choose another username.", False)
     CURSOR_UNKNOWN = (
         "cursor_unknown",
-        "The cursor does not belong to this database.",
+        "The cursor does not belong to the current state of the database.",
         "Start again: call session:sync without a cursor.",
+        False,
+    )
+    VERSION_UNKNOWN = (
+        "version_unknown",
+        "The chat never had this version in the current state of the database.",
+        "Start again: load the chat with chat:get and its messages with message:list.",
         False,
     )
