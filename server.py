@@ -229,7 +229,7 @@ def bind(settings: Settings) -> socket.socket:
         listener.bind((settings.host, settings.port))
     except OSError as error:
         raise StartupError(
-            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror or error}; set MOLVA_HOST or MOLVA_PORT."
+            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror or error}. Set MOLVA_HOST or MOLVA_PORT."
         ) from None
     return listener
 

@@ -30,7 +30,7 @@ TOTAL_TIMEOUT_S: Final = 10.0
 _ATTEMPT_TIMEOUT_S: Final = 4.0
 _BACKOFF_S: Final = (0.25, 1.0)
 """Pauses between attempts. There is one attempt more than there are pauses."""
-_NOT_SENT: Final = "The code could not be sent: try again."
+_NOT_SENT: Final = "The code could not be sent. Try again."
 
 
 class CodeSender(Protocol):

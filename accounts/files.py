@@ -113,5 +113,5 @@ async def find_file(database: Database, file_id: str, user_id: str) -> FileRow:
     async with database.reading() as tx:
         row = await files.find_file_for(tx, file_id, user_id)
     if row is None:
-        raise NotFound
+        raise NotFound("file_id")
     return row

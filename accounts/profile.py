@@ -33,7 +33,7 @@ async def find_user(database: Database, user_id: str, *, caller_id: str) -> User
     async with database.reading() as tx:
         row = await users.find_user_for(tx, user_id, caller_id)
     if row is None:
-        raise NotFound
+        raise NotFound("user_id")
     return row
 
 

@@ -50,7 +50,7 @@ async def end_session(services: AccountServices, caller: CallerIdentity, session
     async with services.database.reading() as tx:
         ended = await sessions.end_session(tx, session_id, caller.user_id, reason)
     if not ended:
-        raise NotFound
+        raise NotFound("session_id")
     await services.on_session_ended(session_id, reason)
 
 

@@ -72,7 +72,7 @@ def _check_storage(settings: Settings) -> str:
             await objects.put(_STORAGE_KEY, content)
             opened = await objects.open(_STORAGE_KEY)
             if b"".join([chunk async for chunk in opened.chunks]) != content:
-                raise StartupError(f"{settings.files_place} gives back something else than was put there.")
+                raise StartupError(f"{settings.files_place} returned other bytes than were stored.")
             await objects.delete([_STORAGE_KEY])
         finally:
             await objects.close()
@@ -80,8 +80,8 @@ def _check_storage(settings: Settings) -> str:
     try:
         asyncio.run(write_and_read())
     except (AppError, OSError):
-        raise StartupError(f"{settings.files_place} does not store or does not give back: see the line above.") from None
-    return f"{settings.files_place} stores and gives back"
+        raise StartupError(f"{settings.files_place} cannot be written and read. The line above says why.") from None
+    return f"{settings.files_place} can be written and read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,5 +111,5 @@ def _look_at_database(settings: Settings) -> _Found:
 
 def _check_clock(difference_s: float) -> str:
     if abs(difference_s) > _CLOCK_DIFFERENCE_S_MAX:
-        raise StartupError(f"the database's clock differs by {difference_s:+.1f} s: synchronise both machines.")
+        raise StartupError(f"The clock of the database differs by {difference_s:+.1f} s. Synchronise both machines.")
     return f"the database's clock differs by {difference_s:+.3f} s"

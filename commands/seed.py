@@ -34,7 +34,7 @@ _TIMEOUT_S: Final = 3600.0  # a chat is one transaction, and may be a large one
 def seed(settings: Settings, plan: Plan, tokens_path: Path = STDOUT) -> None:
     """Carry out ``plan`` and write a JSON line for each person to ``tokens_path``; ``StartupError`` if it is impossible."""
     if settings.environment is Environment.PRODUCTION:
-        raise StartupError("seed makes people who do not exist: never in production.")
+        raise StartupError("molva seed is not allowed in production: it creates users who do not exist.")
     plan.check()
     secret = settings.signing_secret()
     with _writable(tokens_path) as file:

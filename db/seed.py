@@ -7,7 +7,7 @@ that ``commands/seeding`` makes.
 from collections.abc import Sequence
 from typing import Final
 
-from core.errors import Conflict
+from core.errors import StartupError
 from db.pool import Tx, constraint_means
 from db.query import query
 
@@ -25,7 +25,7 @@ MESSAGES: Final = (
 # Only seeding inserts numbers without ON CONFLICT.
 constraint_means(
     "users_phone_key",
-    lambda: Conflict("phone_taken", "Somebody took one of the numbers meanwhile (two seedings at once?): run it again."),
+    lambda: StartupError("One of the phone numbers was taken in the meantime. Run `molva seed` again, one at a time."),
 )
 
 

@@ -146,13 +146,13 @@ class HttpProtocol(HttpToolsProtocol):
         if version not in {"1.0", "1.1"}:
             return _NO_HTTP
         if len(fields.get(b"host", ())) != 1 and not (is_old and b"host" not in fields):
-            return "must have one header Host"
+            return "must have exactly one Host header"
         if codings is not None and (is_old or codings[0].lower() != b"chunked"):
-            return "must have no other Transfer-Encoding than chunked"
+            return "must not have a Transfer-Encoding other than chunked"
         if any(len(value) > _LENGTH_DIGITS_MAX for value in fields.get(b"content-length", ())):
-            return "must have a Content-Length of fewer digits"
+            return "must have a shorter Content-Length"
         if self.parser.get_method() == b"CONNECT":
-            return "must not be CONNECT: this is no proxy"
+            return "must not use CONNECT: this server is not a proxy"
         return None
 
     # --- bounds and refusals
@@ -178,7 +178,7 @@ class HttpProtocol(HttpToolsProtocol):
     def _time_out(self) -> None:
         self._head_timer = None
         if self._is_in_head:
-            self._refuse(408, _bad_request("must come within a few seconds"))
+            self._refuse(408, _bad_request("must arrive within a few seconds"))
         else:  # no request had begun
             self.transport.close()
 
@@ -231,4 +231,4 @@ def _bad_request(message: str) -> AppError:
 
 
 def _too_large() -> AppError:
-    return PayloadTooLarge(f"Request line and headers have at most {HEAD_BYTES_MAX:,} bytes.")
+    return PayloadTooLarge(f"The request line and headers must be at most {HEAD_BYTES_MAX:,} bytes.")

@@ -12,9 +12,9 @@ from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.exceptions import HTTPException
 
-from core.errors import ErrorCode
+from core.errors import ErrorCode, NotFound
 from http_api.problems import refusals
-from storage.objects import Objects
+from storage.objects import Objects, Opened
 
 _RANGE: Final = re.compile(r"bytes=\s*(\d{0,18})-(\d{0,18})\s*", re.ASCII)
 _PLAIN: Final = re.compile(r"[^A-Za-z0-9 !#$&+^_`{}~.()@,;=\[\]-]")
@@ -64,15 +64,31 @@ def requested_range(request: Request, etag: str, size_bytes: int) -> tuple[int, 
     else:
         start, end = max(0, size_bytes - int(last)), size_bytes
     if start >= size_bytes or start >= end:
-        raise HTTPException(416, "begins behind the end", headers={"Content-Range": f"bytes */{size_bytes}"})
+        raise HTTPException(
+            416, "Range must begin before the end of the file", headers={"Content-Range": f"bytes */{size_bytes}"}
+        )
     return start, end
 
 
+async def open_object(objects: Objects, key: str, *, field: str, part: tuple[int, int] | None = None) -> Opened:
+    """Open an object for a request that named it in ``field``. ``NotFound`` names that field if it is not there."""
+    try:
+        return await objects.open(key, part)
+    except NotFound:
+        raise NotFound(field) from None
+
+
 async def stream_object(
-    objects: Objects, key: str, *, mime: str, headers: dict[str, str], part: tuple[int, int] | None = None
+    objects: Objects,
+    key: str,
+    *,
+    field: str,
+    mime: str,
+    headers: dict[str, str],
+    part: tuple[int, int] | None = None,
 ) -> Response:
-    """Stream an object, or a part of it, from the storage. ``NotFound`` if it is not there."""
-    opened = await objects.open(key, part)
+    """Stream an object, or a part of it, from the storage. ``NotFound`` names ``field`` if it is not there."""
+    opened = await open_object(objects, key, field=field, part=part)
     headers = {**headers, "Content-Length": str(opened.size_bytes)}
     if part is not None:
         start, end = part

@@ -13,8 +13,11 @@ import orjson
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from core.errors import AppError, Conflict, ErrorCode, RateLimited, Unavailable, ValidationFailed
+from core.conflicts import ConflictReason
+from core.errors import AppError, Conflict, ErrorCode, NotFound, RateLimited, Unavailable, ValidationFailed
+from core.faults import REQUIRED
 from http_api.problems import Problem, ProblemResponse
+from realtime.documents.errors import details_by_code, details_schema, error_schemas
 from realtime.documents.examples import build_examples
 from realtime.documents.openapi import REF_TEMPLATE, describe_registry, first_sentence, problem_responses
 from realtime.wire.fields import CHAT_ID
@@ -82,7 +85,7 @@ def _build(app: FastAPI) -> dict[str, Any]:
         schemas.pop(leftover, None)
     _merge(schemas, described.schemas)
     _merge(schemas, _problem_schemas())
-    components["examples"] = {code.value: _problem_example(code) for code in ErrorCode}
+    components["examples"] = _problem_examples()
     components["securitySchemes"]["bearer"] |= {
         "bearerFormat": "JWT",
         "description": "The `access_token` of `POST /v1/auth/tokens`.",
@@ -109,17 +112,37 @@ def _merge(schemas: dict[str, Any], more: dict[str, Any]) -> None:
 
 def _problem_schemas() -> dict[str, Any]:
     schema = Problem.model_json_schema(ref_template=REF_TEMPLATE, mode="serialization")
-    return {**schema.pop("$defs"), "Problem": schema}
+    schema["properties"]["details"] = {
+        "examples": schema["properties"]["details"]["examples"],
+        **details_schema(_ref),
+    }
+    return {
+        **schema.pop("$defs"),
+        **error_schemas(_ref),
+        "Problem": {**schema, "allOf": details_by_code(_ref, optional=(ErrorCode.NOT_FOUND,))},
+    }
 
 
-def _problem_example(code: ErrorCode) -> dict[str, Any]:
-    refusals: dict[ErrorCode, AppError] = {
-        ErrorCode.CONFLICT: Conflict("client_id_reused", "This client_id was used for another message."),
+def _ref(model: str) -> dict[str, str]:
+    return {"$ref": REF_TEMPLATE.format(model=model)}
+
+
+def _problem_examples() -> dict[str, Any]:
+    """One for each code, and for each reason of a conflict."""
+    telling: dict[ErrorCode, AppError] = {
+        ErrorCode.NOT_FOUND: NotFound("chat_id"),
         ErrorCode.RATE_LIMITED: RateLimited(42),
         ErrorCode.UNAVAILABLE: Unavailable(),
-        ErrorCode.VALIDATION_FAILED: ValidationFailed.at("content.text", "Field required"),
+        ErrorCode.VALIDATION_FAILED: ValidationFailed.at("content.text", REQUIRED),
     }
-    refusal = refusals.get(code, AppError(code.meaning))
+    plain = [code for code in ErrorCode if code is not ErrorCode.CONFLICT]
+    return {
+        **{code.value: _problem_example(code, telling.get(code, AppError(code.meaning))) for code in plain},
+        **{reason.value: _problem_example(ErrorCode.CONFLICT, Conflict(reason)) for reason in ConflictReason},
+    }
+
+
+def _problem_example(code: ErrorCode, refusal: AppError) -> dict[str, Any]:
     body = refusal.body(CHAT_ID)
     body["code"] = code.value
     return {"value": orjson.loads(ProblemResponse(body).body)}

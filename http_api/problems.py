@@ -19,11 +19,13 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core import errors
+from core.conflicts import ConflictReason
 from core.errors import AppError, ErrorBody, ErrorCode, ValidationFailed
+from core.faults import NO_OBJECT, PROBLEMS_SHOWN_MAX, REQUIRED, in_words
 from core.ids import new_id
 from core.logs import current_request
 from realtime.documents.openapi import problem_responses
-from realtime.wire.fields import ServerPayload, in_words
+from realtime.wire.fields import ServerPayload
 
 log = logging.getLogger("molva.http")
 
@@ -31,7 +33,6 @@ CODE_SCOPE_KEY: Final = "molva.problem"
 """The key in a request's scope for the error code that it was answered with."""
 
 _METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
-_FAULTS_SHOWN_MAX: Final = 20
 _CODE_OF_STATUS: Final = {
     400: ErrorCode.VALIDATION_FAILED,
     401: ErrorCode.UNAUTHORIZED,
@@ -59,8 +60,8 @@ class Problem(ServerPayload):
     )
     details: Any = Field(
         None,
-        description="For `validation_failed`: every fault, as `[{path, message}]`. For `conflict`: `{reason}`.",
-        examples=[[{"path": "phone", "message": "Field required"}]],
+        description="By code.",
+        examples=[[{"path": "phone", "message": REQUIRED}]],
     )
     retry_after: int | None = Field(None, description="Seconds to wait, as in `Retry-After`.", examples=[42])
 
@@ -99,9 +100,9 @@ def problem_of(error: AppError, *, status: int | None = None, headers: Mapping[s
     return ProblemResponse(body, status=status, headers=headers)
 
 
-def refusals(*codes: ErrorCode) -> dict[int | str, dict[str, Any]]:
-    """A route's ``responses``: the errors that it may answer with."""
-    return {int(status): answer for status, answer in problem_responses(codes).items()}
+def refusals(*codes: ErrorCode, conflicts: Sequence[ConflictReason] = ()) -> dict[int | str, dict[str, Any]]:
+    """A route's ``responses``: the errors that it may answer with, and the reasons of its ``conflict``."""
+    return {int(status): answer for status, answer in problem_responses(codes, conflicts).items()}
 
 
 def handle_problems(app: FastAPI) -> None:
@@ -147,17 +148,17 @@ async def _answer_refusal(_request: Request, error: Exception) -> Response:
 
 async def _answer_invalid(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    return problem_of(ValidationFailed([_fault(fault) for fault in error.errors()[:_FAULTS_SHOWN_MAX]]))
+    return problem_of(ValidationFailed([_fault(fault) for fault in error.errors()[:PROBLEMS_SHOWN_MAX]]))
 
 
 def _fault(fault: Mapping[str, Any]) -> errors.Problem:
     """A fault as FastAPI reports it, in the form of our contract: no ``body.`` in front, and never the value itself."""
     path: Sequence[object] = fault["loc"][1:]
-    message = in_words(str(fault["msg"]))
+    message = in_words(fault)
     if fault["type"] == "json_invalid":
         path, message = (), f"must be valid JSON: {fault['ctx']['error']}"
     elif not path and fault["type"].startswith(("model_", "dict_")):
-        message = "must be a JSON object, sent as application/json"
+        message = f"{NO_OBJECT}, sent as application/json"
     return {"path": ".".join(str(part) for part in path), "message": message}
 
 
@@ -172,7 +173,7 @@ async def _answer_http_exception(request: Request, error: Exception) -> Response
     if code is ErrorCode.VALIDATION_FAILED:
         refusal.details = [{"path": "", "message": str(error.detail)}]
     elif error.status_code == 405:
-        refusal.message = "This path does not take this method."
+        refusal.message = "This path does not support this method."
         headers = {"Allow": ", ".join(_methods_of(request))}
     status = code.http_status if error.status_code == 400 else error.status_code
     return problem_of(refusal, status=status, headers=headers)

@@ -25,6 +25,6 @@ class HostCheck:
         """Pass the request on, or refuse it."""
         is_checked = scope["type"] == "http" and scope["path"] not in PROBES
         if is_checked and not is_host_allowed(Headers(scope=scope).get("host"), self._allowed):
-            await problem_of(ValidationFailed.at("Host", "must be a name of this server"))(scope, receive, send)
+            await problem_of(ValidationFailed.at("Host", "must be a host name of this server"))(scope, receive, send)
             return
         await self._app(scope, receive, send)

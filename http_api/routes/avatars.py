@@ -17,7 +17,7 @@ from core.errors import ErrorCode, NotFound, ValidationFailed
 from http_api.backend import Backend, BackendOf
 from http_api.identity import CALLER_ERRORS, CallerOf
 from http_api.middleware.bodies import JSON_BYTES_MAX
-from http_api.object_responses import bytes_answers, is_not_modified, prepend_chunk
+from http_api.object_responses import bytes_answers, is_not_modified, open_object, prepend_chunk
 from http_api.problems import refusals
 from realtime.account_changes import change_avatar
 from realtime.model.objects import Profile
@@ -96,8 +96,8 @@ async def show_avatar(
 ) -> Response:
     """Download one size of a person's picture. It is public and never changes, so it may be cached for ever."""
     if not _ID.fullmatch(avatar_id):
-        raise NotFound
-    opened = await backend.accounts.objects.open(avatar_key(avatar_id, size))
+        raise NotFound("avatar_id")
+    opened = await open_object(backend.accounts.objects, avatar_key(avatar_id, size), field="avatar_id")
     etag = f'"{avatar_id}-{size}"'
     headers = {"ETag": etag, "Cache-Control": _FOR_EVER, "Cross-Origin-Resource-Policy": "cross-origin"}
     if is_not_modified(request, etag):

@@ -12,6 +12,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from accounts.files import Upload, find_file, refuse_over_quota, store_upload
 from core.errors import ErrorCode, NotFound, PayloadTooLarge, ValidationFailed
+from core.faults import UNKNOWN_FIELD
 from core.limits import DURATION_S_MAX, FILE_BYTES_MAX
 from db.files import FileRow
 from http_api.backend import BackendOf
@@ -122,7 +123,7 @@ async def upload_file(request: Request, backend: BackendOf, caller: CallerOf) ->
     with backend.uploads.slot(caller.user_id):
         await refuse_over_quota(backend.accounts, caller.user_id)
         if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-            raise ValidationFailed.at("", "must be multipart/form-data with a field `file`")
+            raise ValidationFailed.at("", "must be multipart/form-data with a field named file")
         async with request.form(max_files=1, max_fields=_FIELDS_MAX) as form:
             upload = await _read_form(form)
             return File.of(await store_upload(backend.accounts, caller.user_id, upload))
@@ -132,14 +133,14 @@ async def _read_form(form: FormData) -> Upload:
     """The file and its declared duration; ``ValidationFailed`` for everything else in the form."""
     for name in form:
         if name not in {"file", "duration"}:
-            raise ValidationFailed.at(name[:64], "is no field of this form")
+            raise ValidationFailed.at(name[:64], UNKNOWN_FIELD)
     upload = form.get("file")
     if not isinstance(upload, UploadFile):
-        raise ValidationFailed.at("file", "must be a file, with a name")
+        raise ValidationFailed.at("file", "must be a file with a name")
     if not upload.size:
         raise ValidationFailed.at("file", "must not be empty")
     if upload.size > FILE_BYTES_MAX:
-        raise PayloadTooLarge(f"A file has at most {FILE_BYTES_MAX:,} bytes.")
+        raise PayloadTooLarge(f"The file must be at most {FILE_BYTES_MAX:,} bytes.")
     return Upload(
         content=upload.file,
         head=await upload.read(HEAD_BYTES),
@@ -155,7 +156,7 @@ def _read_duration(duration: UploadFile | str | None) -> float | None:
     if duration is None:
         return None
     if not isinstance(duration, str) or not _NUMBER.fullmatch(duration) or float(duration) > DURATION_S_MAX:
-        raise ValidationFailed.at("duration", f"must be seconds, from 0 to {DURATION_S_MAX}")
+        raise ValidationFailed.at("duration", f"must be a number of seconds from 0 to {DURATION_S_MAX}")
     return float(duration)
 
 
@@ -178,7 +179,8 @@ async def show_file(file_id: _FileId, request: Request, backend: BackendOf, call
     if is_not_modified(request, etag):
         return Response(status_code=304, headers=headers)
     part = requested_range(request, etag, row.size_bytes)
-    return await stream_object(backend.accounts.objects, file_key(row.id), mime=row.mime, headers=headers, part=part)
+    objects = backend.accounts.objects
+    return await stream_object(objects, file_key(row.id), field="file_id", mime=row.mime, headers=headers, part=part)
 
 
 @router.get(
@@ -189,13 +191,12 @@ async def show_thumbnail(file_id: _FileId, request: Request, backend: BackendOf,
     """Download a small copy of an image, at most 320 pixels wide and high. Other files have none."""
     row = await find_file(backend.accounts.database, file_id, caller.user_id)
     if row.thumbnail_mime is None:
-        raise NotFound
+        raise NotFound("file_id")
     etag = f'"{row.id}-thumbnail"'
     if is_not_modified(request, etag):
         return Response(status_code=304, headers=_headers(etag))
-    return await stream_object(
-        backend.accounts.objects, thumbnail_key(row.id), mime=row.thumbnail_mime, headers=_headers(etag)
-    )
+    objects, key = backend.accounts.objects, thumbnail_key(row.id)
+    return await stream_object(objects, key, field="file_id", mime=row.thumbnail_mime, headers=_headers(etag))
 
 
 def _headers(etag: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from pydantic import Field
 from accounts import profile
 from accounts.avatars import discard_avatar
 from accounts.profile import ProfileEdit
+from core.conflicts import ConflictReason
 from core.errors import ErrorCode
 from core.limits import ABOUT_CHARS_MAX, DISPLAY_NAME_CHARS_MAX, USERNAME_CHARS_MAX, USERNAME_CHARS_MIN
 from http_api.backend import BackendOf
@@ -56,7 +57,13 @@ async def show_me(backend: BackendOf, caller: CallerOf) -> Profile:
 
 
 @router.patch(
-    "/me", responses=refusals(*CALLER_ERRORS, ErrorCode.CONFLICT, ErrorCode.VALIDATION_FAILED, ErrorCode.PAYLOAD_TOO_LARGE)
+    "/me",
+    responses=refusals(
+        *CALLER_ERRORS,
+        ErrorCode.VALIDATION_FAILED,
+        ErrorCode.PAYLOAD_TOO_LARGE,
+        conflicts=(ConflictReason.USERNAME_TAKEN,),
+    ),
 )
 async def change_me(payload: ProfileChange, backend: BackendOf, caller: CallerOf) -> Profile:
     """Change your name, username or the line about you. Fields that are left out stay as they are.

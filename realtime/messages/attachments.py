@@ -26,7 +26,9 @@ async def attach(tx: Tx, message_type: str, content: dict[str, Any], sender_id: 
         return None
     needed = ATTACHMENTS[message_type]
     if needed not in {None, own.file.kind}:
-        raise ValidationFailed.at("content.file_id", f"must be a file of the kind {needed}; this is a {own.file.kind}")
+        raise ValidationFailed.at(
+            "content.file_id", f"must be a file of kind {needed}, and this one is of kind {own.file.kind}"
+        )
     return describe_file(own.file) | content
 
 

@@ -1,5 +1,6 @@
 """``message:changes``: what changed in a chat since the version that a client has."""
 
+from core.conflicts import ConflictReason
 from core.errors import Conflict, NotFound
 from db import chats, messages
 from realtime.messages.payloads import ChangesPage, MessageChanges
@@ -8,7 +9,7 @@ from realtime.wire.context import Context
 from realtime.wire.registry import Rate, Role, action
 
 
-@action("message:changes", role=Role.MEMBER, rate=Rate.READ, conflicts=("version_unknown",))
+@action("message:changes", role=Role.MEMBER, rate=Rate.READ, conflicts=(ConflictReason.VERSION_UNKNOWN,))
 async def list_changes(context: Context, payload: MessageChanges) -> ChangesPage:
     """Every message whose state is newer than the version the client has: new, edited, deleted, liked.
 
@@ -21,9 +22,9 @@ async def list_changes(context: Context, payload: MessageChanges) -> ChangesPage
         # The chat's version is read before the messages: a change that is committed in between is in the page already.
         chat = await chats.find_chat(tx, chat_id, user_id)
         if chat is None:
-            raise NotFound
+            raise NotFound("chat_id")
         if payload.version > chat.version or payload.epoch not in {None, context.services.epoch.epoch}:
-            raise Conflict("version_unknown", "The database never had this version: fetch the chat afresh.")
+            raise Conflict(ConflictReason.VERSION_UNKNOWN)
         rows = await messages.list_changes(tx, chat_id, user_id, payload.version, limit + 1)
     page, has_more = rows[:limit], len(rows) > limit
     version = page[-1].version if page and (has_more or page[-1].version > chat.version) else chat.version

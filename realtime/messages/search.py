@@ -48,7 +48,7 @@ async def search_messages(context: Context, payload: MessageSearch) -> SearchPag
     words = _WORD.findall(payload.query.translate(_ONE_SPELLING))[:_WORDS_MAX]
     async with _one_of_few(), context.reading() as tx:
         if payload.chat_id is not None and (await chats.find_membership(tx, payload.chat_id, context.user_id) is None):
-            raise NotFound
+            raise NotFound("chat_id")
         if not words:
             return SearchPage(messages=[], next_cursor=None)
         rows = await messages.search_messages(

@@ -253,7 +253,7 @@ def test_test_numbers_are_impossible_in_production_unless_set_explicitly(monkeyp
 @pytest.mark.parametrize("value", ["79990000001:123456", "+79990000001", "+79990000001:12345", "+79990000001:abcdef"])
 def test_test_numbers_that_cannot_be_read_stop_the_start(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("MOLVA_TEST_NUMBERS", value)
-    with pytest.raises(StartupError, match="MOLVA_TEST_NUMBERS is wrong"):
+    with pytest.raises(StartupError, match="MOLVA_TEST_NUMBERS must be"):
         load_settings()
 
 

@@ -299,7 +299,8 @@ async def test_file_of_somebody_else_cannot_be_sent_even_by_who_got_it(town: Tow
     await send(anna, chat_id, "image", file)
     for file_id in (file["id"], new_client_id()):
         asked = {"chat_id": chat_id, "client_id": new_client_id(), "type": "image", "content": {"file_id": file_id}}
-        await boris.expect_refusal("message:send", "not_found", **asked)
+        error = await boris.expect_refusal("message:send", "not_found", **asked)
+        assert error["details"] == {"field": "file_id"}
 
 
 @pytest.mark.parametrize(("kind", "content"), [("image", WAV), ("audio", MP4), ("video", b"hello"), ("image", b"hello")])
@@ -341,7 +342,9 @@ async def test_edit_changes_the_caption_or_the_file(town: Town) -> None:
     assert (content["file_id"], content["caption"], content["width"]) == (second["id"], "better", 60)
     assert (await get(town.people[1], second["url"])).status_code == 200
     assert (await get(town.people[1], first["url"])).status_code == 404
-    await anna.expect_refusal("message:edit", "not_found", chat_id=chat_id, seq=seq, content={"file_id": new_client_id()})
+    invented = {"file_id": new_client_id()}
+    error = await anna.expect_refusal("message:edit", "not_found", chat_id=chat_id, seq=seq, content=invented)
+    assert error["details"] == {"field": "file_id"}
     assert boris.ready
 
 
