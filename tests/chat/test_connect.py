@@ -74,8 +74,7 @@ def remains(server: RunningServer) -> dict[str, Any]:
         "tasks": sockets._tasks,
         "connections": namespace._by_session,
         "people": hub._online,
-        "chats": hub._by_chat,
-        "viewers": hub._viewers,
+        "chats": hub._chats,
     }
     return {name: things for name, things in kept.items() if things}
 
