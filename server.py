@@ -42,7 +42,7 @@ from realtime.messages.send_queue import SendQueue
 from realtime.namespace import NO_NAMESPACE, ChatNamespace, encode
 from realtime.presence.tracker import PresenceTracker
 from realtime.repair import Repairs
-from realtime.transport.engineio.server import Terms
+from realtime.transport.options import TransportOptions
 from realtime.transport.socketio.server import SocketServer, with_sockets
 from realtime.wire.changes import Changes
 from realtime.wire.context import Services
@@ -116,7 +116,7 @@ async def compose(settings: Settings, database_url: str) -> AsyncIterator[Molva]
     async def announce_session_end(session_id: str, reason: str) -> None:
         fanout.deliver([SessionEnded(session_id, reason)])
 
-    sockets = SocketServer(_terms(settings), no_namespace=NO_NAMESPACE)
+    sockets = SocketServer(_transport_options(settings), no_namespace=NO_NAMESPACE)
     sockets.register_namespace(namespace)
     api = create_app(
         settings=settings,
@@ -146,14 +146,14 @@ async def compose(settings: Settings, database_url: str) -> AsyncIterator[Molva]
         await database.disconnect()
 
 
-def _terms(settings: Settings) -> Terms:
-    return Terms(
+def _transport_options(settings: Settings) -> TransportOptions:
+    return TransportOptions(
         packet_bytes_max=limits.PACKET_BYTES_MAX,
         allows_polling=settings.long_polling == "on",
         origins=None if settings.allowed_origins == ("*",) else settings.allowed_origins,
         hosts=settings.allowed_hosts,
         trusted_proxies=settings.trusted_proxies,
-        links_per_address_max=settings.links_per_address_max,
+        connections_per_address_max=settings.connections_per_address_max,
     )
 
 

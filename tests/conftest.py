@@ -15,9 +15,9 @@ from db.migrate import migrate
 from db.pool import Database
 from tests.support import contract
 from tests.support.clients import Town
-from tests.support.raw_client import close_wires
+from tests.support.raw_client import close_raw_clients
 from tests.support.running import RunningServer, run_server
-from tests.support.transport_server import PING_INTERVAL_S, PING_TIMEOUT_S, Theatre, playing
+from tests.support.transport_server import PING_INTERVAL_S, PING_TIMEOUT_S, TransportServer, serving_transport
 
 _numbers = itertools.count(1)
 _WITNESS = pytest.StashKey[contract.Witness]()
@@ -103,30 +103,30 @@ async def town(running: RunningServer) -> AsyncIterator[Town]:
 
 
 @pytest.fixture(scope="module")
-async def brisk() -> AsyncIterator[Theatre]:
-    """The transport with a heartbeat that a test can wait for."""
-    async with playing(interval_s=PING_INTERVAL_S, timeout_s=PING_TIMEOUT_S) as theatre:
-        yield theatre
+async def fast_heartbeat_server() -> AsyncIterator[TransportServer]:
+    """The transport alone, with a heartbeat that a test can wait for."""
+    async with serving_transport(interval_s=PING_INTERVAL_S, timeout_s=PING_TIMEOUT_S) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
-async def long_running() -> AsyncIterator[Theatre]:
-    """The transport with a heartbeat that disturbs nobody."""
-    async with playing(interval_s=60, timeout_s=60) as theatre:
-        yield theatre
+async def shared_transport_server() -> AsyncIterator[TransportServer]:
+    """The transport alone, with a heartbeat too slow to be noticed; shared by the tests of a module."""
+    async with serving_transport(interval_s=60, timeout_s=60) as server:
+        yield server
 
 
 @pytest.fixture
-async def calm(long_running: Theatre) -> AsyncIterator[Theatre]:
-    """The same, with nobody there."""
-    yield long_running
-    await long_running.clear()
+async def transport_server(shared_transport_server: TransportServer) -> AsyncIterator[TransportServer]:
+    """The shared transport, with no client on it."""
+    yield shared_transport_server
+    await shared_transport_server.clear()
 
 
 @pytest.fixture(autouse=True)
-async def _wires() -> AsyncIterator[None]:
+async def _raw_clients() -> AsyncIterator[None]:
     yield
-    await close_wires()
+    await close_raw_clients()
 
 
 @pytest.fixture(scope="session", autouse=True)

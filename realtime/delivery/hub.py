@@ -17,7 +17,7 @@ from realtime.wire.effects import Audience, Members, SharedChats, SingleUser, Vi
 
 
 class Listener(Protocol):
-    """A connection, as delivery sees it."""
+    """A connection of a user, as delivery sees it. Which chats it looks at is changed by the hub alone."""
 
     connection_id: str
     user_id: str

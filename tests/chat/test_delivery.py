@@ -30,14 +30,14 @@ from realtime.wire.effects import (
 )
 from tests.support.clients import DEADLINE_S, Client, Town, new_client_id
 from tests.support.database_proxy import Cable, cable_to
-from tests.support.raw_client import Wire, close_wires, until
+from tests.support.raw_client import RawClient, close_raw_clients, until
 from tests.support.running import RunningServer, run_server
 
 
 @pytest.fixture(autouse=True)
-async def _wires() -> AsyncIterator[None]:
+async def _raw_clients() -> AsyncIterator[None]:
     yield
-    await close_wires()
+    await close_raw_clients()
 
 
 def id_of(client: Client) -> str:
@@ -182,10 +182,10 @@ async def test_personal_changes_reach_only_ones_own_connections(town: Town):
 async def test_client_that_does_not_read_harms_nobody(running: RunningServer, town: Town, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("realtime.transport.websocket.connection.UNSENT_BYTES_MAX", 512 * 1024)
     anna, _boris, chat_id = await town.pair()
-    wire = await Wire.open(town.address)
-    await wire.enter(town.people[1].tokens["access_token"])
-    wire.socket.transport.pause_reading()
-    people = running.molva.sockets.namespace_handlers["/chat"]._hub
+    raw = await RawClient.open(town.address)
+    await raw.enter(town.people[1].tokens["access_token"])
+    raw.socket.transport.pause_reading()
+    hub = running.molva.sockets.namespace_handlers["/chat"]._hub
     await anna.send("chat:activate", chat_id=chat_id)
     words, cut = "x" * 4096, False
     async with asyncio.timeout(DEADLINE_S * 3):
@@ -193,7 +193,7 @@ async def test_client_that_does_not_read_harms_nobody(running: RunningServer, to
             began = time.monotonic()
             await asyncio.gather(*(anna.say(chat_id, words) for _ in range(50)))
             assert time.monotonic() - began < DEADLINE_S
-            cut = len(people.listeners_of(town.people[1].id)) == 1
+            cut = len(hub.listeners_of(town.people[1].id)) == 1
     count = (await anna.send("chat:get", chat_id=chat_id))["chat"]["message_count"]
     await anna.expect_event("message:created", lambda told: told["message_count"] == count)
 
