@@ -26,6 +26,7 @@ CONNECTIONS_PER_USER: Final = 10
 """Unless the operator sets another number."""
 
 PACKET_BYTES_MAX: Final = 64 * 1024
+"""A larger packet is refused; one of more than twice as much closes the connection."""
 AVATAR_BYTES_MAX: Final = 5 * 1024 * 1024
 AVATAR_PIXELS_MAX: Final = 25_000_000
 AVATAR_SIDE_MAX: Final = 16_383
@@ -69,6 +70,7 @@ def shown_to_clients(*, connections_per_user: int = CONNECTIONS_PER_USER) -> dic
         "watch_list": WATCH_LIST_MAX,
         "connections_per_user": connections_per_user,
         "packet_bytes": PACKET_BYTES_MAX,
+        "packet_bytes_closing": 2 * PACKET_BYTES_MAX,
         "avatar_bytes": AVATAR_BYTES_MAX,
         "avatar_pixels": AVATAR_PIXELS_MAX,
         "avatar_side_pixels": AVATAR_SIDE_MAX,

@@ -202,6 +202,7 @@ class ChatNamespace(Namespace):
         """Handle an event of the client."""
         connection: ChatConnection = transport.data
         request = self._request_of(connection)
+        request.started = transport.action_received_at
         if isinstance(arguments, Fault):
             return _refuse_unread(_FAULTS[arguments], request)
         if connection.expires_at_s <= time.time():

@@ -1,6 +1,7 @@
 """A client's connection to a namespace: sends packets in order, and runs the client's actions one at a time."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Final
@@ -21,8 +22,8 @@ REFUSALS_WINDOW_S: Final = 10.0
 EVENTS_HELD_MAX: Final = 1_000
 """Events kept for a client whose connect is not answered yet. With more it is cut, and connects again."""
 
-Action = tuple[str, list[object] | Fault, int | None, int]
-"""Name, arguments, ack id, size in bytes."""
+Action = tuple[str, list[object] | Fault, int | None, int, float]
+"""Name, arguments, ack id, size in bytes, when it was received (``time.perf_counter``)."""
 EventHandler = Callable[["Connection", str, list[object] | Fault, int | None], Awaitable[Sequence[bytes]]]
 """Runs one action and returns the frames of its ack. Never raises."""
 Spawn = Callable[[Coroutine[Any, Any, None]], object]
@@ -38,7 +39,8 @@ class Connection:
 
     __slots__ = (
         "_actions", "_actions_bytes", "_engine_session", "_handle_event", "_held", "_is_pausing", "_is_working",
-        "_namespace", "_refusals", "_refusals_since_s", "_settled", "_spawn", "client", "connection_id", "data",
+        "_namespace", "_refusals", "_refusals_since_s", "_settled", "_spawn", "action_received_at", "client",
+        "connection_id", "data",
     )  # fmt: skip
 
     def __init__(
@@ -53,6 +55,8 @@ class Connection:
         self.connection_id = connection_id
         self.client = engine_session.address
         """The client's network address."""
+        self.action_received_at = 0.0
+        """When the action that runs now was received (``time.perf_counter``): it may have waited for those before it."""
         self.data: Any = None
         """What the namespace keeps of the connection; the transport does not look at it."""
         self._refusals = 0
@@ -96,7 +100,7 @@ class Connection:
             self._actions.clear()
             self._engine_session.cut(CloseReason.FLOOD, "too many actions under way")
             return
-        self._actions.append((name, arguments, ack_id, size_bytes))
+        self._actions.append((name, arguments, ack_id, size_bytes, time.perf_counter()))
         self._actions_bytes += size_bytes
         if self._actions_bytes > ACTIONS_PENDING_BYTES_MAX and not self._is_pausing:
             self._is_pausing = True
@@ -109,7 +113,7 @@ class Connection:
         done = 0
         try:
             while self._actions:
-                name, arguments, ack_id, size_bytes = self._actions.popleft()
+                name, arguments, ack_id, size_bytes, self.action_received_at = self._actions.popleft()
                 for frame in await self._handle_event(self, name, arguments, ack_id):
                     self._engine_session.send(frame)
                 self._actions_bytes -= size_bytes

@@ -158,6 +158,8 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # the library h
             if client.partial is not None:
                 self._receive_attachment(client, client.partial, None if is_text else message)
             elif is_text:
+                if len(message) > 2 * self._options.packet_bytes_max:
+                    raise BadPacket("a packet of more than twice the allowed size")
                 packet = decode_packet(message, size_bytes_max=self._options.packet_bytes_max)
                 self._receive_packet(engine_session, client, packet, len(message))
             else:
