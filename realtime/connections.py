@@ -29,12 +29,12 @@ class ExpiryHandler(Protocol):
 class ChatConnection:
     """One connection of one user, in one login session.
 
-    Only the hub changes which chats the client looks at (``active_chat_id``).
+    Only the hub changes which chats the client looks at (``active_chat_id``, ``watched_chat_ids``).
     """
 
     __slots__ = (
         "_expiry_handler", "_expiry_timer", "active_chat_id", "client", "connection_id", "expires_at_s", "send",
-        "session_id", "transport", "user_id",
+        "session_id", "transport", "user_id", "watched_chat_ids",
     )  # fmt: skip
 
     def __init__(
@@ -58,7 +58,9 @@ class ChatConnection:
         self.expires_at_s = expires_at_s
         """When the access token expires (Unix time)."""
         self.active_chat_id: str | None = None
-        """The chat on the client's screen."""
+        """The chat that the client has open."""
+        self.watched_chat_ids: tuple[str, ...] = ()
+        """More chats that the client looks at (``chat:watch``)."""
         self._expiry_handler = expiry_handler
         self._expiry_timer: asyncio.TimerHandle | None = None
         """Set from :meth:`watch_expiry` to :meth:`ignore_expiry`."""

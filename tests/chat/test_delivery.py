@@ -328,6 +328,7 @@ class Ear:
         self.user_id = user_id
         self.session_id = session_id
         self.active_chat_id = active_chat_id
+        self.watched_chat_ids: tuple[str, ...] = ()
         self.heard: list[bytes] = []
 
     def send(self, packet: bytes) -> None:
