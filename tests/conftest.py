@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import os
+import random
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -144,6 +145,30 @@ def _say_only_what_is_documented(witness: contract.Witness) -> Iterator[None]:
     yield
     violations = witness.take_violations()
     assert not violations, violations
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--shuffle SEED``: to find tests that hang on those before them."""
+    parser.addoption("--shuffle", type=int, metavar="SEED", help="run files and their tests in this random order")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Files in a random order and the tests of each in a random order: a file's fixtures are still made once."""
+    seed = config.option.shuffle
+    if seed is None:
+        return
+    order = random.Random(seed)
+    order.shuffle(items)
+    files = sorted({item.path for item in items})
+    order.shuffle(files)
+    place = {path: number for number, path in enumerate(files)}
+    items.sort(key=lambda item: place[item.path])
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """How to have the same order again."""
+    if config.option.shuffle is not None:
+        terminalreporter.write_line(f"Shuffled by --shuffle {config.option.shuffle}.")
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
