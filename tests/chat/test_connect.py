@@ -65,7 +65,7 @@ def remains(server: RunningServer) -> dict[str, Any]:
     """What the server still keeps of anybody."""
     sockets = server.molva.sockets
     namespace = sockets.namespace_handlers["/chat"]
-    people = namespace._people
+    people = namespace._hub
     kept = {
         "links": sockets.eio.sockets,
         "clients": sockets._clients,

@@ -183,7 +183,7 @@ async def test_client_that_does_not_read_harms_nobody(running: RunningServer, to
     wire = await Wire.open(town.address)
     await wire.enter(town.people[1].tokens["access_token"])
     wire.socket.transport.pause_reading()
-    people = running.molva.sockets.namespace_handlers["/chat"]._people
+    people = running.molva.sockets.namespace_handlers["/chat"]._hub
     await anna.send("chat:activate", chat_id=chat_id)
     words, cut = "x" * 4096, False
     async with asyncio.timeout(DEADLINE_S * 3):
