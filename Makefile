@@ -15,7 +15,12 @@ run: ## Set up what is missing and serve in the foreground, on http://127.0.0.1:
 test: ## Set up what is missing and run every test (ARGS="-k removed -x" chooses)
 	@.ci/setup development
 	@.ci/setup node
-	@.venv/bin/pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@.venv/bin/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-fast: ## Run the tests for the loop while writing, in under 30 s on two cores: no Node.js, no browser, no load
+	@.ci/setup development
+	@.venv/bin/pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m "not slow and not node and not browser" \
+		tests/unit tests/chat tests/transport $(ARGS)
 
 bench: ## Measure against Node.js and plain python-socketio; results go to docs/performance (ARGS="--rounds 5" chooses)
 	@.ci/setup development

@@ -1,6 +1,7 @@
 """One embedded PostgreSQL for the test run, a migrated template, a fresh database for each test that asks for one."""
 
 import asyncio
+import gc
 import itertools
 import os
 import random
@@ -130,6 +131,13 @@ async def _wires() -> AsyncIterator[None]:
     await close_wires()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _leave_nothing_open() -> Iterator[None]:
+    """What a file's tests did not close fails there, not in whichever test runs when the garbage is collected."""
+    yield
+    gc.collect()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def witness(request: pytest.FixtureRequest) -> Iterator[contract.Witness]:
     """The published documents, watching everything that the product says in this process."""
@@ -153,9 +161,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Files in a random order and the tests of each in a random order: a file's fixtures are still made once."""
+    """Slow files first, so that no worker is left alone with one at the end; or a random order of files and their tests."""
     seed = config.option.shuffle
     if seed is None:
+        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
         return
     order = random.Random(seed)
     order.shuffle(items)

@@ -11,6 +11,8 @@ from db.codes import SentRow
 from http_api.routes.codes import wait_before_next_s
 from tests.support.api_client import Api, open_api, open_connections, run_sql, wrong_code
 
+pytestmark = pytest.mark.slow
+
 PHONE, OTHER_PHONE = "+79161234567", "+79161234568"
 
 

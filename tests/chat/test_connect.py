@@ -20,6 +20,8 @@ from tests.support.clients import DEADLINE_S, Client, Person, Town
 from tests.support.raw_client import Wire, close_wires, until
 from tests.support.running import RunningServer, run_server
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def lone(settings: Settings) -> AsyncIterator[RunningServer]:

@@ -16,6 +16,8 @@ from tests.support.database_proxy import Cable, cable_to
 from tests.support.raw_client import Wire, close_wires
 from tests.support.running import RunningServer, run_server
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 async def _wires() -> AsyncIterator[None]:

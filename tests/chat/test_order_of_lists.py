@@ -11,6 +11,8 @@ from core.settings import Settings
 from tests.support.clients import Client, Town
 from tests.support.running import run_server
 
+pytestmark = pytest.mark.slow
+
 STOP_THE_CLOCK = """
     CREATE OR REPLACE FUNCTION wire_now() RETURNS timestamptz LANGUAGE sql VOLATILE AS $$
         SELECT date_trunc('day', clock_timestamp()) + interval '1 day'

@@ -21,6 +21,8 @@ from core.tokens import AccessTokens
 from tests.clients.test_javascript_client import NODE, SCRIPTS
 from tests.support.clients import new_phone
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 DEADLINE_S = 60
 
