@@ -19,8 +19,8 @@ test: ## Set up what is missing and run every test (ARGS="-k removed -x" chooses
 
 test-fast: ## Run the tests for the loop while writing, in under 30 s on two cores: no Node.js, no browser, no load
 	@.ci/setup development
-	@.venv/bin/pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m "not slow and not node and not browser" \
-		tests/unit tests/chat tests/transport $(ARGS)
+	@.venv/bin/pytest --numprocesses auto --maxprocesses 4 --dist loadfile -p no:schemathesis \
+		-m "not slow and not node and not browser" tests/unit tests/chat tests/transport $(ARGS)
 
 bench: ## Measure against Node.js and plain python-socketio; results go to docs/performance (ARGS="--rounds 5" chooses)
 	@.ci/setup development
