@@ -77,8 +77,7 @@ def remains(server: RunningServer) -> dict[str, Any]:
         "clocks": namespace._clocks,
         "sessions": namespace._by_session,
         "people": people._online,
-        "chats": people._by_chat,
-        "viewers": people._viewers,
+        "chats": people._chats,
     }
     return {name: things for name, things in kept.items() if things}
 
