@@ -1,8 +1,10 @@
 """One embedded PostgreSQL for the test run, a migrated template, a fresh database for each test that asks for one."""
 
 import asyncio
+import gc
 import itertools
 import os
+import random
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -129,6 +131,13 @@ async def _raw_clients() -> AsyncIterator[None]:
     await close_raw_clients()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _leave_nothing_open() -> Iterator[None]:
+    """What a file's tests did not close fails there, not in whichever test runs when the garbage is collected."""
+    yield
+    gc.collect()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def witness(request: pytest.FixtureRequest) -> Iterator[contract.Witness]:
     """The published documents, watching everything that the product says in this process."""
@@ -144,6 +153,31 @@ def _say_only_what_is_documented(witness: contract.Witness) -> Iterator[None]:
     yield
     violations = witness.take_violations()
     assert not violations, violations
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--shuffle SEED``: to find tests that hang on those before them."""
+    parser.addoption("--shuffle", type=int, metavar="SEED", help="run files and their tests in this random order")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Slow files first, so that no worker is left alone with one at the end; or a random order of files and their tests."""
+    seed = config.option.shuffle
+    if seed is None:
+        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+        return
+    order = random.Random(seed)
+    order.shuffle(items)
+    files = sorted({item.path for item in items})
+    order.shuffle(files)
+    place = {path: number for number, path in enumerate(files)}
+    items.sort(key=lambda item: place[item.path])
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """How to have the same order again."""
+    if config.option.shuffle is not None:
+        terminalreporter.write_line(f"Shuffled by --shuffle {config.option.shuffle}.")
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

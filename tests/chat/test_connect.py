@@ -20,6 +20,8 @@ from tests.support.clients import DEADLINE_S, Client, Person, Town
 from tests.support.raw_client import RawClient, close_raw_clients, until
 from tests.support.running import RunningServer, run_server
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def lone(settings: Settings) -> AsyncIterator[RunningServer]:

@@ -29,7 +29,7 @@ from realtime.wire.effects import (
     ViewersWithoutMessage,
 )
 from tests.support.clients import DEADLINE_S, Client, Town, new_client_id
-from tests.support.database_proxy import Cable, cable_to
+from tests.support.database_proxy import DatabaseProxy, proxy_to
 from tests.support.raw_client import RawClient, close_raw_clients, until
 from tests.support.running import RunningServer, run_server
 
@@ -202,57 +202,57 @@ async def test_client_that_does_not_read_harms_nobody(running: RunningServer, to
 
 
 @pytest.fixture
-async def cable(database_url: str) -> AsyncIterator[Cable]:
-    async with cable_to(database_url) as cable:
-        yield cable
+async def proxy(database_url: str) -> AsyncIterator[DatabaseProxy]:
+    async with proxy_to(database_url) as proxy:
+        yield proxy
 
 
 @pytest.fixture
-async def tethered(settings: Settings, cable: Cable) -> AsyncIterator[Town]:
+async def tethered(settings: Settings, proxy: DatabaseProxy) -> AsyncIterator[Town]:
     """People on a server whose database can be taken away."""
-    changes = {"database_url": cable.url, "database_timeout_s": 0.5, "rate_limits": "off"}
+    changes = {"database_url": proxy.url, "database_timeout_s": 0.5, "rate_limits": "off"}
     async with run_server(Settings(**(settings.model_dump() | changes))) as server:
         town = Town(server.address)
         yield town
-        await cable.mend()
+        await proxy.mend()
         await town.close()
 
 
-async def lose_the_answer(cable: Cable, client: Client, action: str, **payload: Any) -> None:
+async def lose_the_answer(proxy: DatabaseProxy, client: Client, action: str, **payload: Any) -> None:
     """The change is committed, and nobody here can know it."""
-    cable.lose_the_answer_to(payload["client_id"].encode() if action == "message:send" else b"COMMIT")
+    proxy.lose_the_answer_to(payload["client_id"].encode() if action == "message:send" else b"COMMIT")
     await client.expect_refusal(action, "unavailable", **payload)
-    await cable.cut()
-    await cable.mend()
+    await proxy.cut()
+    await proxy.mend()
 
 
-async def test_message_of_unknown_fate_is_told_when_it_is_known(tethered: Town, cable: Cable):
+async def test_message_of_unknown_fate_is_told_when_it_is_known(tethered: Town, proxy: DatabaseProxy):
     anna, boris, chat_id = await tethered.pair()
     await anna.say(chat_id, "well known")
     send = text(chat_id)
-    await lose_the_answer(cable, anna, "message:send", **send)
+    await lose_the_answer(proxy, anna, "message:send", **send)
     await boris.expect_event("chat:updated", lambda told: told["chat"]["message_count"] == 2)
     assert (await anna.send("message:send", **send))["duplicate"] is True
 
 
-async def test_message_of_unknown_fate_is_shown_to_who_looks(tethered: Town, cable: Cable):
+async def test_message_of_unknown_fate_is_shown_to_who_looks(tethered: Town, proxy: DatabaseProxy):
     (anna, boris), chat_id = await group_of(tethered, 2)
     await boris.send("chat:activate", chat_id=chat_id)
     await anna.say(chat_id, "well known")
     await boris.expect_event("message:created")
-    await lose_the_answer(cable, anna, "message:send", **text(chat_id))
+    await lose_the_answer(proxy, anna, "message:send", **text(chat_id))
     told = (await boris.expect_event("chat:updated", lambda told: told["reason"] == "reconciled")).payload["chat"]
     shown = (await boris.expect_event("message:created")).payload
     assert shown["message"]["seq"] == shown["message_count"] == told["message_count"]
     assert shown["message"] == told["last_message"]
 
 
-async def test_edit_of_unknown_fate_is_shown_to_who_looks(tethered: Town, cable: Cable):
+async def test_edit_of_unknown_fate_is_shown_to_who_looks(tethered: Town, proxy: DatabaseProxy):
     (anna, boris), chat_id = await group_of(tethered, 2)
     old, new = [(await anna.say(chat_id, words))["seq"] for words in ("first", "second")]
     await boris.send("chat:activate", chat_id=chat_id)
     boris.forget_events()
-    await lose_the_answer(cable, anna, "message:edit", chat_id=chat_id, seq=old, content={"text": "edited"})
+    await lose_the_answer(proxy, anna, "message:edit", chat_id=chat_id, seq=old, content={"text": "edited"})
     told = (await boris.expect_event("chat:updated", lambda told: told["reason"] == "reconciled")).payload["chat"]
     shown = (await boris.expect_event("message:updated")).payload["message"]
     assert (shown["seq"], shown["content"], shown["version"]) == (old, {"text": "edited"}, told["version"])
@@ -260,32 +260,32 @@ async def test_edit_of_unknown_fate_is_shown_to_who_looks(tethered: Town, cable:
     assert await heard(boris) == []
 
 
-async def test_connection_that_begins_in_a_chat_is_shown_what_is_in_doubt(tethered: Town, cable: Cable):
+async def test_connection_that_begins_in_a_chat_is_shown_what_is_in_doubt(tethered: Town, proxy: DatabaseProxy):
     (anna, boris), chat_id = await group_of(tethered, 2)
     seq = (await anna.say(chat_id, "first"))["seq"]
     await boris.send("chat:activate", chat_id=chat_id)
     await boris.close()
     again = await tethered.people[1].connect()
-    await lose_the_answer(cable, anna, "message:like", chat_id=chat_id, seq=seq)
+    await lose_the_answer(proxy, anna, "message:like", chat_id=chat_id, seq=seq)
     shown = (await again.expect_event("message:updated")).payload["message"]
     assert (shown["seq"], shown["like_count"]) == (seq, 1)
 
 
-async def test_profile_of_unknown_fate_is_told_when_it_is_known(tethered: Town, cable: Cable):
+async def test_profile_of_unknown_fate_is_told_when_it_is_known(tethered: Town, proxy: DatabaseProxy):
     _anna, boris, _chat_id = await tethered.pair()
     person = tethered.people[0]
-    cable.lose_the_answer_to(b"COMMIT")
+    proxy.lose_the_answer_to(b"COMMIT")
     answer = await person.http.patch("/v1/me", json={"display_name": "Anna the Great"}, headers=person.headers)
     assert answer.json()["code"] == "unavailable"
-    await cable.cut()
-    await cable.mend()
+    await proxy.cut()
+    await proxy.mend()
     told = (await boris.expect_event("user:updated")).payload["user"]
     assert told["display_name"] == "Anna the Great"
 
 
-async def test_group_of_unknown_fate_is_told_when_it_is_known(tethered: Town, cable: Cable):
+async def test_group_of_unknown_fate_is_told_when_it_is_known(tethered: Town, proxy: DatabaseProxy):
     anna, boris = [await (await tethered.register()).connect() for _ in range(2)]
-    await lose_the_answer(cable, anna, "chat:create_group", title="Lost", member_ids=[id_of(boris)])
+    await lose_the_answer(proxy, anna, "chat:create_group", title="Lost", member_ids=[id_of(boris)])
     for client in (anna, boris):
         told = (await client.expect_event("chat:updated")).payload
         assert (told["reason"], told["chat"]["title"]) == ("created", "Lost")
@@ -294,10 +294,10 @@ async def test_group_of_unknown_fate_is_told_when_it_is_known(tethered: Town, ca
     await boris.expect_event("chat:updated", lambda told: told["reason"] == "message")
 
 
-async def test_member_whose_removal_is_of_unknown_fate_hears_no_later_message(tethered: Town, cable: Cable):
+async def test_member_whose_removal_is_of_unknown_fate_hears_no_later_message(tethered: Town, proxy: DatabaseProxy):
     (anna, boris), chat_id = await group_of(tethered, 2)
     await boris.send("chat:activate", chat_id=chat_id)
-    await lose_the_answer(cable, anna, "member:remove", chat_id=chat_id, user_id=id_of(boris))
+    await lose_the_answer(proxy, anna, "member:remove", chat_id=chat_id, user_id=id_of(boris))
     boris.forget_events()
     async with asyncio.timeout(DEADLINE_S):
         while "error" in await anna.push("message:send", text(chat_id)):
@@ -306,9 +306,9 @@ async def test_member_whose_removal_is_of_unknown_fate_hears_no_later_message(te
     assert await heard(boris) == []
 
 
-async def test_group_whose_end_is_of_unknown_fate_is_gone_for_all(tethered: Town, cable: Cable):
+async def test_group_whose_end_is_of_unknown_fate_is_gone_for_all(tethered: Town, proxy: DatabaseProxy):
     (anna, boris), chat_id = await group_of(tethered, 2)
-    await lose_the_answer(cable, anna, "chat:delete", chat_id=chat_id)
+    await lose_the_answer(proxy, anna, "chat:delete", chat_id=chat_id)
     for client in (anna, boris):
         assert (await client.expect_event("chat:removed")).payload == {"chat_id": chat_id, "reason": "deleted"}
 

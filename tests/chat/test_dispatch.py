@@ -12,9 +12,11 @@ from core.ids import new_id
 from core.settings import Settings
 from realtime.wire.registry import ACTIONS
 from tests.support.clients import DEADLINE_S, Client, Town, new_client_id
-from tests.support.database_proxy import Cable, cable_to
+from tests.support.database_proxy import DatabaseProxy, proxy_to
 from tests.support.raw_client import RawClient, close_raw_clients
 from tests.support.running import RunningServer, run_server
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True)
@@ -286,18 +288,18 @@ async def test_actions_take_effect_in_the_order_in_which_they_were_sent(running:
 
 
 @pytest.fixture
-async def cable(database_url: str) -> AsyncIterator[Cable]:
-    async with cable_to(database_url) as cable:
-        yield cable
+async def proxy(database_url: str) -> AsyncIterator[DatabaseProxy]:
+    async with proxy_to(database_url) as proxy:
+        yield proxy
 
 
 @pytest.fixture
-async def tethered(settings: Settings, cable: Cable) -> AsyncIterator[RunningServer]:
+async def tethered(settings: Settings, proxy: DatabaseProxy) -> AsyncIterator[RunningServer]:
     """A server whose database can be taken away."""
-    changes = {"database_url": cable.url, "database_timeout_s": 0.5, "rate_limits": "off"}
+    changes = {"database_url": proxy.url, "database_timeout_s": 0.5, "rate_limits": "off"}
     async with run_server(Settings(**(settings.model_dump() | changes))) as server:
         yield server
-        await cable.mend()
+        await proxy.mend()
 
 
 async def recovered(client: Client) -> None:
@@ -306,10 +308,12 @@ async def recovered(client: Client) -> None:
             pass
 
 
-async def test_action_without_a_database_is_unavailable_and_succeeds_afterwards(tethered: RunningServer, cable: Cable):
+async def test_action_without_a_database_is_unavailable_and_succeeds_afterwards(
+    tethered: RunningServer, proxy: DatabaseProxy
+):
     town = Town(tethered.address)
     anna, boris, chat_id = await town.pair()
-    await cable.cut()
+    await proxy.cut()
     send = {"chat_id": chat_id, "client_id": new_client_id(), "type": "text", "content": {"text": "patience"}}
     await anna.expect_refusal("message:send", "unavailable", **send)
     assert (await anna.expect_refusal("chat:list", "unavailable"))["retry_after"] > 0
@@ -318,22 +322,22 @@ async def test_action_without_a_database_is_unavailable_and_succeeds_afterwards(
     raw = await RawClient.open(tethered.address)
     error = await raw.refused_with({"token": town.people[0].tokens["access_token"]})
     assert error["data"] == {"code": "unavailable"}
-    await cable.mend()
+    await proxy.mend()
     await recovered(anna)
     assert (await anna.send("message:send", **send))["message"]["seq"] == 1
     await boris.expect_event("chat:updated", lambda told: told["chat"]["message_count"] == 1)
     await town.close()
 
 
-async def test_frozen_database_is_unavailable_within_its_timeout(tethered: RunningServer, cable: Cable):
+async def test_frozen_database_is_unavailable_within_its_timeout(tethered: RunningServer, proxy: DatabaseProxy):
     town = Town(tethered.address)
     anna, boris, chat_id = await town.pair()
-    cable.freeze()
+    proxy.freeze()
     send = {"chat_id": chat_id, "client_id": new_client_id(), "type": "text", "content": {"text": "patience"}}
     async with asyncio.timeout(3):
         await anna.expect_refusal("message:send", "unavailable", **send)
-    await cable.cut()
-    await cable.mend()
+    await proxy.cut()
+    await proxy.mend()
     await recovered(anna)
     message = (await anna.send("message:send", **send))["message"]
     assert message["seq"] == 1

@@ -10,6 +10,8 @@ import pytest
 from core.ids import new_id
 from tests.support.clients import Client, Person, Town
 
+pytestmark = pytest.mark.slow
+
 
 def id_of(client: Client) -> str:
     return str(client.ready["user"]["id"])

@@ -18,6 +18,8 @@ from realtime.wire.registry import ACTIONS, Role
 from tests.support.clients import Client, Person, Town, new_client_id
 from tests.support.running import RunningServer
 
+pytestmark = pytest.mark.slow
+
 WHO = ("anonymous", "stranger", "blocked", "left", "removed", "member", "creator", "deleted")
 
 # 401 unauthorized, 404 not_found, 403 forbidden, ok, or the reason of a conflict.

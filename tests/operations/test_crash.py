@@ -16,6 +16,8 @@ from tests.support.clients import Person, Town, new_client_id
 from tests.support.programs import ServerProcess, serving, start_server
 from tests.support.raw_client import RawClient, close_raw_clients, until
 
+pytestmark = pytest.mark.slow
+
 SENDERS, SENDS = 4, 150
 
 

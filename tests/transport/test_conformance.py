@@ -17,6 +17,8 @@ from tests.conformance.app import serving
 from tests.support.raw_client import until
 from tests.support.raw_socket import BINARY, RawSocket, frame, hang_up
 
+pytestmark = pytest.mark.slow
+
 AUTH = '42["auth",{}]'
 
 

@@ -2,10 +2,14 @@
 
 import json
 
+import pytest
+
 from core.settings import Environment, Settings
 from tests.support.clients import Town
 from tests.support.raw_socket import RawSocket
 from tests.support.running import run_server
+
+pytestmark = pytest.mark.slow
 
 
 def test_connections_per_address_are_bounded_in_production_unless_set():

@@ -18,6 +18,8 @@ from tests.conformance.app import serving
 from tests.support.raw_client import until
 from tests.support.raw_socket import BINARY, RawSocket, frame
 
+pytestmark = pytest.mark.slow
+
 FUZZED_PACKETS = int(os.environ.get("MOLVA_TEST_FUZZED_PACKETS", "20000"))
 """1000000 is what a release is tried with."""
 FUZZED_GROWTH_BYTES_MAX = 20 * 1024 * 1024

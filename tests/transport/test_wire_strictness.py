@@ -39,6 +39,8 @@ from tests.support.raw_client import until
 from tests.support.raw_socket import RawSocket, hang_up
 from tests.support.running import RunningServer, run_server
 
+pytestmark = pytest.mark.slow
+
 AT_ONCE_S = 1.0
 INPUTS = [*FRAMES, *ENGINE_PACKETS, *SOCKET_PACKETS, *EVENTS]
 
