@@ -1,0 +1,1 @@
+"""Bugs in who is told what, and when."""
