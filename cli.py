@@ -76,7 +76,7 @@ def check() -> None:
     Settings, data directory, database and its version, migrations, clock. Each line begins with ok or failed; if one
     failed, the exit status is 1.
     """
-    import checks
+    from commands import check as checks
 
     if not checks.run_checks():
         raise typer.Exit(1)
@@ -116,7 +116,7 @@ def seed(
       molva seed --users 100 --chats 1 --members 100 --messages 0 | jq -r .access_token
     """
     settings = load_settings()
-    import seeding
+    from commands import seed as seeding
 
     plan = seeding.Plan(users=users, chats=chats, members=members, messages=messages, examples=examples)
     seeding.seed(settings, plan, tokens)

@@ -31,21 +31,21 @@ from core.tracing import start_tracing, stop_tracing
 from db.embedded import EmbeddedPostgres, running_url
 from db.migrate import migrate
 from db.pool import Database
-from db.sweeping import sweep_forever
-from http_api import sweeping
 from http_api.app import create_app
-from http_api.heads import HttpProtocol
+from http_api.http_protocol import HttpProtocol
+from maintenance import sweeping
+from maintenance.deleted_chats import sweep_forever
 from realtime.chats.state import state_of_chat
-from realtime.delivery.audience import People
 from realtime.delivery.fanout import Fanout
+from realtime.delivery.hub import Hub
 from realtime.messages.send_queue import SendQueue
 from realtime.namespace import NO_NAMESPACE, ChatNamespace, encode
-from realtime.presence.board import PresenceBoard
-from realtime.protocol.context import Services
-from realtime.protocol.dispatch import Dispatcher
-from realtime.protocol.effects import Effect
-from realtime.transport.engine import Terms
-from realtime.transport.server import SocketServer, with_sockets
+from realtime.presence.tracker import PresenceTracker
+from realtime.transport.engineio.server import Terms
+from realtime.transport.socketio.server import SocketServer, with_sockets
+from realtime.wire.context import Services
+from realtime.wire.dispatch import Dispatcher
+from realtime.wire.effects import Effect
 from storage.objects import Objects
 from storage.workers import ImageWorkers
 
@@ -81,23 +81,23 @@ async def compose(settings: Settings, database_url: str) -> AsyncIterator[Molva]
     )
     await database.connect()
     tokens = AccessTokens(settings.signing_secret(), previous=settings.previous_signing_secret())
-    people = People()
+    hub = Hub()
 
     async def state_of(chat_id: str) -> Sequence[Effect]:
         async with database.reading() as tx:
-            return await state_of_chat(tx, chat_id, believed=people.members_of(chat_id), is_online=people.is_online)
+            return await state_of_chat(tx, chat_id, believed=hub.members_of(chat_id), is_online=hub.is_online)
 
-    fanout = Fanout(people, encode, state_of)
+    fanout = Fanout(hub, encode, state_of)
     has_limits = settings.rate_limits == "on"
     services = Services(
         database, fanout, SendQueue(database, fanout), tokens, settings.phone_region, limits_look_ups=has_limits
     )
     dispatcher = Dispatcher(services, RateLimits() if has_limits else None)
-    presence = PresenceBoard(database, fanout)
+    presence = PresenceTracker(database, fanout)
     namespace = ChatNamespace(
         database=database,
         tokens=tokens,
-        people=people,
+        hub=hub,
         dispatcher=dispatcher,
         presence=presence,
         connections_max=settings.connections_per_user,

@@ -1,9 +1,10 @@
 """OpenTelemetry traces: off unless ``MOLVA_TRACING`` says otherwise, and then free of cost but a comparison a span.
 
-One trace has all that one action set off: the action, its statements, its deliveries. The spans are opened where the thing
-happens (``protocol.dispatch``, ``protocol.context``, ``db.pool``, ``http_api.requests``) by :func:`span`, and belong
-together because the current one is a context variable; work that one task does for another's request (a group commit)
-finds the trace by the request that it works for. Attributes are what logs may hold: ids and names, never content.
+One trace holds everything that one action caused: the action, its statements, its deliveries. The spans are opened by
+:func:`span` where the work is done: in ``wire.dispatch``, ``wire.context``, ``db.pool`` and
+``http_api.middleware.request_context``. They belong to one trace because the current span is a context variable. Work that
+one task does for the request of another (a group commit) finds the trace through that request.
+Attributes hold what logs may hold: ids and names, never content.
 
 The libraries are the extra ``molva[tracing]``; nothing else imports them.
 """

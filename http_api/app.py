@@ -10,21 +10,21 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
+from accounts.code_senders import CodeSender, code_sender_for
 from core.settings import Settings
 from core.tokens import AccessTokens, CodeHashes, RefreshTokens
 from db.pool import Database
-from http_api import actions, avatars, codes, docs, event_docs, export, files, health, profile, sessions
-from http_api import tokens as token_routes
 from http_api.backend import Backend, OnSessionEnded
-from http_api.bodies import BodyLimits
-from http_api.code_senders import CodeSender, code_sender_for
-from http_api.hosts import HostCheck
 from http_api.identity import authenticate
-from http_api.origins import Origins
+from http_api.middleware.bodies import BodyLimits
+from http_api.middleware.host_check import HostCheck
+from http_api.middleware.origins import Origins
+from http_api.middleware.request_context import REQUEST_ID_HEADER, RequestContext
 from http_api.problems import CrashAnswers, handle_problems
-from http_api.requests import REQUEST_ID_HEADER, RequestFrame
-from realtime.protocol.context import Services
-from realtime.protocol.dispatch import Dispatcher
+from http_api.routes import actions, avatars, codes, docs, event_docs, export, files, health, profile, sessions
+from http_api.routes import tokens as token_routes
+from realtime.wire.context import Services
+from realtime.wire.dispatch import Dispatcher
 from storage.objects import Objects
 from storage.workers import ImageWorkers
 
@@ -65,7 +65,7 @@ def create_app(
         openapi_url=None,
         redirect_slashes=False,  # a redirect would repeat whatever Host the client invented
         middleware=[
-            Middleware(RequestFrame, trusted_proxies=settings.trusted_proxies),
+            Middleware(RequestContext, trusted_proxies=settings.trusted_proxies),
             Middleware(HostCheck, allowed=settings.allowed_hosts),
             Middleware(
                 Origins,

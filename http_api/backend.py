@@ -6,13 +6,13 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from accounts.code_caps import SendPace
+from accounts.code_senders import CodeSender
 from core.settings import Settings
 from core.tokens import AccessTokens, CodeHashes, RefreshTokens
 from db.pool import Database
-from http_api.code_caps import SendPace
-from http_api.code_senders import CodeSender
-from http_api.crowds import Crowd
-from realtime.protocol.context import Services
+from http_api.concurrency import ConcurrencyLimit
+from realtime.wire.context import Services
 from storage.objects import Objects
 from storage.workers import ImageWorkers
 
@@ -36,8 +36,8 @@ class Backend:
     objects: Objects
     images: ImageWorkers
     send_pace: SendPace = field(default_factory=SendPace)
-    uploads: Crowd = field(default_factory=lambda: Crowd(of_one_max=30, of_all_max=300))
-    exports: Crowd = field(default_factory=lambda: Crowd(of_one_max=1, of_all_max=4))
+    uploads: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit(of_one_max=30, of_all_max=300))
+    exports: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit(of_one_max=1, of_all_max=4))
 
 
 def _backend_of(request: Request) -> Backend:

@@ -23,7 +23,7 @@ _bearer = HTTPBearer(scheme_name="bearer", auto_error=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class CallerIdentity:
     """The person and the device behind a request."""
 
     user_id: str
@@ -32,7 +32,7 @@ class Identity:
 
 async def authenticate(
     backend: BackendOf, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-) -> Identity:
+) -> CallerIdentity:
     """Whose request it is; ``unauthorized``, ``token_expired`` or ``session_revoked`` if nobody's.
 
     The session is looked up each time, so that ending it ends its access tokens at once.
@@ -47,7 +47,7 @@ async def authenticate(
     if session.revoked_at is not None:
         raise Unauthorized(ErrorCode.SESSION_REVOKED)
     note_identity(user_id=claims.user_id, session_id=claims.session_id)
-    return Identity(claims.user_id, claims.session_id)
+    return CallerIdentity(claims.user_id, claims.session_id)
 
 
 def note_identity(*, user_id: str, session_id: str) -> None:
@@ -57,5 +57,5 @@ def note_identity(*, user_id: str, session_id: str) -> None:
         request.user_id, request.session_id = user_id, session_id
 
 
-CallerOf = Annotated[Identity, Depends(authenticate)]
+CallerOf = Annotated[CallerIdentity, Depends(authenticate)]
 """For a route's parameter: only those signed in come further."""

@@ -15,9 +15,9 @@ from fastapi.openapi.utils import get_openapi
 
 from core.errors import AppError, Conflict, ErrorCode, RateLimited, Unavailable, ValidationFailed
 from http_api.problems import Problem, ProblemResponse
-from realtime.protocol.examples import build_examples
-from realtime.protocol.fields import CHAT_ID
-from realtime.protocol.openapi import REF_TEMPLATE, describe_registry, first_sentence, problem_responses
+from realtime.documents.examples import build_examples
+from realtime.documents.openapi import REF_TEMPLATE, describe_registry, first_sentence, problem_responses
+from realtime.wire.fields import CHAT_ID
 
 TAGS: Final = {
     "Sign-in": "A code comes to a phone, and becomes a pair of tokens.",

@@ -22,8 +22,8 @@ from core import errors
 from core.errors import AppError, ErrorBody, ErrorCode, ValidationFailed
 from core.ids import new_id
 from core.logs import current_request
-from realtime.protocol.fields import Answer, in_words
-from realtime.protocol.openapi import problem_responses
+from realtime.documents.openapi import problem_responses
+from realtime.wire.fields import ServerPayload, in_words
 
 log = logging.getLogger("molva.http")
 
@@ -45,7 +45,7 @@ _CODE_OF_STATUS: Final = {
 }
 
 
-class Problem(Answer):
+class Problem(ServerPayload):
     """What every error answer holds (RFC 9457). Programs look at ``code``."""
 
     type: str = Field(description="A URI for the code.", examples=["urn:molva:error:not_found"])

@@ -6,8 +6,8 @@ import realtime.chats.personal
 import realtime.chats.typing
 import realtime.members.actions
 import realtime.messages.actions
-import realtime.messages.finding
 import realtime.messages.revisions
+import realtime.messages.search
 import realtime.presence.actions
 import realtime.sessions.actions
 import realtime.sessions.sync

@@ -20,15 +20,11 @@ from core.limits import PACKET_BYTES_MAX, shown_to_clients
 from core.logs import Request, request_scope
 from core.tokens import AccessTokens
 from db import sessions
+from db.batched_lookup import BatchedLookup
 from db.pool import Database
-from db.together import Together
-from realtime.delivery.audience import People
-from realtime.presence.board import PresenceBoard
-from realtime.protocol.context import Caller
-from realtime.protocol.dispatch import Dispatcher
-from realtime.protocol.fields import Answer
-from realtime.protocol.objects import Profile
-from realtime.protocol.registry import Event, event
+from realtime.delivery.hub import Hub
+from realtime.model.objects import Profile
+from realtime.presence.tracker import PresenceTracker
 from realtime.sessions.payloads import (
     SESSION_EXPIRING,
     SESSION_READY,
@@ -37,9 +33,13 @@ from realtime.sessions.payloads import (
     SessionReady,
     SessionRevoked,
 )
-from realtime.transport.connection import Connection
-from realtime.transport.handlers import Namespace, Refused
-from realtime.transport.packets import Fault, encode_event
+from realtime.transport.socketio.connection import Connection
+from realtime.transport.socketio.handlers import Namespace, Refused
+from realtime.transport.socketio.packets import Fault, encode_event
+from realtime.wire.context import Caller
+from realtime.wire.dispatch import Dispatcher
+from realtime.wire.fields import ServerPayload
+from realtime.wire.registry import Event, event
 
 log = logging.getLogger("molva.socket")
 
@@ -54,7 +54,7 @@ _FAULTS: Final[dict[Fault, AppError]] = {
 }
 
 
-class ServerDraining(Answer):
+class ServerDraining(ServerPayload):
     """The process is about to end: what was sent is still answered, then the connection closes. Connect again."""
 
     reconnect_within: int = Field(
@@ -82,19 +82,19 @@ class ChatNamespace(Namespace):
         *,
         database: Database,
         tokens: AccessTokens,
-        people: People,
+        hub: Hub,
         dispatcher: Dispatcher,
-        presence: PresenceBoard,
+        presence: PresenceTracker,
         connections_max: int,
     ) -> None:
         """``connections_max``: of one user at a time."""
         super().__init__(NAMESPACE)
         self._database = database
-        self._admissions = Together(
+        self._admissions = BatchedLookup(
             "sessions.list_admissions", database, sessions.list_admissions, lambda row: row.session.id
         )
         self._tokens = tokens
-        self._people = people
+        self._hub = hub
         self._dispatcher = dispatcher
         self._presence = presence
         self._connections_max = connections_max
@@ -134,7 +134,7 @@ class ChatNamespace(Namespace):
         connection.user_id, connection.session_id = claims.user_id, claims.session_id
         # Known before the session is read, so that one which is ended from here on is not missed: see end_session.
         self._by_session.setdefault(claims.session_id, {})[connection.connection_id] = connection
-        with self._people.loading(claims.user_id):
+        with self._hub.loading(claims.user_id):
             admission = await self._admissions.find(claims.session_id)
             if admission is None or admission.session.owner.user.id != claims.user_id:
                 raise Unauthorized
@@ -144,7 +144,7 @@ class ChatNamespace(Namespace):
             if connection.connection_id not in self._by_session.get(claims.session_id, {}):
                 raise Unauthorized(ErrorCode.SESSION_REVOKED)
             connection.active_chat_id = session.active_chat_id
-            self._people.enter(connection, zip(admission.chat_ids, admission.first_seqs, strict=True))
+            self._hub.enter(connection, zip(admission.chat_ids, admission.first_seqs, strict=True))
         self._wind(connection, claims.expires_at_s)
         self._make_room_for(connection)
         self._presence.came(claims.user_id)
@@ -159,14 +159,14 @@ class ChatNamespace(Namespace):
 
     def _make_room_for(self, connection: Connection) -> None:
         """The newest device of a person always works: what gives way is the connection that was there first."""
-        others = [other for other in self._people.listeners_of(connection.user_id) if isinstance(other, Connection)]
+        others = [other for other in self._hub.listeners_of(connection.user_id) if isinstance(other, Connection)]
         for oldest in others[: -self._connections_max]:
             log.info("too many connections", extra={"connection_id": oldest.connection_id, "user_id": oldest.user_id})
             self._end(oldest, "too_many_connections")
 
     async def on_disconnect(self, connection: Connection, reason: str) -> None:
         """Forget the connection and note when its person was last seen."""
-        self._people.exit(connection)
+        self._hub.exit(connection)
         self._forget_session_of(connection)
         if (clock := self._clocks.pop(connection.connection_id, None)) is not None:
             clock.cancel()
@@ -251,7 +251,7 @@ class ChatNamespace(Namespace):
                 self._end(connection, reason)
 
     def _end(self, connection: Connection, reason: str) -> None:
-        self._people.exit(connection)
+        self._hub.exit(connection)
         connection.send(_packet(SESSION_REVOKED, SessionRevoked(reason=reason)))
         connection.close()
 
@@ -279,5 +279,5 @@ def _refuse_unread(error: AppError, request: Request) -> bytes:
     return orjson.dumps({"error": error.body(request.request_id)})
 
 
-def _packet(declared: Event, payload: Answer) -> bytes:
+def _packet(declared: Event, payload: ServerPayload) -> bytes:
     return encode(declared.name, payload.encode())

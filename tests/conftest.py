@@ -13,11 +13,11 @@ from core.settings import Environment, Settings
 from db.embedded import EmbeddedPostgres
 from db.migrate import migrate
 from db.pool import Database
-from tests import contract
-from tests.clients import Town
-from tests.running import RunningServer, run_server
-from tests.theatre import PING_INTERVAL_S, PING_TIMEOUT_S, Theatre, playing
-from tests.wire import close_wires
+from tests.support import contract
+from tests.support.clients import Town
+from tests.support.raw_client import close_wires
+from tests.support.running import RunningServer, run_server
+from tests.support.transport_server import PING_INTERVAL_S, PING_TIMEOUT_S, Theatre, playing
 
 _numbers = itertools.count(1)
 _WITNESS = pytest.StashKey[contract.Witness]()

@@ -19,13 +19,13 @@ from realtime.chats.payloads import (
     ChatList,
     ChatPage,
 )
-from realtime.protocol.chat_changes import let_in, view_chat
-from realtime.protocol.context import Context
-from realtime.protocol.effects import Activated
-from realtime.protocol.events import CHAT_UPDATED, Reason, announce_personal
-from realtime.protocol.look_ups import count_look_ups
-from realtime.protocol.objects import ChatView
-from realtime.protocol.registry import Rate, Role, action
+from realtime.model.chat_changes import let_in, view_chat
+from realtime.model.events import CHAT_UPDATED, Reason, announce_personal
+from realtime.model.lookup_budget import count_look_ups
+from realtime.model.objects import ChatView
+from realtime.wire.context import Context
+from realtime.wire.effects import Activated
+from realtime.wire.registry import Rate, Role, action
 
 _TRIES_MAX: Final = 3
 """The chat that a pair had may become a group between two looks; then they have none."""

@@ -10,9 +10,8 @@ from core.limits import GROUP_MEMBERS_MAX
 from db import chats, members
 from realtime.chats.payloads import ChatAnswer, ChatCreateGroup, ChatGet, ChatLeave, ChatTransfer
 from realtime.chats.rules import refuse_creator_leaving, refuse_unless_creator
-from realtime.protocol.chat_changes import add_system_message, let_in, lock_and_view, put_out, view_chat
-from realtime.protocol.context import Change, Context
-from realtime.protocol.events import (
+from realtime.model.chat_changes import add_system_message, let_in, lock_and_view, put_out, view_chat
+from realtime.model.events import (
     CHAT_REMOVED,
     CHAT_UPDATED,
     MESSAGE_CREATED,
@@ -21,8 +20,9 @@ from realtime.protocol.events import (
     announce_chat,
     announce_personal,
 )
-from realtime.protocol.fields import Nothing
-from realtime.protocol.registry import Rate, Role, action
+from realtime.wire.context import Change, Context
+from realtime.wire.fields import Nothing
+from realtime.wire.registry import Rate, Role, action
 
 
 @action(

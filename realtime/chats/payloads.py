@@ -5,28 +5,28 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from core import limits
-from realtime.protocol.cursors import CursorForm, CursorOf, Part
-from realtime.protocol.fields import (
+from realtime.model.objects import ChatView
+from realtime.wire.cursors import CursorForm, CursorOf, Part
+from realtime.wire.fields import (
     CHAT_ID,
     CLIENT_ID,
     OTHERS_CHAT_ID,
     USER_ID,
-    Answer,
+    ClientPayload,
     Id,
     Ids,
     PageSize,
-    Payload,
     PhoneText,
+    ServerPayload,
     TimeIn,
     VisibleText,
     given,
 )
-from realtime.protocol.objects import ChatView
 
 CHATS_CURSOR: Final = CursorForm("chats", Part.NUMBER, Part.TIME, Part.ID)
 
 
-class ChatList(Payload):
+class ChatList(ClientPayload):
     """Which page of the caller's chats."""
 
     limit: PageSize = Field(limits.PAGE_SIZE_DEFAULT, description="How many at the most.", examples=[50])
@@ -36,7 +36,7 @@ class ChatList(Payload):
     type: Literal["private", "group"] | None = Field(None, description="Only chats of this type.", examples=[None])
 
 
-class ChatPage(Answer):
+class ChatPage(ServerPayload):
     """A page of the caller's chats: pinned first by position, then newest first."""
 
     chats: list[ChatView] = Field(description="The chats.")
@@ -44,19 +44,19 @@ class ChatPage(Answer):
     active_chat_id: Id | None = Field(description="The chat on this device's screen.", examples=[CHAT_ID])
 
 
-class ChatGet(Payload):
+class ChatGet(ClientPayload):
     """Which chat."""
 
     chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
 
 
-class ChatAnswer(Answer):
+class ChatAnswer(ServerPayload):
     """One chat."""
 
     chat: ChatView = Field(description="The chat as the caller sees it.")
 
 
-class ChatCreatePrivate(Payload):
+class ChatCreatePrivate(ClientPayload):
     """With whom: exactly one of the two."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [given("user_id"), given("phone")]})
@@ -71,26 +71,26 @@ class ChatCreatePrivate(Payload):
         return self
 
 
-class ChatCreated(Answer):
+class ChatCreated(ServerPayload):
     """The pair's private chat."""
 
     chat: ChatView = Field(description="The chat as the caller sees it.")
     created: bool = Field(description="False if the two had it already.", examples=[True])
 
 
-class ChatActivate(Payload):
+class ChatActivate(ClientPayload):
     """Which chat is on this device's screen now."""
 
     chat_id: Id | None = Field(description="The chat; null for none.", examples=[CHAT_ID])
 
 
-class ChatActivated(Answer):
+class ChatActivated(ServerPayload):
     """What is on the screen now."""
 
     chat: ChatView | None = Field(description="The chat as the caller sees it.")
 
 
-class ChatCreateGroup(Payload):
+class ChatCreateGroup(ClientPayload):
     """A new group."""
 
     title: VisibleText = Field(
@@ -104,7 +104,7 @@ class ChatCreateGroup(Payload):
     )
 
 
-class ChatRename(Payload):
+class ChatRename(ClientPayload):
     """The caller's own name for a group."""
 
     chat_id: Id = Field(description="The group.", examples=[CHAT_ID])
@@ -113,7 +113,7 @@ class ChatRename(Payload):
     )
 
 
-class ChatPin(Payload):
+class ChatPin(ClientPayload):
     """A chat to keep on top of the list."""
 
     chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
@@ -122,20 +122,20 @@ class ChatPin(Payload):
     )
 
 
-class ChatMute(Payload):
+class ChatMute(ClientPayload):
     """For how long a chat makes no sound."""
 
     chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
     until: TimeIn | None = Field(description="Until when; null to unmute.", examples=["2026-11-24T07:00:00.000Z"])
 
 
-class ChatLeave(Payload):
+class ChatLeave(ClientPayload):
     """The group to leave."""
 
     chat_id: Id = Field(description="A group that somebody else created.", examples=[OTHERS_CHAT_ID])
 
 
-class ChatTransfer(Payload):
+class ChatTransfer(ClientPayload):
     """Who is to be the group's creator."""
 
     chat_id: Id = Field(description="The group.", examples=[CHAT_ID])

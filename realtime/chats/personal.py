@@ -9,10 +9,10 @@ from core.errors import NotFound
 from db import members
 from realtime.chats.payloads import ChatAnswer, ChatGet, ChatMute, ChatPin, ChatRename
 from realtime.chats.rules import place_pin, refuse_unless_group
-from realtime.protocol.chat_changes import view_chat
-from realtime.protocol.context import Change, Context
-from realtime.protocol.events import CHAT_UPDATED, Reason, announce_personal
-from realtime.protocol.registry import Rate, Role, action
+from realtime.model.chat_changes import view_chat
+from realtime.model.events import CHAT_UPDATED, Reason, announce_personal
+from realtime.wire.context import Change, Context
+from realtime.wire.registry import Rate, Role, action
 
 
 @action("chat:rename", role=Role.MEMBER, rate=Rate.WRITE, conflicts=("not_a_group",), emits=(CHAT_UPDATED,))

@@ -2,7 +2,7 @@
 
 from core import limits
 from core.errors import Conflict, Forbidden
-from realtime.protocol.objects import ChatView
+from realtime.model.objects import ChatView
 
 
 def refuse_unless_group(chat: ChatView) -> None:

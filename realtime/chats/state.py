@@ -4,8 +4,7 @@ from collections.abc import Callable, Sequence
 
 from db import chats, members
 from db.pool import Tx
-from realtime.protocol.effects import Effect, Emit, Joined, Left, Owner
-from realtime.protocol.events import (
+from realtime.model.events import (
     CHAT_REMOVED,
     ChatRemoved,
     Reason,
@@ -13,7 +12,8 @@ from realtime.protocol.events import (
     announce_chat,
     announce_personal,
 )
-from realtime.protocol.objects import ChatView
+from realtime.model.objects import ChatView
+from realtime.wire.effects import Effect, Emit, Joined, Left, SingleUser
 
 
 async def state_of_chat(
@@ -28,7 +28,7 @@ async def state_of_chat(
     why = Removal.DELETED if creator_id is None else Removal.REMOVED
     effects: list[Effect] = []
     for user_id in believed - present:
-        effects.append(Emit(CHAT_REMOVED, ChatRemoved(chat_id=chat_id, reason=why), Owner(user_id)))
+        effects.append(Emit(CHAT_REMOVED, ChatRemoved(chat_id=chat_id, reason=why), SingleUser(user_id)))
         effects.append(Left(chat_id, user_id))
     seen = await chats.find_chat(tx, chat_id, creator_id) if creator_id is not None and believed & present else None
     if seen is not None:

@@ -7,11 +7,11 @@ from typing import Final
 from core.errors import NotFound
 from db import blocks, chats
 from realtime.chats.payloads import ChatGet
-from realtime.protocol.context import Context
-from realtime.protocol.effects import Emit, Viewers
-from realtime.protocol.events import CHAT_TYPING, ChatTyping
-from realtime.protocol.fields import Nothing
-from realtime.protocol.registry import Rate, Role, action
+from realtime.model.events import CHAT_TYPING, ChatTyping
+from realtime.wire.context import Context
+from realtime.wire.effects import Emit, Viewers
+from realtime.wire.fields import Nothing
+from realtime.wire.registry import Rate, Role, action
 
 _EVERY_S: Final = 2.0
 """A typist is announced at most this often in one chat."""

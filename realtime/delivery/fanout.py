@@ -16,8 +16,8 @@ from typing import Final
 from core import metrics
 from core.errors import Unavailable
 from core.logs import current_request
-from realtime.delivery.audience import People
-from realtime.protocol.effects import Activated, Effect, Emit, Joined, Left
+from realtime.delivery.hub import Hub
+from realtime.wire.effects import Activated, Effect, Emit, Joined, Left
 
 log = logging.getLogger("molva.delivery")
 
@@ -63,8 +63,8 @@ def _record(emit: Emit, recipients: int) -> None:
 class Fanout:
     """The delivery of one process."""
 
-    def __init__(self, people: People, encode: Encode, state_of: StateOf) -> None:
-        self._people = people
+    def __init__(self, hub: Hub, encode: Encode, state_of: StateOf) -> None:
+        self._hub = hub
         self._encode = encode
         self._state_of = state_of
         self._turns: dict[str, deque[asyncio.Future[None]]] = {}
@@ -122,15 +122,15 @@ class Fanout:
 
     def is_online(self, user_id: str) -> bool:
         """Whether the person has a connection."""
-        return self._people.is_online(user_id)
+        return self._hub.is_online(user_id)
 
     def watch(self, user_id: str, connection_id: str, watched: Sequence[str]) -> None:
         """Replace whom a connection of ``user_id`` watches."""
-        self._people.watch(user_id, connection_id, watched)
+        self._hub.watch(user_id, connection_id, watched)
 
     def watchers_of(self, user_id: str) -> frozenset[str]:
         """Who has a connection that watches the person."""
-        return self._people.watchers_of(user_id)
+        return self._hub.watchers_of(user_id)
 
     def carry_out(self, effects: Sequence[Effect]) -> None:
         """Carry out committed effects, in order."""
@@ -139,14 +139,14 @@ class Fanout:
                 case Emit():
                     self._emit(effect)
                 case Joined(chat_id, user_id, first_seq):
-                    self._people.join(chat_id, user_id, first_seq)
+                    self._hub.join(chat_id, user_id, first_seq)
                 case Left(chat_id, user_id):
-                    self._people.leave(chat_id, user_id)
+                    self._hub.leave(chat_id, user_id)
                 case Activated(session_id, user_id, chat_id):
-                    self._people.activate(session_id, user_id, chat_id)
+                    self._hub.activate(session_id, user_id, chat_id)
 
     def _emit(self, emit: Emit) -> None:
-        listeners = list(self._people.resolve(emit.audience))
+        listeners = list(self._hub.resolve(emit.audience))
         if listeners:
             packet = self._encode(emit.event.name, emit.payload.encode())
             for listener in listeners:

@@ -19,7 +19,7 @@ from realtime.members.rules import (
     refuse_removal,
     title_of,
 )
-from realtime.protocol.chat_changes import (
+from realtime.model.chat_changes import (
     add_system_message,
     hand_over,
     let_in,
@@ -28,11 +28,11 @@ from realtime.protocol.chat_changes import (
     refuse_blocked,
     view_chat,
 )
-from realtime.protocol.context import Change, Context
-from realtime.protocol.effects import Left
-from realtime.protocol.events import CHAT_REMOVED, CHAT_UPDATED, MESSAGE_CREATED, Reason, Removal
-from realtime.protocol.objects import Chat, ChatView, User
-from realtime.protocol.registry import Rate, Role, action
+from realtime.model.events import CHAT_REMOVED, CHAT_UPDATED, MESSAGE_CREATED, Reason, Removal
+from realtime.model.objects import Chat, ChatView, User
+from realtime.wire.context import Change, Context
+from realtime.wire.effects import Left
+from realtime.wire.registry import Rate, Role, action
 
 
 @action("member:list", role=Role.MEMBER, rate=Rate.READ)

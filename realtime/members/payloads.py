@@ -5,14 +5,14 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from core import limits
-from realtime.protocol.cursors import CursorForm, CursorOf, Part
-from realtime.protocol.fields import CHAT_ID, USER_ID, Answer, Id, Ids, PageSize, Payload, Time
-from realtime.protocol.objects import ChatView, User
+from realtime.model.objects import ChatView, User
+from realtime.wire.cursors import CursorForm, CursorOf, Part
+from realtime.wire.fields import CHAT_ID, USER_ID, ClientPayload, Id, Ids, PageSize, ServerPayload, Time
 
 MEMBERS_CURSOR: Final = CursorForm("members", Part.TIME, Part.ID)
 
 
-class MemberList(Payload):
+class MemberList(ClientPayload):
     """Which page of a chat's members."""
 
     chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
@@ -22,7 +22,7 @@ class MemberList(Payload):
     )
 
 
-class Member(Answer):
+class Member(ServerPayload):
     """Somebody in a chat."""
 
     user: User = Field(description="Who.")
@@ -31,14 +31,14 @@ class Member(Answer):
     added_by: Id | None = Field(description="Who let them in.", examples=[USER_ID])
 
 
-class MemberPage(Answer):
+class MemberPage(ServerPayload):
     """A page of members, in the order in which they came."""
 
     members: list[Member] = Field(description="The members.")
     next_cursor: str | None = Field(description="For the next page; null on the last.", examples=[None])
 
 
-class MemberAdd(Payload):
+class MemberAdd(ClientPayload):
     """Whom to let in."""
 
     chat_id: Id = Field(description="The chat; a private one becomes a group.", examples=[CHAT_ID])
@@ -53,21 +53,21 @@ class MemberAdd(Payload):
     )
 
 
-class MembersAdded(Answer):
+class MembersAdded(ServerPayload):
     """Who was let in."""
 
     chat: ChatView = Field(description="The chat as the caller sees it.")
     added: list[Id] = Field(description="Those who were not in it before.", examples=[[USER_ID]])
 
 
-class MemberRemove(Payload):
+class MemberRemove(ClientPayload):
     """Whom to put out."""
 
     chat_id: Id = Field(description="The group.", examples=[CHAT_ID])
     user_id: Id = Field(description="The member.", examples=[USER_ID])
 
 
-class MemberRemoved(Answer):
+class MemberRemoved(ServerPayload):
     """The group without them."""
 
     chat: ChatView = Field(description="The chat as the caller sees it.")

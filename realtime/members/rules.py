@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from core.errors import Conflict, Forbidden
 from core.limits import GROUP_MEMBERS_MAX, TITLE_CHARS_MAX
-from realtime.protocol.objects import ChatView
+from realtime.model.objects import ChatView
 
 NAMES_IN_TITLE_MAX: Final = 10
 """How many names are looked at for the title of a chat that becomes a group."""

@@ -22,9 +22,8 @@ from realtime.messages.payloads import (
     MessageSend,
     MessageSent,
 )
-from realtime.protocol.chat_changes import view_chat
-from realtime.protocol.context import Context
-from realtime.protocol.events import (
+from realtime.model.chat_changes import view_chat
+from realtime.model.events import (
     CHAT_READ,
     CHAT_UPDATED,
     MESSAGE_CREATED,
@@ -32,10 +31,11 @@ from realtime.protocol.events import (
     announce_personal,
     announce_read,
 )
-from realtime.protocol.fields import Encoded
-from realtime.protocol.objects import MessageView
-from realtime.protocol.registry import Rate, Role, action
-from realtime.protocol.sends import Draft
+from realtime.model.objects import MessageView
+from realtime.wire.context import Context
+from realtime.wire.fields import EncodedPayload
+from realtime.wire.registry import Rate, Role, action
+from realtime.wire.sends import Draft
 
 
 @action(
@@ -45,7 +45,7 @@ from realtime.protocol.sends import Draft
     conflicts=("no_active_chat", "client_id_reused", "you_blocked_user", "mention_not_member"),
     emits=(CHAT_UPDATED, MESSAGE_CREATED),
 )
-async def send_message(context: Context, payload: MessageSend) -> MessageSent | Encoded:
+async def send_message(context: Context, payload: MessageSend) -> MessageSent | EncodedPayload:
     """Send a message. The ack means that it is stored.
 
     ``client_id`` makes it safe to repeat: the same again stores nothing and returns the first message with
@@ -68,7 +68,7 @@ async def send_message(context: Context, payload: MessageSend) -> MessageSent | 
     note_chat(chat_id)
     sent = await context.services.sends.send(draft)
     if sent.message is not None:
-        return Encoded(b'{"message":%b,"duplicate":false}' % sent.message)
+        return EncodedPayload(b'{"message":%b,"duplicate":false}' % sent.message)
     if sent.row.outcome != "duplicate" or sent.row.seq is None:
         raise _refusal(sent.row.outcome)
     async with context.reading() as tx:

@@ -9,11 +9,11 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from core import limits
 from core.errors import ValidationFailed
-from realtime.protocol.dispatch import problems_of
-from realtime.protocol.fields import FILE_ID, Id, Payload, VisibleText
+from realtime.wire.dispatch import problems_of
+from realtime.wire.fields import FILE_ID, ClientPayload, Id, VisibleText
 
 
-class TextContent(Payload):
+class TextContent(ClientPayload):
     """A text."""
 
     text: VisibleText = Field(
@@ -21,7 +21,7 @@ class TextContent(Payload):
     )
 
 
-class LocationContent(Payload):
+class LocationContent(ClientPayload):
     """A place on the map (WGS 84)."""
 
     latitude: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)] = Field(
@@ -35,7 +35,7 @@ class LocationContent(Payload):
     )
 
 
-class ContactContent(Payload):
+class ContactContent(ClientPayload):
     """Somebody's card."""
 
     name: VisibleText = Field(description="Their name.", max_length=limits.DISPLAY_NAME_CHARS_MAX, examples=["Anna"])
@@ -48,7 +48,7 @@ _Duration = Annotated[float, Field(ge=0, le=limits.DURATION_S_MAX, allow_inf_nan
 _Side = Annotated[int, Field(ge=1, le=limits.FILE_SIDE_MAX)] | None
 
 
-class FileContent(Payload):
+class FileContent(ClientPayload):
     """A file that the sender uploaded. The server adds what it knows of it: ``name``, ``mime``, ``size``, ``url``."""
 
     file_id: Id = Field(description="`id` of the answer of `POST /v1/files`.", examples=[FILE_ID])
@@ -73,7 +73,7 @@ class VideoContent(AudioContent):
     height: _Side = Field(None, description="In pixels.", examples=[720])
 
 
-CONTENTS: Final[dict[str, type[Payload]]] = {
+CONTENTS: Final[dict[str, type[ClientPayload]]] = {
     "text": TextContent,
     "location": LocationContent,
     "contact": ContactContent,
@@ -115,6 +115,6 @@ def read_content(message_type: str, content: dict[str, Any]) -> dict[str, Any]:
         ) from None
 
 
-def stored_content(content: Payload) -> dict[str, Any]:
+def stored_content(content: ClientPayload) -> dict[str, Any]:
     """The content as it is stored and shown: what was left out stays out."""
     return content.model_dump(exclude_none=True)

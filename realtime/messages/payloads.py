@@ -16,21 +16,21 @@ from realtime.messages.contents import (
     TextContent,
     VideoContent,
 )
-from realtime.protocol.cursors import CursorForm, CursorOf, Part
-from realtime.protocol.fields import (
+from realtime.model.objects import MessageView, User
+from realtime.wire.cursors import CursorForm, CursorOf, Part
+from realtime.wire.fields import (
     CHAT_ID,
     CLIENT_ID,
-    Answer,
+    ClientPayload,
     Id,
     Ids,
     PageSize,
-    Payload,
     Seq,
+    ServerPayload,
     Version,
     VisibleText,
     given,
 )
-from realtime.protocol.objects import MessageView, User
 
 LIKES_CURSOR: Final = CursorForm("likes", Part.TIME, Part.ID)
 SEARCH_CURSOR: Final = CursorForm("search", Part.TIME, Part.ID, Part.NUMBER)
@@ -38,7 +38,7 @@ SEARCH_CURSOR: Final = CursorForm("search", Part.TIME, Part.ID, Part.NUMBER)
 _CHAT = Field(None, description="The chat; absent = the active chat.", examples=[CHAT_ID])
 
 
-class _Send(Payload):
+class _Send(ClientPayload):
     chat_id: Id | None = _CHAT
     client_id: Id = Field(
         description="A UUID of the client's own for this send. The same again, whenever and from whatever device, returns "
@@ -109,14 +109,14 @@ class MessageSend(RootModel[Annotated[AnySend, Field(discriminator="type")]]):
     model_config = ConfigDict(strict=True, frozen=True, hide_input_in_errors=True)
 
 
-class MessageSent(Answer):
+class MessageSent(ServerPayload):
     """The stored message."""
 
     message: MessageView = Field(description="The message as it is now.")
     duplicate: bool = Field(description="True if this client_id was sent before.", examples=[False])
 
 
-class MessageList(Payload):
+class MessageList(ClientPayload):
     """Which page of history; at most one bound. None: the newest page."""
 
     model_config = ConfigDict(
@@ -138,7 +138,7 @@ class MessageList(Payload):
         return self
 
 
-class MessagePage(Answer):
+class MessagePage(ServerPayload):
     """A page of history, by seq, ascending."""
 
     messages: list[MessageView] = Field(description="The messages.")
@@ -148,21 +148,21 @@ class MessagePage(Answer):
     )
 
 
-class MessageRead(Payload):
+class MessageRead(ClientPayload):
     """Up to where the caller has read."""
 
     chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
     seq: Seq = Field(description="Everything up to here is read; beyond the newest counts as the newest.", examples=[42])
 
 
-class MessageReadUpTo(Answer):
+class MessageReadUpTo(ServerPayload):
     """The caller's read mark."""
 
     read_seq: int = Field(description="Everything up to here is read; it never moves back.", examples=[42])
     unread_count: int = Field(description="message_count - read_seq.", examples=[0])
 
 
-class MessageAt(Payload):
+class MessageAt(ClientPayload):
     """Which message."""
 
     chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
@@ -177,13 +177,13 @@ class MessageEdit(MessageAt):
     )
 
 
-class MessageAnswer(Answer):
+class MessageAnswer(ServerPayload):
     """One message."""
 
     message: MessageView = Field(description="The message as it is now.")
 
 
-class LikeCount(Answer):
+class LikeCount(ServerPayload):
     """How many people like the message."""
 
     like_count: int = Field(description="How many, the caller included.", examples=[3])
@@ -198,14 +198,14 @@ class MessageLikes(MessageAt):
     )
 
 
-class LikersPage(Answer):
+class LikersPage(ServerPayload):
     """A page of those who like a message, in the order in which they did."""
 
     users: list[User] = Field(description="The people.")
     next_cursor: str | None = Field(description="For the next page; null on the last.", examples=[None])
 
 
-class MessageSearch(Payload):
+class MessageSearch(ClientPayload):
     """What to look for."""
 
     query: VisibleText = Field(
@@ -220,14 +220,14 @@ class MessageSearch(Payload):
     )
 
 
-class SearchPage(Answer):
+class SearchPage(ServerPayload):
     """A page of messages that match, newest first."""
 
     messages: list[MessageView] = Field(description="The messages.")
     next_cursor: str | None = Field(description="For the next page; null on the last.", examples=[None])
 
 
-class MessageChanges(Payload):
+class MessageChanges(ClientPayload):
     """Since when."""
 
     chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
@@ -235,7 +235,7 @@ class MessageChanges(Payload):
     limit: PageSize = Field(limits.PAGE_SIZE_MAX, description="How many at the most.", examples=[100])
 
 
-class ChangesPage(Answer):
+class ChangesPage(ServerPayload):
     """What changed, in the order of the changes."""
 
     messages: list[MessageView] = Field(description="Every message whose state is newer, as it is now.")

@@ -23,10 +23,8 @@ from realtime.messages.payloads import (
     MessageLikes,
 )
 from realtime.messages.rules import refuse_delete, refuse_edit, refuse_like
-from realtime.protocol.chat_changes import lock_and_view, refuse_blocked
-from realtime.protocol.context import Change, Context
-from realtime.protocol.effects import Emit, Shortsighted, Viewers
-from realtime.protocol.events import (
+from realtime.model.chat_changes import lock_and_view, refuse_blocked
+from realtime.model.events import (
     CHAT_UPDATED,
     MESSAGE_LIKED,
     MESSAGE_UPDATED,
@@ -36,8 +34,10 @@ from realtime.protocol.events import (
     Reason,
     announce_chat,
 )
-from realtime.protocol.objects import Chat, ChatView, MessageView, User
-from realtime.protocol.registry import Rate, Role, action
+from realtime.model.objects import Chat, ChatView, MessageView, User
+from realtime.wire.context import Change, Context
+from realtime.wire.effects import Emit, Viewers, ViewersWithoutMessage
+from realtime.wire.registry import Rate, Role, action
 
 
 async def _find(tx: Tx, chat_id: str, user_id: str, seq: int) -> MessageRow:
@@ -118,7 +118,7 @@ def _after(view: ChatView, message: MessageView) -> Chat:
 def _announce_version(after: Chat, seq: int, reason: Reason) -> Emit:
     """Who looks at the chat and may not see the message learns of the new version all the same."""
     payload = ChatUpdated.model_construct(chat=after, reason=reason)
-    return Emit(CHAT_UPDATED, payload, Shortsighted(after.id, seq))
+    return Emit(CHAT_UPDATED, payload, ViewersWithoutMessage(after.id, seq))
 
 
 @action("message:like", role=Role.MEMBER, rate=Rate.WRITE, conflicts=("message_deleted",), emits=(MESSAGE_LIKED,))

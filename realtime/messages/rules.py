@@ -2,7 +2,7 @@
 
 from core.errors import Conflict, Forbidden
 from db.messages import MessageRow
-from realtime.protocol.objects import ChatView
+from realtime.model.objects import ChatView
 
 
 def refuse_edit(message: MessageRow, user_id: str) -> None:

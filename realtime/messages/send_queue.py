@@ -24,9 +24,9 @@ from core.tracing import span
 from db import messages
 from db.messages import SentRow
 from db.pool import Database, Tx
-from realtime.messages.stored import StoredMessage
-from realtime.protocol.context import Delivery
-from realtime.protocol.sends import Draft, Sent
+from realtime.messages.encoding import EncodedMessage
+from realtime.wire.context import Delivery
+from realtime.wire.sends import Draft, Sent
 
 BATCH_MAX: Final = 200
 """Messages in one commit."""
@@ -155,7 +155,7 @@ class SendQueue:
                 row = next(each)
                 view = None
                 if row.stored is not None and row.seq is not None:
-                    message = StoredMessage(row.stored, row.seq, waiting.draft)
+                    message = EncodedMessage(row.stored, row.seq, waiting.draft)
                     view = message.view()
                     with request_scope(waiting.request), span("deliver"):
                         self._delivery.carry_out(message.announce())

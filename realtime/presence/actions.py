@@ -2,8 +2,8 @@
 
 from db import presence
 from realtime.presence.payloads import PRESENCE_UPDATED, PresenceAnswer, PresenceUpdated, PresenceWatch
-from realtime.protocol.context import Context
-from realtime.protocol.registry import Rate, Role, action
+from realtime.wire.context import Context
+from realtime.wire.registry import Rate, Role, action
 
 
 @action("presence:watch", role=Role.USER, rate=Rate.READ, emits=(PRESENCE_UPDATED,))

@@ -5,11 +5,11 @@ from typing import Annotated
 from pydantic import Field
 
 from core.limits import WATCH_LIST_MAX
-from realtime.protocol.fields import USER_ID, Answer, Id, Ids, Payload, Time
-from realtime.protocol.registry import event
+from realtime.wire.fields import USER_ID, ClientPayload, Id, Ids, ServerPayload, Time
+from realtime.wire.registry import event
 
 
-class PresenceWatch(Payload):
+class PresenceWatch(ClientPayload):
     """Whom to watch from now on."""
 
     user_ids: Annotated[Ids, Field(max_length=WATCH_LIST_MAX)] = Field(
@@ -17,7 +17,7 @@ class PresenceWatch(Payload):
     )
 
 
-class PresenceUpdated(Answer):
+class PresenceUpdated(ServerPayload):
     """Somebody came or went. Who comes back within a few seconds has not gone."""
 
     user_id: Id = Field(description="Who.", examples=[USER_ID])
@@ -27,7 +27,7 @@ class PresenceUpdated(Answer):
     )
 
 
-class PresenceAnswer(Answer):
+class PresenceAnswer(ServerPayload):
     """How it is now with those whom the caller may watch; the others are left out."""
 
     presence: list[PresenceUpdated] = Field(description="One entry for each.")

@@ -2,9 +2,9 @@
 
 from core.clock import wire_time_of_unix
 from core.errors import Unauthorized
-from realtime.protocol.context import Context
-from realtime.protocol.registry import Rate, Role, action
 from realtime.sessions.payloads import SessionRefresh, SessionRefreshed
+from realtime.wire.context import Context
+from realtime.wire.registry import Rate, Role, action
 
 
 @action("session:refresh", role=Role.USER, rate=Rate.READ)

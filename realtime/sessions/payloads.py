@@ -5,13 +5,13 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from core import limits
-from realtime.protocol.cursors import CursorForm, CursorOf, Part
-from realtime.protocol.fields import CHAT_ID, USER_ID, Answer, Id, PageSize, Payload, Time
-from realtime.protocol.objects import ChatView, Profile
-from realtime.protocol.registry import event
+from realtime.model.objects import ChatView, Profile
+from realtime.wire.cursors import CursorForm, CursorOf, Part
+from realtime.wire.fields import CHAT_ID, USER_ID, ClientPayload, Id, PageSize, ServerPayload, Time
+from realtime.wire.registry import event
 
 
-class SessionReady(Answer):
+class SessionReady(ServerPayload):
     """The first event of every connection: who you are here, and what the server allows."""
 
     user: Profile = Field(description="Whose connection this is, with what is for their own eyes.")
@@ -24,13 +24,13 @@ class SessionReady(Answer):
     )
 
 
-class SessionExpiring(Answer):
+class SessionExpiring(ServerPayload):
     """The access token expires in a minute: refresh it and send ``session:refresh``, or the connection is closed."""
 
     expires_at: Time = Field(description="When the connection is closed.", examples=["2026-11-23T05:23:04.000Z"])
 
 
-class SessionRevoked(Answer):
+class SessionRevoked(ServerPayload):
     """The login session was ended; the connection is closed after this. Sign in again."""
 
     reason: str = Field(
@@ -40,13 +40,13 @@ class SessionRevoked(Answer):
     )
 
 
-class SessionRefresh(Payload):
+class SessionRefresh(ClientPayload):
     """A new access token for the same login session."""
 
     token: str = Field(description="The new access token.", min_length=1, max_length=4096, examples=["eyJhbGciOi…"])
 
 
-class SessionRefreshed(Answer):
+class SessionRefreshed(ServerPayload):
     """Until when the connection lives now."""
 
     expires_at: Time = Field(description="The token's expiry.", examples=["2026-11-23T05:38:04.000Z"])
@@ -63,7 +63,7 @@ SYNC_CURSOR: Final = CursorForm("sync", Part.NUMBER, Part.NUMBER, Part.NUMBER, P
 """Within a pass: the same of this one and of the next, and the (transaction, chat) at the end of the page."""
 
 
-class SessionSync(Payload):
+class SessionSync(ClientPayload):
     """Since when."""
 
     cursor: Annotated[str, CursorOf(SYNCED_CURSOR, SYNC_CURSOR)] | None = Field(
@@ -72,7 +72,7 @@ class SessionSync(Payload):
     limit: PageSize = Field(limits.PAGE_SIZE_MAX, description="How many at the most.", examples=[100])
 
 
-class SessionSynced(Answer):
+class SessionSynced(ServerPayload):
     """What changed."""
 
     chats: list[ChatView] = Field(description="The chats that changed, as they are now.")

@@ -8,10 +8,10 @@ transaction at or above that one, so the next pass finds it. A chat may come twi
 from core.errors import Conflict
 from db import chats
 from db.chats import HorizonRow
-from realtime.protocol.context import Context
-from realtime.protocol.objects import ChatView
-from realtime.protocol.registry import Rate, Role, action
+from realtime.model.objects import ChatView
 from realtime.sessions.payloads import SYNC_CURSOR, SYNCED_CURSOR, SessionSync, SessionSynced
+from realtime.wire.context import Context
+from realtime.wire.registry import Rate, Role, action
 
 
 @action("session:sync", role=Role.USER, rate=Rate.READ, conflicts=("cursor_unknown",))

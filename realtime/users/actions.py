@@ -7,12 +7,12 @@ from core.errors import Conflict, NotFound, ValidationFailed
 from core.phones import normalise_phone
 from db import blocks, users
 from db.users import UserRow
-from realtime.protocol.context import Context
-from realtime.protocol.fields import NoPayload, Nothing
-from realtime.protocol.look_ups import count_look_ups
-from realtime.protocol.objects import User
-from realtime.protocol.registry import Rate, Role, action
+from realtime.model.lookup_budget import count_look_ups
+from realtime.model.objects import User
 from realtime.users.payloads import BlockedUsers, FoundUser, UserFind, UserNamed, UsersFound
+from realtime.wire.context import Context
+from realtime.wire.fields import NoPayload, Nothing
+from realtime.wire.registry import Rate, Role, action
 
 _BLOCKED_MAX: Final = 1_000
 """People whom one can block: ``user:blocked`` lists them all."""

@@ -5,11 +5,11 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from core.limits import PHONES_PER_FIND_MAX
-from realtime.protocol.fields import PHONE, USER_ID, Answer, Id, Payload, PhoneText, StoredText, given
-from realtime.protocol.objects import User
+from realtime.model.objects import User
+from realtime.wire.fields import PHONE, USER_ID, ClientPayload, Id, PhoneText, ServerPayload, StoredText, given
 
 
-class UserFind(Payload):
+class UserFind(ClientPayload):
     """Whom: by phone numbers or by username, exactly one of the two."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [given("phones"), given("username")]})
@@ -34,19 +34,19 @@ class FoundUser(User):
     phone: str | None = Field(None, description="The number as it was asked for.", examples=[PHONE])
 
 
-class UsersFound(Answer):
+class UsersFound(ServerPayload):
     """Who was found; who was not is not in it."""
 
     users: list[FoundUser] = Field(description="The people.")
 
 
-class UserNamed(Payload):
+class UserNamed(ClientPayload):
     """Which person."""
 
     user_id: Id = Field(description="The person.", examples=[USER_ID])
 
 
-class BlockedUsers(Answer):
+class BlockedUsers(ServerPayload):
     """Whom the caller has blocked, the latest first."""
 
     users: list[User] = Field(description="The people.")

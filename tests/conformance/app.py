@@ -12,11 +12,11 @@ from typing import Any
 import socketio
 import uvicorn
 
-from realtime.transport import frames
-from realtime.transport.engine import EngineServer, Terms
-from realtime.transport.link import Heartbeat, Link
-from realtime.transport.server import SocketServer
-from realtime.transport.websocket import Flusher, WebSocket
+from realtime.transport.engineio.server import EngineServer, Terms
+from realtime.transport.engineio.session import Heartbeat, Link
+from realtime.transport.socketio.server import SocketServer
+from realtime.transport.websocket import frames
+from realtime.transport.websocket.connection import Flusher, WebSocket
 
 TERMS = {
     "heartbeat": Heartbeat(interval_s=0.3, timeout_s=0.2),

@@ -1,0 +1,44 @@
+"""The Socket.IO side of the documents: AsyncAPI and its page, TypeScript types, the live console."""
+
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import FastAPI, Response
+from fastapi.responses import HTMLResponse
+from starlette.staticfiles import StaticFiles
+
+from realtime.documents.asyncapi import describe_events_api
+from realtime.documents.typescript import write_types
+
+_PAGES: Final = Path(__file__).parents[1] / "pages"
+
+
+def mount(app: FastAPI) -> None:
+    """Add the pages and the documents; each is made once."""
+    document = describe_events_api(version=version("molva"))
+    types = write_types()
+    events_page = (_PAGES / "events.html").read_text(encoding="utf-8")
+    live_page = (_PAGES / "live" / "live.html").read_text(encoding="utf-8")
+
+    async def show_asyncapi() -> dict[str, Any]:
+        return document
+
+    async def show_types() -> Response:
+        return Response(types, media_type="text/plain; charset=utf-8")
+
+    async def show_events() -> Response:
+        return HTMLResponse(events_page)
+
+    async def show_live() -> Response:
+        return HTMLResponse(live_page)
+
+    for path, handler in (
+        ("/asyncapi.json", show_asyncapi),
+        ("/docs/events", show_events),
+        ("/docs/types.ts", show_types),
+        ("/docs/live", show_live),
+    ):
+        app.add_api_route(path, handler, methods=["GET", "HEAD"], include_in_schema=False)
+    app.mount("/docs/assets/asyncapi", StaticFiles(directory=str(files("asyncapi_viewer") / "static")))

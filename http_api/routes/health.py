@@ -1,0 +1,45 @@
+"""Probes for whoever runs the process: is it alive, should it get traffic, what are its numbers."""
+
+from typing import Literal
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import Field
+
+from core.errors import ErrorCode, Unavailable
+from db import health
+from http_api.backend import BackendOf
+from http_api.problems import refusals
+from realtime.wire.fields import ServerPayload
+
+router = APIRouter(tags=["Operations"])
+
+
+class Health(ServerPayload):
+    """All is well."""
+
+    status: Literal["ok"] = Field("ok", description="Always this; anything else is an error.", examples=["ok"])
+
+
+@router.get("/health/live")
+@router.head("/health/live", include_in_schema=False)
+async def show_liveness() -> Health:
+    """Whether the process answers at all; when it does not, restart it."""
+    return Health()
+
+
+@router.get("/health/ready", responses=refusals(ErrorCode.UNAVAILABLE))
+@router.head("/health/ready", include_in_schema=False)
+async def show_readiness(backend: BackendOf) -> Health:
+    """Whether to send requests here: the database answers and takes writes, and the process is not about to end."""
+    async with backend.database.reading() as tx:
+        is_ready = await health.is_writable(tx)
+    if not is_ready or backend.is_draining():
+        raise Unavailable
+    return Health()
+
+
+@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+async def show_metrics() -> Response:
+    """Counters and histograms in Prometheus's text format."""
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,1 @@
+"""Work in the background: what is removed after its time."""

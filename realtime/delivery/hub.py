@@ -1,0 +1,240 @@
+"""Who is online, in which chats, and with which chat on the screen.
+
+Held in memory and changed only by committed effects, so that resolving an audience costs no query. A person's chats are
+loaded when their first connection comes; what changes meanwhile is kept and laid over what was loaded.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from realtime.wire.effects import Audience, Members, SharedChats, SingleUser, Viewers, ViewersWithoutMessage, Watchers
+
+
+class Listener(Protocol):
+    """A connection, as delivery sees it."""
+
+    connection_id: str
+    user_id: str
+    session_id: str
+    active_chat_id: str | None
+
+    def send(self, packet: bytes) -> None:
+        """Queue an encoded packet. Never blocks, never raises; order is kept."""
+
+
+@dataclass(slots=True)
+class _Person:
+    """Somebody online: their connections, and ``first_seq`` by chat."""
+
+    user_id: str
+    listeners: list[Listener] = field(default_factory=list)
+    chats: dict[str, int] = field(default_factory=dict)
+    loads: int = 0
+    """Connections that are loading the chats at this moment."""
+    changed: list[tuple[str, int | None]] = field(default_factory=list)
+    """What changed while they do (None = left)."""
+    activated: dict[str, str | None] = field(default_factory=dict)
+    """The active chats of login sessions that changed while they do."""
+
+
+class Hub:
+    """Everybody who is online on this node."""
+
+    def __init__(self) -> None:
+        self._online: dict[str, _Person] = {}
+        self._by_chat: dict[str, dict[str, _Person]] = {}
+        self._viewers: dict[str, dict[str, Listener]] = {}
+        self._watchers: dict[str, dict[str, Listener]] = {}
+        self._watched: dict[str, list[str]] = {}
+
+    # --- coming and going
+
+    @contextmanager
+    def loading(self, user_id: str) -> Iterator[None]:
+        """While inside, changes of this person's chats are remembered for :meth:`enter`, which is called inside."""
+        person = self._online.setdefault(user_id, _Person(user_id))
+        person.loads += 1
+        try:
+            yield
+        finally:
+            person.loads -= 1
+            if not person.loads:
+                person.changed.clear()
+                person.activated.clear()
+                self._forget_if_gone(person)
+
+    def enter(self, listener: Listener, chats: Iterable[tuple[str, int]]) -> None:
+        """The connection hears events from now on. ``chats``: (chat id, first_seq), read inside :meth:`loading`."""
+        person = self._online[listener.user_id]
+        for chat_id, first_seq in chats:
+            self._join(person, chat_id, first_seq)
+        for chat_id, change in person.changed:
+            if change is None:
+                self._leave(person, chat_id)
+            else:
+                self._join(person, chat_id, change)
+        person.listeners.append(listener)
+        active_chat_id = person.activated.get(listener.session_id, listener.active_chat_id)
+        listener.active_chat_id = None  # nobody's yet: a chat left meanwhile must not come back with a later return
+        was_left = (active_chat_id, None) in person.changed
+        self._view(listener, active_chat_id if active_chat_id in person.chats and not was_left else None)
+
+    def exit(self, listener: Listener) -> None:
+        """The connection is gone."""
+        self._unwatch(listener.connection_id)
+        person = self._online.get(listener.user_id)
+        self._view(listener, None)
+        if person is None or listener not in person.listeners:
+            return
+        person.listeners.remove(listener)
+        self._forget_if_gone(person)
+
+    def _forget_if_gone(self, person: _Person) -> None:
+        if person.listeners or person.loads:
+            return
+        for chat_id in list(person.chats):
+            self._leave(person, chat_id)
+        self._online.pop(person.user_id, None)
+
+    # --- committed changes
+
+    def join(self, chat_id: str, user_id: str, first_seq: int) -> None:
+        """The person became a member."""
+        person = self._online.get(user_id)
+        if person is None:
+            return
+        if person.loads:
+            person.changed.append((chat_id, first_seq))
+        self._join(person, chat_id, first_seq)
+
+    def leave(self, chat_id: str, user_id: str) -> None:
+        """The person is no member any more."""
+        person = self._online.get(user_id)
+        if person is None:
+            return
+        if person.loads:
+            person.changed.append((chat_id, None))
+        self._leave(person, chat_id)
+        for listener in person.listeners:
+            if listener.active_chat_id == chat_id:
+                self._view(listener, None)
+
+    def activate(self, session_id: str, user_id: str, chat_id: str | None) -> None:
+        """The login session put a chat on the screen, or none. A chat that was left meanwhile is none."""
+        person = self._online.get(user_id)
+        if person is None:
+            return
+        if person.loads:
+            person.activated[session_id] = chat_id
+        for listener in person.listeners:
+            if listener.session_id == session_id:
+                self._view(listener, chat_id if chat_id in person.chats else None)
+
+    def _join(self, person: _Person, chat_id: str, first_seq: int) -> None:
+        person.chats[chat_id] = first_seq
+        self._by_chat.setdefault(chat_id, {})[person.user_id] = person
+
+    def _leave(self, person: _Person, chat_id: str) -> None:
+        person.chats.pop(chat_id, None)
+        people = self._by_chat.get(chat_id)
+        if people is not None:
+            people.pop(person.user_id, None)
+            if not people:
+                del self._by_chat[chat_id]
+
+    def _view(self, listener: Listener, chat_id: str | None) -> None:
+        previous = listener.active_chat_id
+        if previous is not None and (viewers := self._viewers.get(previous)) is not None:
+            viewers.pop(listener.connection_id, None)
+            if not viewers:
+                del self._viewers[previous]
+        listener.active_chat_id = chat_id
+        if chat_id is not None:
+            self._viewers.setdefault(chat_id, {})[listener.connection_id] = listener
+
+    # --- watching
+
+    def watch(self, user_id: str, connection_id: str, watched: Sequence[str]) -> None:
+        """Replace whom a connection watches; one that has gone meanwhile watches nobody."""
+        self._unwatch(connection_id)
+        for listener in self.listeners_of(user_id):
+            if listener.connection_id == connection_id and watched:
+                self._watched[connection_id] = list(watched)
+                for other in watched:
+                    self._watchers.setdefault(other, {})[connection_id] = listener
+
+    def _unwatch(self, connection_id: str) -> None:
+        for other in self._watched.pop(connection_id, ()):
+            watchers = self._watchers[other]
+            del watchers[connection_id]
+            if not watchers:
+                del self._watchers[other]
+
+    def watchers_of(self, user_id: str) -> frozenset[str]:
+        """Who has a connection that watches the person."""
+        return frozenset(listener.user_id for listener in self._watchers.get(user_id, {}).values())
+
+    # --- questions
+
+    def is_online(self, user_id: str) -> bool:
+        """Whether the person has a connection here."""
+        person = self._online.get(user_id)
+        return person is not None and bool(person.listeners)
+
+    def members_of(self, chat_id: str) -> frozenset[str]:
+        """The people online here who are taken for members of the chat."""
+        return frozenset(self._by_chat.get(chat_id, ()))
+
+    def listeners_of(self, user_id: str) -> list[Listener]:
+        """The person's connections."""
+        person = self._online.get(user_id)
+        return list(person.listeners) if person else []
+
+    def resolve(self, audience: Audience) -> Iterator[Listener]:
+        """The connections that ``audience`` means, each once."""
+        match audience:
+            case Members(chat_id, without):
+                for person in self._by_chat.get(chat_id, {}).values():
+                    if person.user_id not in without:
+                        yield from person.listeners
+            case Viewers():
+                yield from self._resolve_viewers(audience)
+            case ViewersWithoutMessage(chat_id, seq):
+                for listener in self._viewers.get(chat_id, {}).values():
+                    if self._first_seq(listener, chat_id) > seq:
+                        yield listener
+            case SingleUser(user_id):
+                yield from self.listeners_of(user_id)
+            case Watchers(user_id, entitled):
+                watchers = self._watchers.get(user_id, {}).values()
+                yield from (listener for listener in watchers if listener.user_id in entitled)
+            case SharedChats():
+                yield from self._resolve_shared_chats(audience)
+
+    def _resolve_viewers(self, audience: Viewers) -> Iterator[Listener]:
+        if not (audience.seq or audience.without or audience.with_user_id):
+            yield from self._viewers.get(audience.chat_id, {}).values()
+            return
+        for listener in self._viewers.get(audience.chat_id, {}).values():
+            if listener.user_id == audience.with_user_id or listener.user_id in audience.without:
+                continue
+            if not audience.seq or self._first_seq(listener, audience.chat_id) <= audience.seq:
+                yield listener
+        if audience.with_user_id is not None:
+            person = self._by_chat.get(audience.chat_id, {}).get(audience.with_user_id)
+            if person is not None and person.chats[audience.chat_id] <= audience.seq:
+                yield from person.listeners
+
+    def _resolve_shared_chats(self, audience: SharedChats) -> Iterator[Listener]:
+        met = {audience.user_id}
+        yield from self.listeners_of(audience.user_id)
+        for chat_id in audience.chat_ids:
+            for other in self._by_chat.get(chat_id, {}).values():
+                if other.user_id not in met:
+                    met.add(other.user_id)
+                    yield from other.listeners
+
+    def _first_seq(self, listener: Listener, chat_id: str) -> int:
+        return self._online[listener.user_id].chats.get(chat_id, 1)

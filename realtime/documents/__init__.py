@@ -1,0 +1,1 @@
+"""AsyncAPI, OpenAPI, TypeScript and examples, made from the declarations."""

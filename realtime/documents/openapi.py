@@ -1,0 +1,135 @@
+"""The declarations as OpenAPI 3.1: every action an operation under ``/v1/actions``, every event a webhook.
+
+Everything comes from the registry and the payload classes, so the document cannot differ from what validates.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import BaseModel, ValidationError
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from core.errors import ErrorCode
+from realtime.wire.registry import ACTIONS, COMMON_ERRORS, EVENTS, Action, Event, Role
+
+REF_TEMPLATE: Final = "#/components/schemas/{model}"
+_PROBLEM: Final = {"$ref": REF_TEMPLATE.format(model="Problem")}
+_BEARER: Final[list[dict[str, list[str]]]] = [{"bearer": []}]
+
+_WHO: Final = {
+    Role.USER: "anyone signed in",
+    Role.MEMBER: "members of the chat; for anybody else it does not exist",
+    Role.CREATOR: "the creator of the chat",
+}
+
+Mode = tuple[type[Any], JsonSchemaMode]
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """The registry's share of the document."""
+
+    paths: dict[str, Any]
+    webhooks: dict[str, Any]
+    schemas: dict[str, Any]
+
+
+def describe_registry() -> Described:
+    """Every declared action and event, in the order of declaration, with the schemas that they refer to."""
+    models: dict[Mode, None] = {}
+    for action in ACTIONS.values():
+        models |= {(action.payload, "validation"): None, (action.answer, "serialization"): None}
+    models |= {(event.payload, "serialization"): None for event in EVENTS.values()}
+    refs, document = models_json_schema(list(models), ref_template=REF_TEMPLATE)
+    return Described(
+        paths={f"/v1/actions/{name}": {"post": _operation(declared, refs)} for name, declared in ACTIONS.items()},
+        webhooks={name: {"post": _webhook(declared, refs)} for name, declared in EVENTS.items()},
+        schemas=document["$defs"],
+    )
+
+
+def tag_of(action: Action) -> str:
+    """Under which heading an action stands."""
+    return f"Actions: {action.name.partition(':')[0]}"
+
+
+def _may_be_empty(payload: type[BaseModel]) -> bool:
+    try:
+        payload.model_validate({})
+    except ValidationError:
+        return False
+    return True
+
+
+def _operation(declared: Action, refs: Mapping[Mode, Any]) -> dict[str, Any]:
+    return {
+        "operationId": declared.name.replace(":", "_"),
+        "tags": [tag_of(declared)],
+        "summary": first_sentence(declared.description),
+        "description": _prose(declared),
+        "security": _BEARER,
+        "requestBody": {
+            "required": not _may_be_empty(declared.payload),
+            "content": {"application/json": {"schema": refs[declared.payload, "validation"]}},
+        },
+        "responses": {
+            "200": {
+                "description": "The `data` of the ack.",
+                "content": {"application/json": {"schema": refs[declared.answer, "serialization"]}},
+            },
+            **problem_responses((*declared.errors, *COMMON_ERRORS, ErrorCode.PAYLOAD_TOO_LARGE)),
+        },
+    }
+
+
+def _prose(declared: Action) -> str:
+    lines = [
+        declared.description,
+        f"Over Socket.IO: `socket.emit('{declared.name}', payload, ack)`; the ack is `{{data}}` or `{{error}}`.",
+        f"**For** {_WHO[declared.role]}. **Rate class** `{declared.rate.value}`.",
+    ]
+    if declared.conflicts:
+        lines.append("**Conflicts** (`details.reason`): " + ", ".join(f"`{word}`" for word in declared.conflicts) + ".")
+    if declared.emits:
+        lines.append("**Events**: " + ", ".join(f"`{event.name}`" for event in declared.emits) + ".")
+    return "\n\n".join(lines)
+
+
+def _webhook(declared: Event, refs: Mapping[Mode, Any]) -> dict[str, Any]:
+    return {
+        "operationId": "on_" + declared.name.replace(":", "_"),
+        "tags": ["Events"],
+        "summary": first_sentence(declared.description),
+        "description": f"{declared.description}\n\n**Sent to** {declared.to}.",
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": refs[declared.payload, "serialization"]}},
+        },
+        "responses": {"default": {"description": "An event has no answer."}},
+    }
+
+
+def first_sentence(text: str) -> str:
+    """The first sentence of a description, as a heading: without marks of code and without the full stop."""
+    line = text.partition("\n")[0].replace("`", "")
+    return line.partition(". ")[0].removesuffix(".")
+
+
+def problem_responses(codes: Sequence[ErrorCode]) -> dict[str, Any]:
+    """``responses`` for the errors that an operation may answer with, by status; examples are in the components."""
+    by_status: dict[int, list[ErrorCode]] = {}
+    for code in dict.fromkeys(codes):
+        by_status.setdefault(code.http_status, []).append(code)
+    return {
+        str(status): {
+            "description": " ".join(f"`{code.value}`: {code.meaning}" for code in found),
+            "content": {
+                "application/problem+json": {
+                    "schema": _PROBLEM,
+                    "examples": {code.value: {"$ref": f"#/components/examples/{code.value}"} for code in found},
+                }
+            },
+        }
+        for status, found in sorted(by_status.items())
+    }

@@ -1,0 +1,75 @@
+"""What is said of a message that was just stored, as JSON: to its sender, to the chat's members, to those who look at it.
+
+The message is encoded once and put into each. The models say the same (``protocol.objects``, ``protocol.events``), at
+several times the cost; a test compares the two byte for byte.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import orjson
+
+from db.messages import StoredRow
+from realtime.model.events import CHAT_UPDATED, MESSAGE_CREATED, Reason
+from realtime.wire.effects import Effect, Emit, Members, Viewers
+from realtime.wire.fields import EncodedPayload
+from realtime.wire.sends import Draft
+
+_AS_THE_SENDER_SEES_IT: Final = b',"liked_by_me":false}'
+
+
+class EncodedMessage:
+    """A message that was just stored."""
+
+    __slots__ = ("_chat_id", "_json", "_seq", "_stored")
+
+    def __init__(self, stored: StoredRow, seq: int, draft: Draft) -> None:
+        self._stored = stored
+        self._seq = seq
+        self._chat_id = draft.chat_id
+        self._json = orjson.dumps(
+            {
+                "chat_id": draft.chat_id,
+                "seq": seq,
+                "sender_id": draft.sender_id,
+                "type": draft.type,
+                "content": draft.content,
+                "reply_to": draft.reply_to,
+                "mentions": draft.mentions,
+                "client_id": draft.client_id,
+                "created_at": stored.sent_at,
+                "edited_at": None,
+                "deleted_at": None,
+                "like_count": 0,
+                "version": stored.version,
+            }
+        )
+
+    def view(self) -> bytes:
+        """``MessageView`` of the sender."""
+        return self._json[:-1] + _AS_THE_SENDER_SEES_IT
+
+    def announce(self) -> Sequence[Effect]:
+        """``protocol.events.announce_message``."""
+        chat_id = self._chat_id
+        created = b'{"message":%b,"message_count":%d}' % (self._json, self._seq)
+        return (
+            Emit(CHAT_UPDATED, EncodedPayload(self._chat_updated()), Members(chat_id)),
+            Emit(MESSAGE_CREATED, EncodedPayload(created), Viewers(chat_id)),  # whoever is in the chat by now may see it
+        )
+
+    def _chat_updated(self) -> bytes:
+        stored = self._stored
+        chat = {
+            "id": self._chat_id,
+            "type": stored.chat_type,
+            "title": stored.chat_title,
+            "creator_id": stored.creator_id,
+            "member_count": stored.member_count,
+            "message_count": self._seq,
+            "last_message": orjson.Fragment(self._json),
+            "created_at": stored.chat_created_at,
+            "updated_at": stored.sent_at,
+            "version": stored.version,
+        }
+        return orjson.dumps({"chat": chat, "reason": Reason.MESSAGE.value})

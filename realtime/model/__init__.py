@@ -1,0 +1,1 @@
+"""The objects and events of the contract, and the rules that several concepts share."""

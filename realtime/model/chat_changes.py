@@ -1,0 +1,86 @@
+"""What the changes of a chat have in common: its lock, how a member sees it, system messages, coming and going."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from core.errors import NotFound
+from db import blocks, chats, members, messages
+from db.pool import Tx
+from realtime.model.events import (
+    CHAT_REMOVED,
+    ChatRemoved,
+    Reason,
+    Removal,
+    announce_chat,
+    announce_message,
+    announce_personal,
+)
+from realtime.model.objects import Chat, ChatView, MessageView
+from realtime.wire.context import Change
+from realtime.wire.effects import Emit, Joined, Left, SingleUser
+
+
+async def view_chat(tx: Tx, chat_id: str, user_id: str) -> ChatView:
+    """The chat as ``user_id`` sees it; ``NotFound`` for who is not in it."""
+    row = await chats.find_chat(tx, chat_id, user_id)
+    if row is None:
+        raise NotFound
+    return ChatView.of(row, user_id)
+
+
+async def lock_and_view(tx: Tx, chat_id: str, user_id: str) -> ChatView:
+    """Lock the chat until the transaction ends, then look: what is seen stays true. ``NotFound`` for outsiders."""
+    await chats.lock_chat(tx, chat_id)
+    return await view_chat(tx, chat_id, user_id)
+
+
+async def refuse_blocked(tx: Tx, chat: ChatView, user_id: str) -> None:
+    """Whom the other one of a private chat has blocked can say nothing there: ``NotFound``, as for a stranger."""
+    if chat.peer is not None and await blocks.has_blocked(tx, chat.peer.id, user_id):
+        raise NotFound
+
+
+async def add_system_message(
+    change: Change, chat: Chat, actor_id: str, content: dict[str, Any], *, reason: Reason, member_count_change: int = 0
+) -> Chat:
+    """Add a system message to the locked ``chat`` and announce it to its present members; the chat after it."""
+    row = await messages.insert_system_message(change.tx, chat.id, actor_id, content, member_count_change)
+    message = MessageView.model_validate(row).shared()
+    after = chat.model_copy(
+        update={
+            "member_count": chat.member_count + member_count_change,
+            "message_count": message.seq,
+            "version": message.version,
+            "updated_at": message.created_at,
+            "last_message": message,
+        }
+    )
+    change.then(*announce_message(after, message, reason))
+    return after
+
+
+async def hand_over(change: Change, chat: Chat, heir_id: str) -> Chat:
+    """Make ``heir_id`` the creator of the locked ``chat``, because its creator is no more; the chat after it."""
+    await chats.transfer_chat(change.tx, chat.id, heir_id)
+    view = await view_chat(change.tx, chat.id, heir_id)
+    change.then(
+        announce_chat(view.shared(), Reason.TRANSFERRED, without=frozenset((heir_id,))),
+        announce_personal(view, heir_id, Reason.TRANSFERRED),
+    )
+    return view.shared()
+
+
+async def let_in(change: Change, chat_id: str, user_ids: Sequence[str], *, reason: Reason) -> None:
+    """After the commit these new members hear the chat; each is told of it, with what is theirs."""
+    for row in await chats.list_views(change.tx, chat_id, list(user_ids)):
+        view = ChatView.of(row.chat, row.user_id)
+        change.then(Joined(chat_id, row.user_id, view.me.first_seq), announce_personal(view, row.user_id, reason))
+
+
+async def put_out(change: Change, chat_id: str, user_ids: Sequence[str], *, why: Removal) -> None:
+    """These members lose the locked chat: they are told so, and hear nothing more of it."""
+    await members.remove_members(change.tx, chat_id, list(user_ids))
+    for user_id in user_ids:
+        change.then(
+            Emit(CHAT_REMOVED, ChatRemoved(chat_id=chat_id, reason=why), SingleUser(user_id)), Left(chat_id, user_id)
+        )

@@ -1,0 +1,154 @@
+"""Events that more than one concept causes, and the effects that announce a change of a chat.
+
+What all members share is announced with the chat's new ``version``: to every member as ``chat:updated``, and behind it,
+where a message came, to those who look at the chat. What is one member's alone goes to that person, with ``me``.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from pydantic import Field
+
+from realtime.model.objects import Chat, ChatView, Message, User
+from realtime.wire.effects import Effect, Emit, Members, SharedChats, SingleUser, Viewers
+from realtime.wire.fields import CHAT_ID, USER_ID, Id, ServerPayload
+from realtime.wire.registry import event
+
+
+class Reason(StrEnum):
+    """Why a chat was updated."""
+
+    CREATED = "created"
+    MESSAGE = "message"
+    EDITED = "edited"
+    MESSAGE_DELETED = "message_deleted"
+    LIKED = "liked"
+    BECAME_GROUP = "became_group"
+    MEMBER_ADDED = "member_added"
+    MEMBER_REMOVED = "member_removed"
+    MEMBER_LEFT = "member_left"
+    TRANSFERRED = "transferred"
+    RECONCILED = "reconciled"
+    RENAMED = "renamed"
+    PINNED = "pinned"
+    UNPINNED = "unpinned"
+    MUTED = "muted"
+    READ = "read"
+    ACTIVATED = "activated"
+
+
+class Removal(StrEnum):
+    """Why somebody lost a chat."""
+
+    DELETED = "deleted"
+    LEFT = "left"
+    REMOVED = "removed"
+
+
+class ChatUpdated(ServerPayload):
+    """The chat list changed, or the number of messages in a chat.
+
+    ``chat`` is its whole present state. Sent to all members it has no ``me`` and no ``peer`` (keep yours); for whom the
+    chat is new, and for what is one member's alone, it has both.
+    """
+
+    chat: ChatView | Chat = Field(description="The chat's state after the change.", union_mode="left_to_right")
+    reason: Reason = Field(description="What changed.", examples=["message"])
+
+
+class ChatRemoved(ServerPayload):
+    """The chat is lost; nothing more of it arrives after this."""
+
+    chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
+    reason: Removal = Field(description="Why.", examples=["removed"])
+
+
+class MessageCreated(ServerPayload):
+    """A message came into the chat on this connection's screen."""
+
+    message: Message = Field(description="The message.")
+    message_count: int = Field(description="The chat's newest seq.", examples=[42])
+
+
+class MessageUpdated(ServerPayload):
+    """A message was edited or deleted; it is whole here, as it is now."""
+
+    message: Message = Field(description="The message.")
+
+
+class MessageLiked(ServerPayload):
+    """Somebody likes a message, or does not any more."""
+
+    chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
+    seq: int = Field(description="The message.", examples=[42])
+    user_id: Id = Field(description="Who.", examples=[USER_ID])
+    liked: bool = Field(description="Whether they like it now.", examples=[True])
+    like_count: int = Field(description="How many people like it now.", examples=[3])
+    version: int = Field(description="The chat's new version, and the message's.", examples=[58])
+
+
+class ChatTyping(ServerPayload):
+    """Somebody is typing. It is kept nowhere: forget it after a few seconds."""
+
+    chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
+    user_id: Id = Field(description="Who types.", examples=[USER_ID])
+
+
+class ChatRead(ServerPayload):
+    """Somebody has read up to ``read_seq``; the mark only moves forward."""
+
+    chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
+    user_id: Id = Field(description="Who read.", examples=[USER_ID])
+    read_seq: int = Field(description="Everything up to here is read.", examples=[42])
+
+
+class UserUpdated(ServerPayload):
+    """Somebody's profile changed: name, username, line about themselves or picture; or the account was deleted."""
+
+    user: User = Field(description="The person, as they are now.")
+
+
+VIEWERS = "connections whose active chat it is"
+CHAT_UPDATED = event(
+    "chat:updated", ChatUpdated, to="every connection of every member; what is personal, to its owner's alone"
+)
+MESSAGE_CREATED = event("message:created", MessageCreated, to=f"{VIEWERS}, the sender's own included")
+CHAT_REMOVED = event("chat:removed", ChatRemoved, to="every connection of who lost the chat")
+CHAT_READ = event("chat:read", ChatRead, to=VIEWERS)
+CHAT_TYPING = event("chat:typing", ChatTyping, to=f"{VIEWERS}, but the typist's")
+MESSAGE_UPDATED = event("message:updated", MessageUpdated, to=VIEWERS)
+MESSAGE_LIKED = event("message:liked", MessageLiked, to=f"{VIEWERS}, and the author's")
+
+USER_UPDATED = event("user:updated", UserUpdated, to="every connection of the person and of who shares a chat with them")
+
+
+def announce_message(chat: Chat, message: Message, reason: Reason) -> list[Effect]:
+    """A message was added to ``chat``."""
+    return [
+        Emit(CHAT_UPDATED, ChatUpdated.model_construct(chat=chat, reason=reason), Members(chat.id)),
+        Emit(
+            MESSAGE_CREATED,
+            MessageCreated.model_construct(message=message, message_count=message.seq),
+            Viewers(chat.id, seq=message.seq),
+        ),
+    ]
+
+
+def announce_personal(chat: ChatView, user_id: str, reason: Reason) -> Emit:
+    """Something that is ``user_id``'s alone changed, or the chat is new for them."""
+    return Emit(CHAT_UPDATED, ChatUpdated(chat=chat, reason=reason), SingleUser(user_id))
+
+
+def announce_chat(chat: Chat, reason: Reason, *, without: frozenset[str] = frozenset()) -> Emit:
+    """Something that all members share changed."""
+    return Emit(CHAT_UPDATED, ChatUpdated.model_construct(chat=chat, reason=reason), Members(chat.id, without))
+
+
+def announce_read(chat_id: str, user_id: str, read_seq: int) -> Emit:
+    """Somebody's read mark moved."""
+    return Emit(CHAT_READ, ChatRead(chat_id=chat_id, user_id=user_id, read_seq=read_seq), Viewers(chat_id))
+
+
+def announce_user(user: User, chat_ids: Sequence[str]) -> Emit:
+    """Somebody's profile changed. ``chat_ids``: the chats that they are in."""
+    return Emit(USER_UPDATED, UserUpdated(user=user), SharedChats(user.id, tuple(chat_ids)))

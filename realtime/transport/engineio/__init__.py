@@ -1,0 +1,1 @@
+"""Engine.IO: sessions, long-polling, upgrades to WebSocket."""

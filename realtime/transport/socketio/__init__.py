@@ -1,0 +1,1 @@
+"""Socket.IO: packets, namespaces, connections, rooms."""

@@ -1,0 +1,1 @@
+"""WebSocket (RFC 6455): frames, and the connection that carries them."""

@@ -1,0 +1,1 @@
+"""How actions and events travel: declarations, strict fields, dispatch, acks, cursors, effects. No chat logic."""

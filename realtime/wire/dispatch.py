@@ -1,0 +1,147 @@
+"""The one way an action goes, from a socket or over HTTP: look up, validate, run, answer, log, count.
+
+Every call gets exactly one :class:`Reply`. What is not an ``AppError`` is a bug: logged whole, answered ``internal``.
+"""
+
+import logging
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+from pydantic import BaseModel, RootModel, ValidationError
+
+from core import metrics
+from core.errors import AppError, ErrorBody, ErrorCode, Problem, UnknownAction, ValidationFailed
+from core.logs import Request, request_scope
+from core.rates import RateLimits
+from core.tracing import span
+from realtime.wire.context import Caller, Context, Services
+from realtime.wire.fields import in_words
+from realtime.wire.registry import ACTIONS, COMMON_ERRORS, Action, Rate
+
+log = logging.getLogger("molva.action")
+
+_PROBLEMS_SHOWN_MAX: Final = 20
+_UNKNOWN_VARIANT: Final = re.compile(r"Input tag '.*' found using '\w+' ", re.DOTALL)
+"""The one place where pydantic's words repeat what was sent."""
+_WORD: Final = re.compile(r"[a-z_]{1,24}(?::[a-z_]{1,24})?")
+"""What may be a mistaken name of an action, and is no code, number or token."""
+_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@dataclass(slots=True)
+class Reply:
+    """The answer to one action: JSON of the answer, or the error."""
+
+    data: bytes
+    error: ErrorBody | None = None
+
+    def ack(self) -> bytes:
+        """The ack envelope: exactly one of ``{"data": …}`` and ``{"error": …}``."""
+        if self.error is not None:
+            return orjson.dumps({"error": self.error})
+        return b'{"data":%b}' % self.data
+
+
+class Dispatcher:
+    """Runs actions. One for the process."""
+
+    def __init__(self, services: Services, rates: RateLimits | None) -> None:
+        """``rates``: the budgets of each person; none for load tests."""
+        self._services = services
+        self._rates = rates
+        self._in_progress = 0
+        metrics.ACTIONS_IN_PROGRESS.set_function(lambda: self._in_progress)
+
+    async def dispatch(self, name: str, arguments: Sequence[object], caller: Caller, request: Request) -> Reply:
+        """Run the action ``name`` with what came after it in the event; never raises.
+
+        ``arguments``: one JSON object, or nothing for an action whose payload may be empty.
+        """
+        request.user_id, request.session_id = caller.user_id, caller.session_id
+        declared = ACTIONS.get(name)
+        request.action = name if declared is not None or _WORD.fullmatch(name) else "unknown"
+        label = declared.name if declared is not None else "unknown"
+        self._in_progress += 1
+        with (
+            request_scope(request),
+            span(label, {"molva.request_id": request.request_id, "molva.user_id": caller.user_id}),
+        ):
+            asked: dict[str, object] = {}
+            try:
+                if self._rates is not None:
+                    self._rates.take(caller.user_id, (declared.rate if declared else Rate.READ).value)
+                if declared is None:
+                    raise UnknownAction
+                payload = read_payload(declared, arguments)
+                asked = loggable(payload)
+                answer = await declared.handler(Context(caller, self._services), payload)
+                reply = Reply(answer.encode())
+            except AppError as error:
+                reply = Reply(b"", error.body(request.request_id))
+                if declared is not None and error.code not in (*declared.errors, *COMMON_ERRORS):
+                    log.error("undeclared error", extra={"code": error.code.value})
+            except Exception:
+                log.exception("action crashed")
+                reply = Reply(b"", AppError().body(request.request_id))
+            finally:
+                self._in_progress -= 1
+            _record(request, declared, reply, asked)
+        return reply
+
+
+def _record(request: Request, declared: Action | None, reply: Reply, asked: dict[str, object]) -> None:
+    label = declared.name if declared is not None else "unknown"
+    outcome = "ok" if reply.error is None else reply.error["code"]
+    metrics.answered(label, outcome).inc()
+    metrics.action_seconds(label).observe(time.perf_counter() - request.started)
+    extra = {"outcome": outcome, "asked": asked, **request.close()}
+    if reply.error is not None and "details" in reply.error:
+        extra["details"] = reply.error["details"]
+    level = logging.ERROR if outcome == ErrorCode.INTERNAL else logging.INFO
+    log.log(level, "action", extra=extra)
+
+
+def loggable(payload: BaseModel) -> dict[str, object]:
+    """What a log may hold of a payload: ids, numbers and lengths of lists; never text."""
+    if payload.__pydantic_root_model__:
+        payload = payload.root  # type: ignore[attr-defined]  # what isinstance would tell, and cost more
+    asked: dict[str, object] = {}
+    fields = vars(payload)
+    for name in payload.__pydantic_fields_set__:
+        value = fields[name]
+        if isinstance(value, (list, tuple)):
+            asked[name] = len(value)
+        elif value is None or isinstance(value, int) or (isinstance(value, str) and _ID.fullmatch(value)):
+            asked[name] = value
+    return asked
+
+
+def read_payload(declared: Action, arguments: Sequence[object]) -> BaseModel:
+    """The payload, validated; ``ValidationFailed`` with every fault's path otherwise."""
+    if len(arguments) > 1:
+        raise ValidationFailed.at("", "an action takes one JSON object")
+    argument = arguments[0] if arguments else {}
+    if not isinstance(argument, dict):
+        raise ValidationFailed.at("", "must be a JSON object")
+    try:
+        return declared.payload.model_validate(argument)
+    except ValidationError as error:
+        problems = problems_of(error)
+        if issubclass(declared.payload, RootModel):  # a union by type: pydantic names the variant first
+            problems = [{**problem, "path": problem["path"].partition(".")[2] or "type"} for problem in problems]
+        raise ValidationFailed(problems) from None
+
+
+def problems_of(error: ValidationError) -> list[Problem]:
+    """pydantic's faults in the contract's form; never the value itself."""
+    return [
+        {
+            "path": ".".join(str(part) for part in fault["loc"]),
+            "message": in_words(_UNKNOWN_VARIANT.sub("", fault["msg"])),
+        }
+        for fault in error.errors(include_url=False, include_input=False, include_context=False)[:_PROBLEMS_SHOWN_MAX]
+    ]

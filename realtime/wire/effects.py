@@ -1,0 +1,104 @@
+"""What an action does to the people who are online: events to emit, and who is where now.
+
+A handler lists effects in order; ``delivery`` carries them out after the commit, in that order, chat by chat. The
+audience of an event is named here and resolved there. What comes with every message is not frozen, here and elsewhere: that
+would triple the cost of making it.
+"""
+
+from dataclasses import dataclass
+
+from realtime.wire.fields import EncodedPayload, ServerPayload
+from realtime.wire.registry import Event
+
+
+@dataclass(slots=True)
+class Members:
+    """Every connection of every member of the chat, but for the people in ``without``."""
+
+    chat_id: str
+    without: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class Viewers:
+    """The connections whose active chat it is and whose owner may see ``seq`` (0: all), but for people in ``without``.
+
+    ``with_user_id``: every connection of this person too, if they may see ``seq`` (the author of a liked message).
+    """
+
+    chat_id: str
+    seq: int = 0
+    without: frozenset[str] = frozenset()
+    with_user_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ViewersWithoutMessage:
+    """The connections whose active chat it is and whose owner may *not* see ``seq``: they learn the version otherwise."""
+
+    chat_id: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class SingleUser:
+    """Every connection of one person."""
+
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SharedChats:
+    """Every connection of the person and of everybody who is in one of these chats, which are the person's."""
+
+    user_id: str
+    chat_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Watchers:
+    """The connections that watch ``user_id``, of the people in ``entitled``."""
+
+    user_id: str
+    entitled: frozenset[str]
+
+
+Audience = Members | Viewers | ViewersWithoutMessage | SingleUser | SharedChats | Watchers
+
+
+@dataclass(slots=True)
+class Emit:
+    """Send ``payload`` as ``event`` to ``audience``."""
+
+    event: Event
+    payload: ServerPayload | EncodedPayload
+    audience: Audience
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """From here on the person is a member and may see ``first_seq`` and what follows."""
+
+    chat_id: str
+    user_id: str
+    first_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """From here on the person hears nothing more of the chat; where it was active, nothing is."""
+
+    chat_id: str
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Activated:
+    """The login session has this chat on the screen now (``None``: none)."""
+
+    session_id: str
+    user_id: str
+    chat_id: str | None
+
+
+Effect = Emit | Joined | Left | Activated

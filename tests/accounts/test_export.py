@@ -1,0 +1,86 @@
+"""Everything of one's own as an archive, and nothing of anybody else's."""
+
+import io
+import json
+import zipfile
+from typing import Any
+
+import pytest
+
+from http_api.routes import export
+from tests.support.clients import Person, Town, new_client_id
+from tests.support.pictures import base64_of, decoded, encoded, scene
+
+
+async def archive_of(person: Person) -> zipfile.ZipFile:
+    answer = await person.http.get("/v1/me/export", headers=person.headers)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["Content-Type"] == "application/zip"
+    assert answer.headers["Content-Disposition"].startswith('attachment; filename="molva-')
+    archive = zipfile.ZipFile(io.BytesIO(answer.content))
+    assert archive.testzip() is None
+    return archive
+
+
+def json_in(archive: zipfile.ZipFile, name: str) -> Any:
+    return json.loads(archive.read(name))
+
+
+async def test_archive_holds_everything_of_ones_own_and_nothing_of_others(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "_WINDOW", 2)
+    monkeypatch.setattr(export, "_PAGE", 1)
+    anna, boris, chat_id = await town.pair()
+    person, other = town.people
+    await anna.send("chat:create_group", title="Notes")
+    mine = [(await anna.say(chat_id, f"mine {number}"))["seq"] for number in range(5)]
+    said = await boris.say(chat_id, "a secret of Boris")
+    await anna.send("message:like", chat_id=chat_id, seq=said["seq"])
+    content = encoded(scene(40, 40))
+    file = (await anna_uploads(person, content)).json()
+    await anna.send(
+        "message:send", chat_id=chat_id, client_id=new_client_id(), type="image", content={"file_id": file["id"]}
+    )
+    await person.http.put("/v1/me/avatar", json={"image": base64_of(content)}, headers=person.headers)
+    await person.act("user:block", user_id=other.id)
+
+    archive = await archive_of(person)
+    profile = json_in(archive, "profile.json")
+    assert (profile["id"], profile["phone"]) == (person.id, person.phone)
+    assert [device["id"] for device in json_in(archive, "sessions.json")] == [anna.ready["session_id"]]
+    assert [user["id"] for user in json_in(archive, "blocked.json")] == [other.id]
+    assert {chat["title"] for chat in json_in(archive, "chats.json")} == {None, "Notes"}
+    messages = json_in(archive, "messages.json")
+    assert [message["seq"] for message in messages if message["type"] == "text"] == mine
+    assert {message["sender_id"] for message in messages} == {person.id}
+    assert [(like["chat_id"], like["seq"]) for like in json_in(archive, "likes.json")] == [(chat_id, said["seq"])]
+    assert [row["id"] for row in json_in(archive, "files.json")] == [file["id"]]
+    assert archive.read(f"files/{file['id']}/lake.png") == content
+    assert decoded(archive.read("avatar")).size == (40, 40)
+    assert not [name for name in archive.namelist() if b"a secret of Boris" in archive.read(name)]
+
+
+async def anna_uploads(person: Person, content: bytes) -> Any:
+    return await person.http.post("/v1/files", files={"file": ("lake.png", content)}, headers=person.headers)
+
+
+async def test_archive_of_who_has_just_come_is_whole(town: Town) -> None:
+    archive = await archive_of(await town.register())
+    for name in ("blocked.json", "chats.json", "messages.json", "likes.json", "files.json"):
+        assert json_in(archive, name) == [], name
+
+
+async def test_one_archive_at_a_time(town: Town) -> None:
+    anna = await town.register()
+    await anna.http.post("/v1/files", files={"file": ("a", bytes(24_000_000))}, headers=anna.headers)
+    async with anna.http.stream("GET", "/v1/me/export", headers=anna.headers) as first:
+        assert first.status_code == 200
+        second = await anna.http.get("/v1/me/export", headers=anna.headers)
+        assert (second.status_code, second.json()["code"]) == (429, "rate_limited")
+    answer = await anna.http.get("/v1/me/export", headers=anna.headers)
+    assert answer.status_code in {200, 429}
+
+
+async def test_archive_is_for_its_owner_alone(town: Town) -> None:
+    assert (await town.http.get("/v1/me/export")).status_code == 401

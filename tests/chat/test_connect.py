@@ -1,0 +1,430 @@
+"""Who gets into ``/chat``, what a connection hears of its login session, what is left of it when it ends."""
+
+import asyncio
+import base64
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+import socketio
+
+from core.ids import new_id
+from core.settings import Settings
+from core.tokens import AccessTokens
+from db.batched_lookup import BatchedLookup
+from tests.support.clients import DEADLINE_S, Client, Person, Town
+from tests.support.raw_client import Wire, close_wires, until
+from tests.support.running import RunningServer, run_server
+
+
+@pytest.fixture
+async def lone(settings: Settings) -> AsyncIterator[RunningServer]:
+    """A server with nobody else on it."""
+    async with run_server(settings) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+async def _wires() -> AsyncIterator[None]:
+    yield
+    await close_wires()
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
+    return claims
+
+
+def forge(server: RunningServer, person: Person, *, key: bytes | None = None, header: Any = None, **claims: Any) -> str:
+    """A token like the person's own, signed by the server's key unless told otherwise."""
+    tokens = AccessTokens(server.settings.signing_secret())
+    return jwt.encode(
+        claims_of(person.tokens["access_token"]) | claims,
+        tokens._keys[tokens._kid] if key is None else key,
+        algorithm="HS256",
+        headers={"kid": tokens._kid, "typ": "at+jwt"} | (header or {}),
+    )
+
+
+def expiring_in(server: RunningServer, person: Person, seconds: int) -> str:
+    now_s = int(time.time())
+    return forge(server, person, iat=min(now_s, now_s + seconds - 100), exp=now_s + seconds)
+
+
+def unsigned(person: Person) -> str:
+    """The person's token with ``alg: none``."""
+    head = base64.urlsafe_b64encode(b'{"alg":"none","typ":"at+jwt"}').rstrip(b"=").decode()
+    return f"{head}.{person.tokens['access_token'].split('.')[1]}."
+
+
+def remains(server: RunningServer) -> dict[str, Any]:
+    """What the server still keeps of anybody."""
+    sockets = server.molva.sockets
+    namespace = sockets.namespace_handlers["/chat"]
+    people = namespace._people
+    kept = {
+        "links": sockets.eio.sockets,
+        "clients": sockets._clients,
+        "environ": sockets.environ,
+        "rooms": sockets.manager.rooms,
+        "tasks": sockets._tasks,
+        "clocks": namespace._clocks,
+        "sessions": namespace._by_session,
+        "people": people._online,
+        "chats": people._by_chat,
+        "viewers": people._viewers,
+    }
+    return {name: things for name, things in kept.items() if things}
+
+
+# --- in
+
+
+@pytest.mark.parametrize("transports", [["websocket"], ["polling"], ["polling", "websocket"]])
+async def test_first_event_says_who_and_where_one_is(town: Town, transports: list[str]):
+    person = await town.register()
+    client = await person.connect(transports=transports)
+    assert client.events[0].name == "session:ready"
+    ready = client.ready
+    assert set(ready) == {"user", "session_id", "active_chat_id", "server_time", "limits"}
+    assert ready["user"]["id"] == person.id
+    assert ready["user"]["phone"] == person.phone
+    assert ready["user"] == (await person.http.get("/v1/me", headers=person.headers)).json()
+    assert ready["session_id"] == claims_of(person.tokens["access_token"])["sid"]
+    assert ready["active_chat_id"] is None
+    assert ready["limits"]["text_chars"] == 4096
+    assert ready["limits"]["packet_bytes"] == 65536
+    assert {"device_name_chars", "query_chars", "mentions", "phones_per_find", "username_chars"} <= set(ready["limits"])
+    assert ready["server_time"].endswith("Z")
+    assert (await client.send("chat:list"))["chats"] == []
+
+
+async def test_events_of_a_chat_arrive_on_every_connection_of_a_person(town: Town):
+    anna, boris, chat_id = await town.pair()
+    second = await town.people[1].connect(transports=["polling"])
+    await anna.say(chat_id, "hello")
+    for client in (boris, second):
+        assert (await client.expect_event("chat:updated")).payload["chat"]["message_count"] == 1
+
+
+# --- refused
+
+
+@pytest.mark.parametrize(
+    "auth",
+    [None, {}, {"token": None}, {"token": 5}, {"token": ""}, {"token": "garbage"}, {"token": "a.b.c"}, {"token": ["x"]},
+     {"token": "x" * 5000}, {"Token": "x"}],
+)  # fmt: skip
+async def test_connect_without_a_token_is_unauthorized(running: RunningServer, auth: Any):
+    wire = await Wire.open(running.address)
+    error = await wire.refused_with(auth)
+    assert error["data"] == {"code": "unauthorized"}
+    assert error["message"]
+
+
+async def test_connect_with_a_token_that_is_not_ours_is_unauthorized(running: RunningServer, town: Town):
+    person, other = await town.register(), await town.register()
+    wire = await Wire.open(running.address)
+    for token in (
+        forge(running, person, key=b"k" * 32),
+        forge(running, person, header={"kid": "other"}),
+        forge(running, person, header={"typ": "JWT"}),
+        forge(running, person, aud="elsewhere"),
+        forge(running, person, iss="somebody"),
+        forge(running, person, sid=new_id()),
+        forge(running, person, sub=other.id),
+        forge(running, person, sub=new_id()),
+        unsigned(person),
+        person.tokens["refresh_token"],
+        person.tokens["access_token"] + "x",
+        person.tokens["access_token"] + "=",
+    ):
+        error = await wire.refused_with({"token": token})
+        assert error["data"] == {"code": "unauthorized"}, token
+
+
+async def test_connect_with_an_expired_token_says_so(running: RunningServer, town: Town):
+    person = await town.register()
+    wire = await Wire.open(running.address)
+    error = await wire.refused_with({"token": expiring_in(running, person, -1)})
+    assert error["data"] == {"code": "token_expired"}
+
+
+async def test_connect_after_the_end_of_the_session_says_so(running: RunningServer, town: Town):
+    person = await town.register()
+    await town.http.delete("/v1/auth/sessions/current", headers=person.headers)
+    wire = await Wire.open(running.address)
+    error = await wire.refused_with({"token": person.tokens["access_token"]})
+    assert error["data"] == {"code": "session_revoked"}
+
+
+async def test_refused_client_may_enter_with_a_good_token(running: RunningServer, town: Town):
+    person = await town.register()
+    wire = await Wire.open(running.address)
+    await wire.refused_with({"token": "garbage"})
+    assert (await wire.enter(person.tokens["access_token"]))["user"]["id"] == person.id
+
+
+async def test_python_client_hears_why_it_is_refused(running: RunningServer):
+    heard: list[Any] = []
+    client = socketio.AsyncClient(reconnection=False)
+    client.on("connect_error", heard.append, namespace="/chat")
+    with pytest.raises(socketio.exceptions.ConnectionError):
+        await client.connect(
+            running.address, namespaces=["/chat"], auth={"token": "garbage"}, transports=["websocket"], wait_timeout=5
+        )
+    await client.disconnect()
+    assert heard[0]["data"] == {"code": "unauthorized"}
+    assert heard[0]["message"]
+
+
+async def test_polling_client_hears_why_it_is_refused(town: Town):
+    query = {"EIO": "4", "transport": "polling"}
+    opened = await town.http.get("/socket.io/", params=query)
+    query["sid"] = json.loads(opened.text[1:])["sid"]
+    await town.http.post("/socket.io/", params=query, content='40/chat,{"token":"garbage"}')
+    answer = await town.http.get("/socket.io/", params=query)
+    assert json.loads(answer.text.removeprefix("44/chat,"))["data"] == {"code": "unauthorized"}
+
+
+@pytest.mark.parametrize("namespace", ["/", "/admin"])
+async def test_other_namespaces_serve_nobody(running: RunningServer, town: Town, namespace: str):
+    person = await town.register()
+    wire = await Wire.open(running.address)
+    error = await wire.refused_with({"token": person.tokens["access_token"]}, namespace)
+    assert set(error) == {"message", "data"}
+    await wire.send(f'42{"" if namespace == "/" else namespace + ","}1["chat:list",{{}}]')
+    assert await wire.closed() == []
+
+
+async def test_crash_while_admitting_is_internal(lone: RunningServer, monkeypatch: pytest.MonkeyPatch):
+    town = Town(lone.address)
+    person = await town.register()
+
+    async def crash(*_: Any) -> Any:
+        raise RuntimeError("planted")
+
+    monkeypatch.setattr(BatchedLookup, "find", crash)
+    wire = await Wire.open(lone.address)
+    error = await wire.refused_with({"token": person.tokens["access_token"]})
+    assert error["data"] == {"code": "internal"}
+    assert "planted" not in error["message"]
+    await wire.close()
+    await until(lambda: not remains(lone))
+    await town.close()
+
+
+# --- expiry
+
+
+async def test_expiry_is_announced_a_minute_before(running: RunningServer, town: Town):
+    person = await town.register()
+    token = expiring_in(running, person, 62)
+    client = await Client(running.address, token).connect()
+    event = await client.expect_event("session:expiring")
+    expires_at_s = claims_of(token)["exp"]
+    assert 59.5 < expires_at_s - time.time() < 60.1
+    assert set(event.payload) == {"expires_at"}
+    assert event.payload["expires_at"].endswith(".000Z")
+    assert not client.disconnected.is_set()
+    await client.close()
+
+
+async def test_connection_is_closed_when_its_token_expires(running: RunningServer, town: Town):
+    person = await town.register()
+    token = expiring_in(running, person, 2)
+    client = await Client(running.address, token).connect()
+    await client.expect_event("session:expiring")
+    assert (await client.expect_event("session:revoked")).payload == {"reason": "token_expired"}
+    async with asyncio.timeout(DEADLINE_S):
+        await client.disconnected.wait()
+    assert -0.1 < time.time() - claims_of(token)["exp"] < 1
+
+
+async def test_refreshed_connection_outlives_its_first_token(running: RunningServer, town: Town):
+    person = await town.register()
+    token = expiring_in(running, person, 2)
+    client = await Client(running.address, token).connect()
+    await client.expect_event("session:expiring")
+    answer = await client.send("session:refresh", token=person.tokens["access_token"])
+    assert answer["expires_at"].endswith("Z")
+    end_s = claims_of(token)["exp"] + 0.3
+    await until(lambda: time.time() > end_s)
+    await client.send("chat:list")
+    await client.expect_no_event("session:revoked")
+    await client.close()
+
+
+async def test_refresh_takes_only_a_token_of_the_same_session(running: RunningServer, town: Town):
+    person, other = await town.register(), await town.register()
+    again = await town.register(person.phone)
+    assert again.id == person.id
+    client = await person.connect()
+    for token, code in (
+        (other.tokens["access_token"], "unauthorized"),
+        (again.tokens["access_token"], "unauthorized"),
+        (person.tokens["refresh_token"], "unauthorized"),
+        ("garbage", "unauthorized"),
+        (expiring_in(running, person, -1), "token_expired"),
+    ):
+        await client.expect_refusal("session:refresh", code, token=token)
+    await client.send("chat:list")
+
+
+async def test_action_after_the_expiry_is_refused(running: RunningServer, town: Town):
+    person = await town.register()
+    wire = await Wire.open(running.address)
+    ready = await wire.enter(person.tokens["access_token"])
+    namespace = running.molva.sockets.namespace_handlers["/chat"]
+    (connection,) = namespace._by_session[ready["session_id"]].values()
+    connection.expires_at_s = int(time.time()) - 1
+    answer = await wire.call(1, "chat:list", {})
+    assert answer["error"]["code"] == "token_expired"
+    assert answer["error"]["request_id"]
+
+
+# --- ended sessions
+
+
+@pytest.mark.parametrize("transports", [["websocket"], ["polling"]])
+async def test_ended_session_is_told_and_closed_within_a_second(town: Town, transports: list[str]):
+    person = await town.register()
+    elsewhere = await town.register(person.phone)
+    here = [await person.connect(transports=transports) for _ in range(2)]
+    there = await elsewhere.connect(transports=transports)
+    began = time.monotonic()
+    answer = await town.http.delete(f"/v1/auth/sessions/{here[0].ready['session_id']}", headers=elsewhere.headers)
+    assert answer.status_code == 204
+    for client in here:
+        assert (await client.expect_event("session:revoked")).payload == {"reason": "ended_elsewhere"}
+        async with asyncio.timeout(DEADLINE_S):
+            await client.disconnected.wait()
+    assert time.monotonic() - began < 1
+    await there.send("chat:list")
+
+
+async def test_signing_out_closes_the_own_connection(town: Town):
+    person = await town.register()
+    client = await person.connect()
+    await town.http.delete("/v1/auth/sessions/current", headers=person.headers)
+    assert (await client.expect_event("session:revoked")).payload == {"reason": "logged_out"}
+    async with asyncio.timeout(DEADLINE_S):
+        await client.disconnected.wait()
+
+
+async def test_ended_session_hears_no_later_message(town: Town):
+    anna, boris, chat_id = await town.pair()
+    person = town.people[1]
+    await town.http.delete("/v1/auth/sessions/current", headers=person.headers)
+    await anna.say(chat_id, "too late")
+    async with asyncio.timeout(DEADLINE_S):
+        await boris.disconnected.wait()
+    assert "too late" not in json.dumps([event.payload for event in boris.events])
+
+
+async def test_session_that_ends_while_its_connection_comes_in_is_refused(
+    running: RunningServer, town: Town, monkeypatch: pytest.MonkeyPatch
+):
+    person = await town.register()
+    reading, go_on = asyncio.Event(), asyncio.Event()
+    find = BatchedLookup.find
+
+    async def find_slowly(*arguments: Any) -> Any:
+        found = await find(*arguments)
+        reading.set()
+        await go_on.wait()
+        return found
+
+    monkeypatch.setattr(BatchedLookup, "find", find_slowly)
+    wire = await Wire.open(running.address)
+    refusal = asyncio.create_task(wire.refused_with({"token": person.tokens["access_token"]}))
+    await reading.wait()
+    await town.http.delete("/v1/auth/sessions/current", headers=person.headers)
+    go_on.set()
+    assert (await refusal)["data"] == {"code": "session_revoked"}
+
+
+# --- out
+
+
+async def leave_by_abort(wire: Wire, http: httpx.AsyncClient) -> None:
+    wire.socket.transport.abort()
+
+
+async def leave_by_disconnect(wire: Wire, http: httpx.AsyncClient) -> None:
+    await wire.send("41/chat,")
+    await wire.close()
+
+
+@pytest.mark.parametrize("leave", [leave_by_abort, leave_by_disconnect])
+async def test_nothing_is_kept_of_who_left(lone: RunningServer, leave: Any):
+    town = Town(lone.address)
+    anna, _boris, chat_id = await town.pair()
+    await anna.send("chat:activate", chat_id=chat_id)
+    wire = await Wire.open(lone.address)
+    await wire.enter(town.people[0].tokens["access_token"])
+    await leave(wire, town.http)
+    await town.close()
+    await until(lambda: not remains(lone))
+
+
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+async def test_nothing_is_kept_of_who_left_in_mid_connect(
+    lone: RunningServer, monkeypatch: pytest.MonkeyPatch, transport: str
+):
+    town = Town(lone.address)
+    person = await town.register()
+    reading, go_on = asyncio.Event(), asyncio.Event()
+    find = BatchedLookup.find
+
+    async def find_slowly(*arguments: Any) -> Any:
+        found = await find(*arguments)
+        reading.set()
+        await go_on.wait()
+        return found
+
+    monkeypatch.setattr(BatchedLookup, "find", find_slowly)
+    connect = "40/chat," + json.dumps({"token": person.tokens["access_token"]})
+    if transport == "websocket":
+        wire = await Wire.open(lone.address)
+        await wire.send(connect)
+        await reading.wait()
+        wire.socket.transport.abort()
+    else:
+        query = {"EIO": "4", "transport": "polling"}
+        opened = await town.http.get("/socket.io/", params=query)
+        query["sid"] = json.loads(opened.text[1:])["sid"]
+        await town.http.post("/socket.io/", params=query, content=connect)
+        await reading.wait()
+        await town.http.post("/socket.io/", params=query, content="1")
+        await town.http.get("/socket.io/", params=query)
+    go_on.set()
+    await until(lambda: not remains(lone))
+    await town.close()
+
+
+async def test_second_connect_to_the_namespace_closes(lone: RunningServer):
+    town = Town(lone.address)
+    person = await town.register()
+    wire = await Wire.open(lone.address)
+    await wire.enter(person.tokens["access_token"])
+    await wire.send("40/chat," + json.dumps({"token": person.tokens["access_token"]}))
+    await wire.closed()
+    await until(lambda: not remains(lone))
+    await town.close()
+
+
+async def test_leaving_notes_when_one_was_last_seen(town: Town):
+    person = await town.register()
+    client = await person.connect()
+    before = (await town.http.get("/v1/auth/sessions", headers=person.headers)).json()["sessions"][0]["last_seen_at"]
+    await client.close()
+    async with asyncio.timeout(DEADLINE_S):
+        while True:
+            answer = await town.http.get("/v1/auth/sessions", headers=person.headers)
+            if answer.json()["sessions"][0]["last_seen_at"] > before:
+                break

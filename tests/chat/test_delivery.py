@@ -1,0 +1,526 @@
+"""Who hears what, in which order; and nobody hears more, twice, or too late."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+
+from core.errors import Unavailable
+from core.logs import Request, request_scope
+from core.settings import Settings
+from realtime.delivery.fanout import Fanout
+from realtime.delivery.hub import Hub
+from realtime.model.events import CHAT_READ, ChatRead
+from realtime.wire.effects import (
+    Activated,
+    Emit,
+    Joined,
+    Left,
+    Members,
+    SharedChats,
+    SingleUser,
+    Viewers,
+    ViewersWithoutMessage,
+)
+from tests.support.clients import DEADLINE_S, Client, Town, new_client_id
+from tests.support.database_proxy import Cable, cable_to
+from tests.support.raw_client import Wire, close_wires, until
+from tests.support.running import RunningServer, run_server
+
+
+@pytest.fixture(autouse=True)
+async def _wires() -> AsyncIterator[None]:
+    yield
+    await close_wires()
+
+
+def id_of(client: Client) -> str:
+    return str(client.ready["user"]["id"])
+
+
+async def group_of(town: Town, count: int) -> tuple[list[Client], str]:
+    """A group and one connection of each of its members; nothing unread."""
+    clients = [await (await town.register()).connect() for _ in range(count)]
+    opened = await clients[0].send("chat:create_group", title="Choir", member_ids=[id_of(client) for client in clients[1:]])
+    for client in clients:
+        await client.expect_event("chat:updated")
+    return clients, opened["chat"]["id"]
+
+
+async def heard(client: Client) -> list[str]:
+    """The names of what came since, with everything on its way."""
+    await client.send("user:blocked")
+    names = [event.name for event in client.events[client._read :]]
+    client.forget_events()
+    return names
+
+
+# --- messages
+
+
+async def test_message_is_told_to_members_and_shown_to_who_looks(town: Town):
+    (anna, boris, clara), chat_id = await group_of(town, 3)
+    stranger = await (await town.register()).connect()
+    second = await (await town.register(town.people[1].phone)).connect()
+    for client in (anna, boris):
+        await client.send("chat:activate", chat_id=chat_id)
+    for client in (anna, boris, second, stranger):
+        await heard(client)
+    await anna.say(chat_id, "hello")
+    for client in (anna, boris):
+        assert await heard(client) == ["chat:updated", "message:created"]
+    for client in (clara, second):
+        assert await heard(client) == ["chat:updated"]
+    assert await heard(stranger) == []
+
+
+async def test_events_of_a_message_carry_what_the_ack_says(town: Town):
+    (anna, boris), chat_id = await group_of(town, 2)
+    await boris.send("chat:activate", chat_id=chat_id)
+    boris.forget_events()
+    sent = await anna.say(chat_id, "hello")
+    updated = (await boris.expect_event("chat:updated")).payload
+    created = (await boris.expect_event("message:created")).payload
+    shared = {name: value for name, value in sent.items() if name != "liked_by_me"}
+    assert created == {"message": shared, "message_count": sent["seq"]}
+    assert updated["reason"] == "message"
+    chat = updated["chat"]
+    assert "me" not in chat
+    assert "peer" not in chat
+    assert (chat["message_count"], chat["version"], chat["last_message"]) == (sent["seq"], sent["version"], shared)
+    fetched = (await boris.send("chat:get", chat_id=chat_id))["chat"]
+    assert {name: fetched[name] for name in set(chat) - {"last_message"}} == {
+        name: chat[name] for name in set(chat) - {"last_message"}
+    }
+
+
+async def test_every_connection_hears_every_message_once_and_in_order(town: Town):
+    clients, chat_id = await group_of(town, 4)
+    twin = await town.people[1].connect()
+    listeners = [*clients, twin]
+    for client in clients:
+        await client.send("chat:activate", chat_id=chat_id)
+    for client in listeners:
+        client.forget_events()
+    first = (await clients[0].send("chat:get", chat_id=chat_id))["chat"]["message_count"] + 1
+    count = 40
+    await asyncio.gather(*(clients[number % 4].say(chat_id, str(number)) for number in range(count)))
+    seqs = list(range(first, first + count))
+    for client in listeners:
+        await client.expect_event("message:created", lambda told: told["message"]["seq"] == seqs[-1])
+        events = [
+            event
+            for event in client.events
+            if event.payload.get("chat", {}).get("last_message") or "message" in event.payload
+        ]
+        created = [event.payload["message"]["seq"] for event in events if event.name == "message:created"]
+        updated = [
+            event.payload["chat"]["message_count"]
+            for event in events
+            if event.name == "chat:updated" and event.payload["reason"] == "message"
+        ]
+        assert created == updated == seqs
+        names = [event.name for event in events if event.payload.get("reason", "message") == "message"]
+        assert names == ["chat:updated", "message:created"] * count
+
+
+async def test_versions_arrive_without_a_gap_whatever_changes(town: Town):
+    (anna, boris, clara), chat_id = await group_of(town, 3)
+    await boris.send("chat:activate", chat_id=chat_id)
+    version = (await boris.send("chat:get", chat_id=chat_id))["chat"]["version"]
+    boris.forget_events()
+    start = len(boris.events)
+    seqs = [(await client.say(chat_id, "x"))["seq"] for client in (anna, clara, anna)]
+    await asyncio.gather(
+        anna.send("message:edit", chat_id=chat_id, seq=seqs[0], content={"text": "y"}),
+        clara.send("message:like", chat_id=chat_id, seq=seqs[0]),
+        boris.send("message:like", chat_id=chat_id, seq=seqs[1]),
+        anna.send("message:delete", chat_id=chat_id, seq=seqs[2]),
+        clara.say(chat_id, "z"),
+    )
+    newest = (await boris.send("chat:get", chat_id=chat_id))["chat"]["version"]
+    seen = version
+    for event in boris.events[start:]:
+        payload = event.payload
+        told = payload.get("version") or payload.get("message", {}).get("version") or payload.get("chat", {}).get("version")
+        if told is not None and "me" not in payload.get("chat", {}):
+            assert told in (seen, seen + 1), (event, seen)
+            seen = told
+    assert seen == newest > version + 5
+
+
+async def test_personal_changes_reach_only_ones_own_connections(town: Town):
+    (anna, boris), chat_id = await group_of(town, 2)
+    await boris.say(chat_id, "unread")
+    twin = await town.people[0].connect()
+    device = await (await town.register(town.people[0].phone)).connect()
+    boris.forget_events()
+    for action, payload, reason in (
+        ("chat:rename", {"title": "Mine"}, "renamed"),
+        ("chat:pin", {}, "pinned"),
+        ("chat:mute", {"until": "2030-01-01T00:00:00.000Z"}, "muted"),
+        ("chat:activate", {}, "activated"),
+        ("message:read", {"seq": 2}, "read"),
+    ):
+        await anna.send(action, chat_id=chat_id, **payload)
+        for client in (twin, device):
+            told = (await client.expect_event("chat:updated")).payload
+            assert (told["reason"], told["chat"]["id"]) == (reason, chat_id)
+            assert told["chat"]["me"]["title"] == "Mine"
+    assert await heard(boris) == []
+
+
+# --- bounds
+
+
+async def test_client_that_does_not_read_harms_nobody(running: RunningServer, town: Town, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("realtime.transport.websocket.connection.UNSENT_BYTES_MAX", 512 * 1024)
+    anna, _boris, chat_id = await town.pair()
+    wire = await Wire.open(town.address)
+    await wire.enter(town.people[1].tokens["access_token"])
+    wire.socket.transport.pause_reading()
+    people = running.molva.sockets.namespace_handlers["/chat"]._people
+    await anna.send("chat:activate", chat_id=chat_id)
+    words, cut = "x" * 4096, False
+    async with asyncio.timeout(DEADLINE_S * 3):
+        while not cut:
+            began = time.monotonic()
+            await asyncio.gather(*(anna.say(chat_id, words) for _ in range(50)))
+            assert time.monotonic() - began < DEADLINE_S
+            cut = len(people.listeners_of(town.people[1].id)) == 1
+    count = (await anna.send("chat:get", chat_id=chat_id))["chat"]["message_count"]
+    await anna.expect_event("message:created", lambda told: told["message_count"] == count)
+
+
+# --- the database in doubt
+
+
+@pytest.fixture
+async def cable(database_url: str) -> AsyncIterator[Cable]:
+    async with cable_to(database_url) as cable:
+        yield cable
+
+
+@pytest.fixture
+async def tethered(settings: Settings, cable: Cable) -> AsyncIterator[Town]:
+    """People on a server whose database can be taken away."""
+    changes = {"database_url": cable.url, "database_timeout_s": 0.5, "rate_limits": "off"}
+    async with run_server(Settings(**(settings.model_dump() | changes))) as server:
+        town = Town(server.address)
+        yield town
+        await cable.mend()
+        await town.close()
+
+
+async def lose_the_answer(cable: Cable, client: Client, action: str, **payload: Any) -> None:
+    """The change is committed, and nobody here can know it."""
+    cable.lose_the_answer_to(payload["client_id"].encode() if action == "message:send" else b"COMMIT")
+    await client.expect_refusal(action, "unavailable", **payload)
+    await cable.cut()
+    await cable.mend()
+
+
+async def test_message_of_unknown_fate_is_told_when_it_is_known(tethered: Town, cable: Cable):
+    anna, boris, chat_id = await tethered.pair()
+    await anna.say(chat_id, "well known")
+    send = text(chat_id)
+    await lose_the_answer(cable, anna, "message:send", **send)
+    await boris.expect_event("chat:updated", lambda told: told["chat"]["message_count"] == 2)
+    assert (await anna.send("message:send", **send))["duplicate"] is True
+
+
+async def test_group_of_unknown_fate_is_told_when_it_is_known(tethered: Town, cable: Cable):
+    anna, boris = [await (await tethered.register()).connect() for _ in range(2)]
+    await lose_the_answer(cable, anna, "chat:create_group", title="Lost", member_ids=[id_of(boris)])
+    for client in (anna, boris):
+        told = (await client.expect_event("chat:updated")).payload
+        assert (told["reason"], told["chat"]["title"]) == ("created", "Lost")
+        assert told["chat"]["me"]["read_seq"] >= 0
+    await anna.say(told["chat"]["id"], "found")
+    await boris.expect_event("chat:updated", lambda told: told["reason"] == "message")
+
+
+async def test_member_whose_removal_is_of_unknown_fate_hears_no_later_message(tethered: Town, cable: Cable):
+    (anna, boris), chat_id = await group_of(tethered, 2)
+    await boris.send("chat:activate", chat_id=chat_id)
+    await lose_the_answer(cable, anna, "member:remove", chat_id=chat_id, user_id=id_of(boris))
+    boris.forget_events()
+    async with asyncio.timeout(DEADLINE_S):
+        while "error" in await anna.push("message:send", text(chat_id)):
+            pass
+    assert (await boris.expect_event("chat:removed")).payload == {"chat_id": chat_id, "reason": "removed"}
+    assert await heard(boris) == []
+
+
+async def test_group_whose_end_is_of_unknown_fate_is_gone_for_all(tethered: Town, cable: Cable):
+    (anna, boris), chat_id = await group_of(tethered, 2)
+    await lose_the_answer(cable, anna, "chat:delete", chat_id=chat_id)
+    for client in (anna, boris):
+        assert (await client.expect_event("chat:removed")).payload == {"chat_id": chat_id, "reason": "deleted"}
+
+
+def text(chat_id: str) -> dict[str, Any]:
+    return {"chat_id": chat_id, "client_id": new_client_id(), "type": "text", "content": {"text": "x"}}
+
+
+# --- the audience
+
+
+class Ear:
+    """A listener that keeps what it is sent."""
+
+    def __init__(self, user_id: str, session_id: str = "s", active_chat_id: str | None = None) -> None:
+        self.connection_id = f"{user_id} {session_id} {id(self)}"
+        self.user_id = user_id
+        self.session_id = session_id
+        self.active_chat_id = active_chat_id
+        self.heard: list[bytes] = []
+
+    def send(self, packet: bytes) -> None:
+        self.heard.append(packet)
+
+
+def enter(people: Hub, ear: Ear, *chats: tuple[str, int]) -> Ear:
+    with people.loading(ear.user_id):
+        people.enter(ear, chats)
+    return ear
+
+
+def test_audiences_mean_whom_they_say():
+    people = Hub()
+    anna = enter(people, Ear("anna", active_chat_id="c"), ("c", 1))
+    twin = enter(people, Ear("anna", "other"), ("c", 1))
+    boris = enter(people, Ear("boris", active_chat_id="c"), ("c", 5))
+    clara = enter(people, Ear("clara"), ("c", 1), ("d", 1))
+    dora = enter(people, Ear("dora", active_chat_id="d"), ("d", 1))
+    assert [*people.resolve(Members("c"))] == [anna, twin, boris, clara]
+    assert [*people.resolve(Members("c", frozenset({"anna"})))] == [boris, clara]
+    assert [*people.resolve(Viewers("c"))] == [anna, boris]
+    assert [*people.resolve(Viewers("c", seq=4))] == [anna]
+    assert [*people.resolve(Viewers("c", seq=5))] == [anna, boris]
+    assert [*people.resolve(Viewers("c", without=frozenset({"anna"})))] == [boris]
+    assert [*people.resolve(Viewers("c", seq=5, with_user_id="anna"))] == [boris, anna, twin]
+    assert [*people.resolve(Viewers("c", seq=5, with_user_id="clara"))] == [anna, boris, clara]
+    assert [*people.resolve(Viewers("c", seq=4, with_user_id="boris"))] == [anna]
+    assert [*people.resolve(Viewers("c", seq=5, with_user_id="dora"))] == [anna, boris]
+    assert [*people.resolve(ViewersWithoutMessage("c", 4))] == [boris]
+    assert [*people.resolve(SingleUser("anna"))] == [anna, twin]
+    assert {*people.resolve(SharedChats("dora", ("d",)))} == {dora, clara}
+    assert [*people.resolve(SharedChats("anna", ("c", "d")))] == [anna, twin, boris, clara, dora]
+    for audience in (Members("x"), Viewers("x"), ViewersWithoutMessage("x", 1), SingleUser("x"), SharedChats("x", ("x",))):
+        assert [*people.resolve(audience)] == []
+
+
+def test_who_went_is_forgotten():
+    people = Hub()
+    ears = [enter(people, Ear("anna", str(number), "c"), ("c", 1)) for number in range(3)]
+    people.exit(ears[0])
+    people.exit(ears[0])
+    assert people.is_online("anna")
+    for ear in ears:
+        people.exit(ear)
+    assert not people.is_online("anna")
+    assert not people.members_of("c")
+    assert (people._online, people._by_chat, people._viewers) == ({}, {}, {})
+
+
+def test_failed_admission_leaves_nothing():
+    people = Hub()
+    with pytest.raises(Unavailable), people.loading("anna"):
+        raise Unavailable
+    assert people._online == {}
+
+
+def test_changes_during_an_admission_are_not_lost():
+    people = Hub()
+    with people.loading("anna"):
+        people.join("new", "anna", 7)
+        people.leave("old", "anna")
+        people.activate("s", "anna", "new")
+        ear = Ear("anna", active_chat_id="old")
+        people.enter(ear, [("old", 1), ("kept", 1)])
+    assert ear.active_chat_id == "new"
+    assert [*people.resolve(Members("new"))] == [ear]
+    assert [*people.resolve(Members("kept"))] == [ear]
+    assert [*people.resolve(Members("old"))] == []
+
+
+def test_chat_left_during_an_admission_is_not_on_the_screen():
+    people = Hub()
+    with people.loading("anna"):
+        people.leave("c", "anna")
+        people.join("c", "anna", 9)
+        ear = Ear("anna", active_chat_id="c")
+        people.enter(ear, [("c", 1)])
+    assert ear.active_chat_id is None
+    assert [*people.resolve(Viewers("c"))] == []
+
+
+def test_chat_that_was_left_cannot_come_on_the_screen():
+    people = Hub()
+    ear = enter(people, Ear("anna"), ("c", 1))
+    people.leave("c", "anna")
+    people.activate("s", "anna", "c")
+    assert ear.active_chat_id is None
+    assert [*people.resolve(Viewers("c"))] == []
+
+
+# --- carrying out
+
+
+class Bench:
+    """A fan-out whose database says what the test wants."""
+
+    def __init__(self) -> None:
+        self.people = Hub()
+        self.asked = 0
+        self.is_away = False
+        self.fanout = Fanout(self.people, lambda name, payload: name.encode() + b" " + payload, self.state_of)
+
+    async def state_of(self, chat_id: str) -> list[Emit]:
+        self.asked += 1
+        await asyncio.sleep(0)
+        if self.is_away:
+            raise Unavailable
+        return [said(chat_id, 99)]
+
+
+def said(chat_id: str, read_seq: int) -> Emit:
+    user_id = "0192f0c0-1d2e-7f30-9a4b-5c6d7e8f9012"
+    return Emit(CHAT_READ, ChatRead.model_construct(chat_id=chat_id, user_id=user_id, read_seq=read_seq), Members(chat_id))
+
+
+async def test_effects_take_place_in_order():
+    bench = Bench()
+    anna, boris = enter(bench.people, Ear("anna"), ("c", 1)), enter(bench.people, Ear("boris"))
+    bench.fanout.carry_out([said("c", 1), Joined("c", "boris", 1), said("c", 2), Left("c", "anna"), said("c", 3)])
+    assert [packet[-2:-1] for packet in anna.heard] == [b"1", b"2"]
+    assert [packet[-2:-1] for packet in boris.heard] == [b"2", b"3"]
+    bench.fanout.carry_out([Activated("s", "boris", "c")])
+    assert boris.active_chat_id == "c"
+
+
+async def test_request_that_caused_an_event_says_so_at_its_end(caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.INFO, logger="molva.delivery")
+    bench, request = Bench(), Request("r")
+    enter(bench.people, Ear("anna"), ("c", 1))
+    with request_scope(request):
+        bench.fanout.carry_out([said("c", 1), said("d", 1)])
+    assert request.close()["events"] == [
+        {"event_name": "chat:read", "to": "Members", "recipients": 1},
+        {"event_name": "chat:read", "to": "Members", "recipients": 0},
+    ]
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("request_before", [None, Request("r")])
+async def test_event_outside_of_a_request_has_a_line_of_its_own(
+    caplog: pytest.LogCaptureFixture, request_before: Request | None
+):
+    caplog.set_level(logging.INFO, logger="molva.delivery")
+    bench = Bench()
+    enter(bench.people, Ear("anna"), ("c", 1))
+    with nullcontext() if request_before is None else request_scope(request_before):
+        if request_before is not None:
+            request_before.close()
+        bench.fanout.carry_out([said("c", 1)])
+    assert [record.event_name for record in caplog.records] == ["chat:read"]  # type: ignore[attr-defined]
+
+
+async def test_event_is_encoded_once_for_all():
+    bench = Bench()
+    ears = [enter(bench.people, Ear(f"user {number}"), ("c", 1)) for number in range(5)]
+    bench.fanout.carry_out([said("c", 1)])
+    assert len({id(ear.heard[0]) for ear in ears}) == 1
+
+
+async def test_changes_of_one_chat_take_turns_and_leave_no_lock():
+    bench = Bench()
+    order: list[str] = []
+
+    async def change(name: str, go_on: asyncio.Event) -> None:
+        async with bench.fanout.in_order("c"):
+            order.append(f"{name} begins")
+            await go_on.wait()
+            order.append(f"{name} ends")
+
+    gates = [asyncio.Event() for _ in range(3)]
+    tasks = [asyncio.create_task(change(str(number), gate)) for number, gate in enumerate(gates)]
+    await until(lambda: order)
+    tasks[1].cancel()
+    gates[2].set()
+    gates[0].set()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert order == ["0 begins", "0 ends", "2 begins", "2 ends"]
+    assert bench.fanout._turns == {}
+
+
+async def test_chat_in_doubt_is_told_when_the_database_answers(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("realtime.delivery.fanout._SETTLE_PAUSE_S", 0.001)
+    bench = Bench()
+    ear = enter(bench.people, Ear("anna"), ("c", 1))
+    bench.is_away = True
+    bench.fanout.reconcile("c")
+    await until(lambda: bench.asked > 3)
+    assert ear.heard == []
+    bench.is_away = False
+    await until(lambda: ear.heard)
+    assert len(ear.heard) == 1
+    await bench.fanout.close()
+
+
+async def test_doubt_that_comes_up_during_the_telling_is_told_too(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("realtime.delivery.fanout._SETTLE_PAUSE_S", 0.001)
+    bench = Bench()
+    ear = enter(bench.people, Ear("anna"), ("c", 1))
+    bench.fanout.reconcile("c")
+    await until(lambda: bench.asked)
+    bench.fanout.reconcile("c")
+    await until(lambda: len(ear.heard) == 2)
+    await bench.fanout.close()
+
+
+async def test_next_change_waits_until_the_one_before_it_is_known():
+    bench = Bench()
+    ear = enter(bench.people, Ear("anna"), ("c", 1))
+    async with bench.fanout.in_order("c"):
+        bench.fanout.reconcile("c")
+    async with bench.fanout.in_order("c"):
+        assert len(ear.heard) == 1
+        bench.fanout.carry_out([said("c", 100)])
+    async with bench.fanout.in_order("c"):
+        pass
+    assert bench.asked == 1
+    await bench.fanout.close()
+
+
+async def test_chat_whose_state_cannot_be_read_holds_up_no_other(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("realtime.delivery.fanout._SETTLE_PAUSE_S", 0.001)
+    bench = Bench()
+    ear = enter(bench.people, Ear("anna"), ("good", 1))
+    state_of = bench.state_of
+
+    async def fail_for_one(chat_id: str) -> list[Emit]:
+        if chat_id == "broken":
+            raise RuntimeError("planted")
+        return await state_of(chat_id)
+
+    bench.fanout._state_of = fail_for_one
+    bench.fanout.reconcile("broken")
+    bench.fanout.reconcile("good")
+    await until(lambda: ear.heard)
+    assert bench.fanout._doubtful == {}
+    await bench.fanout.close()
+
+
+async def test_doubts_are_bounded(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("realtime.delivery.fanout.DOUBTS_MAX", 3)
+    bench = Bench()
+    for number in range(5):
+        bench.fanout.reconcile(str(number))
+    assert len(bench.fanout._doubtful) == 3
+    await bench.fanout.close()

@@ -1,0 +1,405 @@
+"""For every event and every reason, for everybody in the chat: what a client had, plus the event, is what it would fetch.
+
+A scenario prepares a chat, pauses while everybody fetches the present state, and then makes one change. Afterwards each
+connection has applied the events that came, and must hold what the server answers afresh: its chats with what is its
+person's alone, and the messages of the chat on its screen.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+import pytest
+
+import realtime.actions  # noqa: F401  (declares every event)
+from realtime.model.events import Reason, Removal
+from realtime.wire.registry import EVENTS
+from tests.support.clients import Client, Town
+from tests.support.replica import Replica
+from tests.support.running import RunningServer
+
+NAMES = ("anna", "anna_too", "boris", "clara", "dora", "eve")
+
+
+@dataclass
+class Stage:
+    """Who is there: Anna on two devices, Boris, Clara, Dora, and Eve, who is in nothing."""
+
+    running: RunningServer
+    clients: dict[str, Client]
+    chat_id: str = ""
+    screens: dict[str, str | None] = field(default_factory=dict)
+
+    def __getattr__(self, name: str) -> Client:
+        return self.clients[name]
+
+    def id_of(self, name: str) -> str:
+        user_id: str = self.clients[name].ready["user"]["id"]
+        return user_id
+
+    async def group(self, *others: str, title: str = "Group") -> str:
+        """Anna's group, which becomes the chat of the scenario."""
+        ids = [self.id_of(name) for name in others]
+        self.chat_id = (await self.anna.send("chat:create_group", title=title, member_ids=ids))["chat"]["id"]
+        return self.chat_id
+
+    async def private(self) -> str:
+        """Anna's private chat with Boris; each scenario leaves it a group, or with messages."""
+        self.chat_id = (await self.anna.send("chat:create_private", user_id=self.id_of("boris")))["chat"]["id"]
+        return self.chat_id
+
+    def look(self, *names: str) -> None:
+        """These have the chat on the screen; the others have none."""
+        self.screens |= dict.fromkeys(names, self.chat_id)
+
+    async def say(self, name: str, text: str) -> int:
+        seq: int = (await self.clients[name].say(self.chat_id, text))["seq"]
+        return seq
+
+
+Scenario = Callable[[Stage], AsyncIterator[None]]
+SCENARIOS: list[tuple[Scenario, frozenset[str]]] = []
+
+
+def expects(*told: str) -> Callable[[Scenario], Scenario]:
+    """Which events the scenario must cause, each as ``name`` or ``name reason``."""
+
+    def declare(scenario: Scenario) -> Scenario:
+        SCENARIOS.append((scenario, frozenset(told)))
+        return scenario
+
+    return declare
+
+
+@pytest.fixture(scope="module")
+async def stage(running: RunningServer) -> AsyncIterator[Stage]:
+    town = Town(running.address)
+    people = {name: await town.register() for name in NAMES if name != "anna_too"}
+    people["anna_too"] = await town.register(people["anna"].phone)
+    yield Stage(running, {name: await people[name].connect() for name in NAMES})
+    await town.close()
+
+
+# --- the list
+
+
+@expects("chat:updated created")
+async def opening_a_private_chat(stage: Stage) -> AsyncIterator[None]:
+    yield
+    await stage.clara.send("chat:create_private", user_id=stage.id_of("dora"))
+
+
+@expects("chat:updated created")
+async def opening_a_group(stage: Stage) -> AsyncIterator[None]:
+    yield
+    await stage.group("boris", "clara")
+
+
+@expects("chat:updated message", "message:created")
+async def sending(stage: Stage) -> AsyncIterator[None]:
+    await stage.group("boris", "clara")
+    stage.look("boris", "anna")
+    yield
+    await stage.say("boris", "hello")
+
+
+@expects("chat:updated message", "message:created")
+async def sending_many_from_two_devices(stage: Stage) -> AsyncIterator[None]:
+    await stage.group("boris", "clara")
+    stage.look("boris", "anna_too")
+    yield
+    names = ("anna", "anna_too", "boris", "clara") * 10
+    await asyncio.gather(*(stage.say(name, f"{place}") for place, name in enumerate(names)))
+
+
+@expects("chat:updated message", "message:created")
+async def answering_in_a_private_chat(stage: Stage) -> AsyncIterator[None]:
+    await stage.private()
+    await stage.say("anna", "question")
+    stage.look("boris")
+    yield
+    await stage.clients["boris"].say(stage.chat_id, "answer", reply_to=1, mentions=[stage.id_of("anna")])
+
+
+# --- what becomes of a message
+
+
+@expects("chat:updated edited", "message:updated")
+async def editing_the_last_message(stage: Stage) -> AsyncIterator[None]:
+    await stage.group("boris", "clara")
+    seq = await stage.say("boris", "helo")
+    await stage.clara.send("message:like", chat_id=stage.chat_id, seq=seq)
+    stage.look("anna", "clara")
+    yield
+    await stage.boris.send("message:edit", chat_id=stage.chat_id, seq=seq, content={"text": "hello"})
+
+
+@expects("chat:updated edited", "message:updated")
+async def editing_an_older_message_that_one_who_looks_may_not_see(stage: Stage) -> AsyncIterator[None]:
+    await stage.group("boris")
+    seq = await stage.say("boris", "before Dora")
+    await stage.anna.send("member:add", chat_id=stage.chat_id, user_ids=[stage.id_of("dora")], history="none")
+    stage.look("anna", "boris", "dora")
+    yield
+    await stage.boris.send("message:edit", chat_id=stage.chat_id, seq=seq, content={"text": "still before"})
+
+
+@expects("chat:updated message_deleted", "message:updated")
+async def deleting_the_last_message(stage: Stage) -> AsyncIterator[None]:
+    await stage.group("boris", "clara")
+    seq = await stage.say("boris", "oops")
+    await stage.clara.send("message:like", chat_id=stage.chat_id, seq=seq)
+    stage.look("boris", "clara")
+    yield
+    await stage.anna.send("message:delete", chat_id=stage.chat_id, seq=seq)
+
+
+@expects("message:updated", "chat:updated message_deleted")
+async def deleting_an_older_message(stage: Stage) -> AsyncIterator[None]:
+    await stage.group("boris")
+    seq = await stage.say("anna", "oops")
+    await stage.anna.send("member:add", chat_id=stage.chat_id, user_ids=[stage.id_of("dora")], history="none")
+    stage.look("anna", "anna_too", "dora")
+    yield
+    await stage.anna.send("message:delete", chat_id=stage.chat_id, seq=seq)
+
+
+@expects("message:liked")
+async def liking_the_last_message(stage: Stage) -> AsyncIterator[None]:
+    await stage.group("boris", "clara")
+    seq = await stage.say("boris", "nice")
+    stage.look("anna", "anna_too", "clara")
+    yield
+    await stage.anna.send("message:like", chat_id=stage.chat_id, seq=seq)
+    await stage.clara.send("message:like", chat_id=stage.chat_id, seq=seq)
+    await stage.clara.send("message:unlike", chat_id=stage.chat_id, seq=seq)
+
+
+@expects("message:liked", "chat:updated liked")
+async def liking_what_one_who_looks_may_not_see(stage: Stage) -> AsyncIterator[None]:
+    await stage.group("boris")
+    seq = await stage.say("boris", "before Dora")
+    await stage.anna.send("member:add", chat_id=stage.chat_id, user_ids=[stage.id_of("dora")], history="none")
+    stage.look("boris", "dora")
+    yield
+    await stage.anna.send("message:like", chat_id=stage.chat_id, seq=seq)
+
+
+@expects("chat:updated liked")
+async def liking_what_its_author_may_not_see_any_more(stage: Stage) -> AsyncIterator[None]:
+    await stage.group("boris", "dora")
+    seq = await stage.say("dora", "in my first life")
+    await stage.dora.send("chat:leave", chat_id=stage.chat_id)
+    await stage.anna.send("member:add", chat_id=stage.chat_id, user_ids=[stage.id_of("dora")], history="none")
+    stage.look("dora")
+    yield
+    await stage.anna.send("message:like", chat_id=stage.chat_id, seq=seq)
+
+
+# --- who is in it
+
+
+@expects("chat:updated became_group", "chat:updated member_added", "message:created")
+async def adding_somebody_to_a_private_chat(stage: Stage) -> AsyncIterator[None]:
+    await stage.private()
+    await stage.say("anna", "between us")
+    stage.look("anna", "boris")
+    yield
+    await stage.boris.send("member:add", chat_id=stage.chat_id, user_ids=[stage.id_of("dora"), stage.id_of("eve")])
+
+
+@expects("chat:updated became_group", "chat:updated transferred", "chat:updated member_left", "chat:updated member_added")
+async def adding_somebody_to_a_private_chat_whose_opener_deleted_the_account(stage: Stage) -> AsyncIterator[None]:
+    town = Town(stage.running.address)
+    gone = await town.register()
+    stage.chat_id = (await gone.act("chat:create_private", user_id=stage.id_of("boris"))).json()["chat"]["id"]
+    await stage.say("boris", "are you there?")
+    await gone.http.delete("/v1/me", headers=gone.headers)
+    await town.close()
+    stage.look("boris")
+    yield
+    await stage.boris.send("member:add", chat_id=stage.chat_id, user_ids=[stage.id_of("dora"), stage.id_of("eve")])
+
+
+@expects("chat:updated member_added", "message:created")
+async def adding_to_a_group(stage: Stage) -> AsyncIterator[None]:
+    await stage.group("boris")
+    await stage.say("boris", "hello")
+    stage.look("anna", "boris")
+    yield
+    await stage.boris.send("member:add", chat_id=stage.chat_id, user_ids=[stage.id_of("clara"), stage.id_of("dora")])
+
+
+@expects("chat:updated member_added")
+async def adding_somebody_again(stage: Stage) -> AsyncIterator[None]:
+    await stage.group("boris", "clara")
+    await stage.boris.send("chat:rename", chat_id=stage.chat_id, title="Mine")
+    await stage.boris.send("chat:leave", chat_id=stage.chat_id)
+    await stage.say("anna", "without Boris")
+    yield
+    await stage.anna.send("member:add", chat_id=stage.chat_id, user_ids=[stage.id_of("boris")], history="none")
+
+
+@expects("chat:updated member_removed", "message:created", "chat:removed removed")
+async def removing_a_member(stage: Stage) -> AsyncIterator[None]:
+    await stage.group("boris", "clara")
+    stage.look("boris", "clara", "anna_too")
+    yield
+    await stage.anna.send("member:remove", chat_id=stage.chat_id, user_id=stage.id_of("boris"))
+    await stage.say("clara", "after Boris")
+
+
+@expects("chat:updated member_left", "message:created", "chat:removed left")
+async def leaving(stage: Stage) -> AsyncIterator[None]:
+    await stage.group("boris", "clara")
+    stage.look("boris", "clara")
+    yield
+    await stage.boris.send("chat:leave", chat_id=stage.chat_id)
+    await stage.say("anna", "after Boris")
+
+
+@expects("chat:removed deleted")
+async def deleting_a_group(stage: Stage) -> AsyncIterator[None]:
+    await stage.group("boris", "clara")
+    stage.look("boris", "anna")
+    yield
+    await stage.anna.send("chat:delete", chat_id=stage.chat_id)
+
+
+@expects("chat:updated transferred")
+async def handing_a_group_over(stage: Stage) -> AsyncIterator[None]:
+    await stage.group("boris", "clara")
+    stage.look("anna", "boris", "clara")
+    yield
+    await stage.anna.send("chat:transfer", chat_id=stage.chat_id, user_id=stage.id_of("boris"))
+
+
+# --- what is one's own
+
+
+@expects("chat:updated renamed")
+async def renaming(stage: Stage) -> AsyncIterator[None]:
+    await stage.group("boris")
+    stage.look("anna", "boris")
+    yield
+    await stage.anna.send("chat:rename", chat_id=stage.chat_id, title="My own")
+
+
+@expects("chat:updated muted")
+async def muting(stage: Stage) -> AsyncIterator[None]:
+    await stage.group("boris")
+    stage.look("anna")
+    yield
+    await stage.anna.send("chat:mute", chat_id=stage.chat_id, until="2030-01-01T00:00:00Z")
+
+
+@expects("chat:updated pinned")
+async def pinning_above_other_pins(stage: Stage) -> AsyncIterator[None]:
+    for _ in range(3):
+        await stage.anna.send("chat:pin", chat_id=await stage.group("boris"))
+    await stage.group("boris")
+    stage.look("anna")
+    yield
+    await stage.anna.send("chat:pin", chat_id=stage.chat_id)
+
+
+@expects("chat:updated unpinned")
+async def unpinning_below_other_pins(stage: Stage) -> AsyncIterator[None]:
+    for _ in range(3):
+        await stage.boris.send("chat:pin", chat_id=await stage.group("boris"))
+    yield
+    await stage.boris.send("chat:unpin", chat_id=stage.chat_id)
+
+
+@expects("chat:updated read", "chat:read")
+async def reading(stage: Stage) -> AsyncIterator[None]:
+    await stage.group("boris")
+    for place in range(5):
+        await stage.say("anna", f"{place}")
+    stage.look("anna", "boris")
+    yield
+    await stage.boris.send("message:read", chat_id=stage.chat_id, seq=4)
+
+
+@expects("chat:updated activated")
+async def putting_a_chat_on_the_screen(stage: Stage) -> AsyncIterator[None]:
+    await stage.group("boris")
+    yield
+    await stage.boris.send("chat:activate", chat_id=stage.chat_id)
+    stage.look("boris")
+
+
+@expects("chat:typing")
+async def typing(stage: Stage) -> AsyncIterator[None]:
+    await stage.group("boris")
+    stage.look("anna", "boris")
+    yield
+    await stage.boris.send("chat:typing", chat_id=stage.chat_id)
+
+
+# --- when the database went away in the middle
+
+
+@expects("chat:updated reconciled")
+async def losing_the_database_during_a_change(stage: Stage) -> AsyncIterator[None]:
+    await stage.group("boris")
+    seq = await stage.say("anna", "hello")
+    stage.look("anna", "boris")
+    yield
+    database_url = stage.running.settings.database_url
+    assert database_url is not None
+    holder = await asyncpg.connect(database_url.get_secret_value())
+    async with holder.transaction():
+        await holder.execute("SELECT FROM chats WHERE id = $1 FOR UPDATE", stage.chat_id)
+        cut = {"chat_id": stage.chat_id, "seq": seq, "content": {"text": "in doubt"}}
+        answer = asyncio.create_task(stage.anna.push("message:edit", cut))
+        terminate = (
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        while not answer.done():
+            await holder.fetch(terminate)
+        assert answer.result()["error"]["code"] == "unavailable"
+    await holder.close()
+    for name in ("anna", "boris"):
+        await stage.clients[name].expect_event("chat:updated", lambda told: told["reason"] == "reconciled")
+
+
+# --- how it is done
+
+
+@pytest.mark.parametrize(("scenario", "expected"), SCENARIOS, ids=[scenario.__name__ for scenario, _ in SCENARIOS])
+async def test_state_plus_events_is_the_state_afresh(stage: Stage, scenario: Scenario, expected: frozenset[str]):
+    stage.screens = dict.fromkeys(NAMES)
+    steps = aiter(scenario(stage))
+    await anext(steps)
+    replicas = {name: Replica(stage.clients[name]) for name in NAMES}
+    for name, replica in replicas.items():
+        await replica.client.send("chat:activate", chat_id=stage.screens[name])
+    for name, replica in replicas.items():
+        await replica.client.send("chat:list", limit=1)
+        replica.client.forget_events()
+        await replica.load()
+        replica.active_chat_id = stage.screens[name]
+        if replica.active_chat_id is not None:
+            await replica.hold(replica.active_chat_id)
+
+    await anext(steps, None)
+
+    for name, replica in replicas.items():
+        replica.active_chat_id = replica.active_chat_id or stage.screens[name]
+        await replica.settle()
+        await replica.expect_fresh()
+    assert expected <= {_told(event) for replica in replicas.values() for event in replica.seen}
+
+
+def _told(event: Any) -> str:
+    return f"{event.name} {event.payload['reason']}" if "reason" in event.payload else str(event.name)
+
+
+def test_every_event_of_a_chat_and_every_reason_has_its_scenario():
+    names = {name for name in EVENTS if name.startswith(("chat:", "message:"))} - {"chat:updated", "chat:removed"}
+    reasons = {f"chat:updated {reason}" for reason in Reason} | {f"chat:removed {reason}" for reason in Removal}
+    assert names | reasons == frozenset().union(*(expected for _, expected in SCENARIOS))

@@ -1,0 +1,151 @@
+"""Every declared action by those whom the chat is not for: it is as if the chat had been invented.
+
+Payloads are built from the declarations, so an action that is added is tried here without a line more; one for which no
+valid payload can be built, or that is for members and names no chat, fails.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+import realtime.actions  # noqa: F401  (declares every action)
+from core.ids import new_id
+from realtime.documents.examples import build_examples
+from realtime.wire.registry import ACTIONS, Role
+from tests.support.clients import Client, Person, Town, new_client_id, new_phone
+from tests.support.running import RunningServer
+
+SECRET_TITLE, SECRET_TEXT = "The hidden garden", "The key is under the stone"
+
+
+@dataclass
+class Scene:
+    """Two chats of others, and those who are not in them."""
+
+    host: Client
+    guest: Person
+    host_phone: str
+    chat_ids: dict[str, str]
+    outsiders: dict[str, tuple[Person, Client]]
+
+    async def state(self) -> list[Any]:
+        """The chats as their members see them; unchanged, if nobody did anything."""
+        answer = await self.host.send("session:sync")
+        members = [await self.host.send("member:list", chat_id=chat_id) for chat_id in self.chat_ids.values()]
+        return [answer["chats"], members]
+
+
+@pytest.fixture(scope="module")
+async def scene(running: RunningServer) -> AsyncIterator[Scene]:
+    town = Town(running.address)
+    host, guest, removed, stranger = [await town.register() for _ in range(4)]
+    client = await host.connect()
+    opened = await client.send("chat:create_group", title=SECRET_TITLE, member_ids=[guest.id, removed.id])
+    chat_ids = {"group": opened["chat"]["id"]}
+    chat_ids["private"] = (await client.send("chat:create_private", user_id=guest.id))["chat"]["id"]
+    await client.send("member:remove", chat_id=chat_ids["group"], user_id=removed.id)
+    for chat_id in chat_ids.values():
+        await client.say(chat_id, SECRET_TEXT)
+    outsiders = {"stranger": (stranger, await stranger.connect()), "removed": (removed, await removed.connect())}
+    yield Scene(client, guest, host.phone, chat_ids, outsiders)
+    await town.close()
+
+
+def payloads_of(name: str) -> dict[str, dict[str, Any]]:
+    """Valid payloads of an action, one a variant, every chat id in place."""
+    declared = ACTIONS[name]
+    schema = declared.payload.model_json_schema()
+    schemas = schema.get("$defs", {})
+    examples = build_examples(schema, schemas)
+    for example in examples.values():
+        if "chat_id" in _properties(schema, schemas):
+            example.setdefault("chat_id", new_id())
+        declared.payload.model_validate(example)
+    return examples
+
+
+def _properties(schema: Any, schemas: Any) -> set[str]:
+    """The fields of a payload, whatever its variant."""
+    variants = [schema, *schema.get("oneOf", ()), *schema.get("anyOf", ())]
+    resolved = [schemas[variant["$ref"].rpartition("/")[2]] if "$ref" in variant else variant for variant in variants]
+    return {name for variant in resolved for name in variant.get("properties", ())}
+
+
+TRIES = [(name, variant) for name in sorted(ACTIONS) for variant in payloads_of(name)]
+
+
+def aim(payload: dict[str, Any], scene: Scene, person: Person, chat_id: str) -> dict[str, Any]:
+    """The payload against what is there: that chat, its people, its first message."""
+    real = {
+        "chat_id": chat_id, "seq": 1, "before": 2, "version": 0, "reply_to": 1, "client_id": new_client_id(),
+        "user_id": scene.guest.id, "user_ids": [scene.guest.id], "member_ids": [scene.guest.id],
+        "phone": new_phone(), "phones": [scene.host_phone], "token": person.tokens["access_token"],
+    }  # fmt: skip
+    return payload | {name: real[name] for name in payload if name in real}
+
+
+def without_id(body: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if name != "request_id"}
+
+
+@pytest.mark.parametrize("name", sorted(ACTIONS))
+def test_action_for_members_names_its_chat(name: str):
+    if ACTIONS[name].role is not Role.USER:
+        for payload in payloads_of(name).values():
+            assert "chat_id" in payload, f"{name} is for members of a chat and its payload names none"
+
+
+@pytest.mark.parametrize("who", ["stranger", "removed"])
+@pytest.mark.parametrize(("name", "variant"), TRIES, ids=[f"{name} {variant}" for name, variant in TRIES])
+async def test_outsider_gets_what_an_invented_chat_gets(scene: Scene, name: str, variant: str, who: str):
+    person, client = scene.outsiders[who]
+    payload = payloads_of(name)[variant]
+    before = await scene.state()
+    scene.host.forget_events()
+    for chat_id in scene.chat_ids.values():
+        if "chat_id" in payload:
+            await refused_alike(client, person, name, *(aim(payload, scene, person, it) for it in (chat_id, new_id())))
+        else:
+            assert ACTIONS[name].role is Role.USER
+            await keeps_the_secrets(client, person, name, aim(payload, scene, person, chat_id))
+    if "chat_id" in payload:
+        assert await scene.state() == before
+        await scene.host.expect_no_event("chat:updated")
+        await scene.host.expect_no_event("chat:typing")
+
+
+async def refused_alike(client: Client, person: Person, name: str, real: Any, invented: Any) -> None:
+    """Over the socket and over HTTP."""
+    errors = [(await client.push(name, payload))["error"] for payload in (real, invented)]
+    assert errors[0]["code"] == "not_found"
+    assert without_id(errors[0]) == without_id(errors[1])
+    answers = [await person.act(name, **payload) for payload in (real, invented)]
+    assert answers[0].status_code == answers[1].status_code == 404
+    assert without_id(answers[0].json()) == without_id(answers[1].json())
+    assert {*answers[0].headers} == {*answers[1].headers}
+
+
+async def keeps_the_secrets(client: Client, person: Person, name: str, payload: Any) -> None:
+    said = json.dumps(await client.push(name, payload)) + (await person.act(name, **payload)).text
+    assert SECRET_TITLE not in said
+    assert SECRET_TEXT not in said
+    assert '"internal"' not in said
+
+
+@pytest.mark.parametrize("name", sorted(ACTIONS))
+async def test_nobody_acts_without_a_token(scene: Scene, name: str):
+    person, _ = scene.outsiders["stranger"]
+    for payload in payloads_of(name).values():
+        for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": "Basic eDp5"}):
+            answer = await person.http.post(f"/v1/actions/{name}", json=payload, headers=headers)
+            assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
+
+
+@pytest.mark.parametrize("name", sorted(name for name, declared in ACTIONS.items() if declared.role is Role.CREATOR))
+async def test_what_is_the_creators_is_forbidden_to_members(scene: Scene, name: str):
+    (payload,) = payloads_of(name).values()
+    answer = await scene.guest.act(name, **aim(payload, scene, scene.guest, scene.chat_ids["group"]))
+    assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")

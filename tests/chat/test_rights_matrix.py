@@ -1,0 +1,189 @@
+"""Every action by everybody who might try: one readable table, over the socket and over HTTP.
+
+The subject of an action is a group of the creator's, with somebody in it, somebody who left and somebody who was removed.
+For ``blocked`` it is the private chat with the creator, who has blocked them. An action that is declared and has no row
+here fails the run.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import socketio
+from socketio.exceptions import ConnectionError as Refused
+
+import realtime.actions  # noqa: F401  (declares every action)
+from realtime.wire.registry import ACTIONS, Role
+from tests.support.clients import Client, Person, Town, new_client_id
+from tests.support.running import RunningServer
+
+WHO = ("anonymous", "stranger", "blocked", "left", "removed", "member", "creator", "deleted")
+
+# 401 unauthorized, 404 not_found, 403 forbidden, ok, or the reason of a conflict.
+TABLE = """
+                      anonymous  stranger  blocked      left   removed  member               creator              deleted
+chat:list             401        ok        ok           ok     ok       ok                   ok                   401
+chat:get              401        404       ok           404    404      ok                   ok                   401
+chat:create_private   401        ok        404          ok     ok       ok                   with_yourself        401
+chat:create_group     401        ok        404          ok     ok       ok                   ok                   401
+chat:rename           401        404       not_a_group  404    404      ok                   ok                   401
+chat:delete           401        404       not_a_group  404    404      403                  ok                   401
+chat:leave            401        404       not_a_group  404    404      ok                   creator_cannot_leave 401
+chat:activate         401        404       ok           404    404      ok                   ok                   401
+chat:pin              401        404       ok           404    404      ok                   ok                   401
+chat:unpin            401        404       ok           404    404      ok                   ok                   401
+chat:transfer         401        404       not_a_group  404    404      403                  ok                   401
+chat:mute             401        404       ok           404    404      ok                   ok                   401
+chat:typing           401        404       ok           404    404      ok                   ok                   401
+member:list           401        404       ok           404    404      ok                   ok                   401
+member:add            401        404       404          404    404      ok                   ok                   401
+member:remove         401        404       not_a_group  404    404      403                  ok                   401
+message:send          401        404       404          404    404      ok                   ok                   401
+message:list          401        404       ok           404    404      ok                   ok                   401
+message:edit          401        404       404          404    404      ok                   403                  401
+message:delete        401        404       ok           404    404      ok                   ok                   401
+message:like          401        404       404          404    404      ok                   ok                   401
+message:unlike        401        404       ok           404    404      ok                   ok                   401
+message:likes         401        404       ok           404    404      ok                   ok                   401
+message:search        401        404       ok           404    404      ok                   ok                   401
+message:changes       401        404       ok           404    404      ok                   ok                   401
+message:read          401        404       ok           404    404      ok                   ok                   401
+user:find             401        ok        ok           ok     ok       ok                   ok                   401
+user:block            401        ok        404          ok     ok       ok                   with_yourself        401
+user:unblock          401        ok        ok           ok     ok       ok                   ok                   401
+user:blocked          401        ok        ok           ok     ok       ok                   ok                   401
+presence:watch        401        ok        ok           ok     ok       ok                   ok                   401
+session:refresh       401        ok        ok           ok     ok       ok                   ok                   401
+session:sync          401        ok        ok           ok     ok       ok                   ok                   401
+"""
+
+
+def _read(table: str) -> dict[str, dict[str, str]]:
+    rows = [line.split() for line in table.strip().splitlines()]
+    assert tuple(rows[0]) == WHO
+    return {row[0]: dict(zip(WHO, row[1:], strict=True)) for row in rows[1:]}
+
+
+OUTCOMES = _read(TABLE)
+
+
+@dataclass
+class Scene:
+    """The chat of one try, and who is there. ``seq`` is a message of the member's, or of the one who is blocked."""
+
+    people: dict[str, Person]
+    clients: dict[str, Client]
+    chat_id: str = ""
+    seq: int = 1
+
+    def id_of(self, name: str) -> str:
+        return self.people[name].id
+
+    async def prepare(self, who: str) -> None:
+        """A fresh group; for ``blocked``, the private chat again as it was."""
+        creator = self.clients["creator"]
+        if who == "blocked":
+            opened = await creator.send("chat:create_private", user_id=self.id_of("blocked"))
+            self.chat_id = opened["chat"]["id"]
+            await creator.send("user:unblock", user_id=self.id_of("blocked"))
+            self.seq = (await self.clients["blocked"].say(self.chat_id, "before"))["seq"]
+            await creator.send("user:block", user_id=self.id_of("blocked"))
+            return
+        others = [self.id_of(name) for name in ("left", "removed", "member")]
+        group = await creator.send("chat:create_group", title="Group", member_ids=others)
+        self.chat_id = group["chat"]["id"]
+        self.seq = (await self.clients["member"].say(self.chat_id, "hello"))["seq"]
+        await self.clients["left"].send("chat:leave", chat_id=self.chat_id)
+        await creator.send("member:remove", chat_id=self.chat_id, user_id=self.id_of("removed"))
+
+
+def payload_of(action: str, who: str, scene: Scene) -> dict[str, Any]:
+    """What ``who`` sends."""
+    chat, other = {"chat_id": scene.chat_id}, "creator" if who != "creator" else "member"
+    message = {**chat, "seq": scene.seq}
+    payloads: dict[str, Callable[[], dict[str, Any]]] = {
+        "chat:create_private": lambda: {"user_id": scene.id_of("creator")},
+        "chat:create_group": lambda: {"title": "Another", "member_ids": [scene.id_of(other)]},
+        "chat:rename": lambda: {**chat, "title": "Mine"},
+        "chat:transfer": lambda: {**chat, "user_id": scene.id_of("member")},
+        "chat:mute": lambda: {**chat, "until": None},
+        "member:add": lambda: {**chat, "user_ids": [scene.id_of("stranger")]},
+        "member:remove": lambda: {**chat, "user_id": scene.id_of("member")},
+        "message:send": lambda: {**chat, "client_id": new_client_id(), "type": "text", "content": {"text": "hi"}},
+        "message:edit": lambda: {**message, "content": {"text": "edited"}},
+        "message:search": lambda: {**chat, "query": "hello"},
+        "message:changes": lambda: {**chat, "version": 0},
+        "user:find": lambda: {"phones": [scene.people["creator"].phone]},
+        "user:block": lambda: {"user_id": scene.id_of("creator")},
+        "user:unblock": lambda: {"user_id": scene.id_of("creator")},
+        "presence:watch": lambda: {"user_ids": [scene.id_of("creator")]},
+        "session:refresh": lambda: {"token": scene.people[who].tokens["access_token"]},
+    }
+    if action in payloads:
+        return payloads[action]()
+    if action in ("message:delete", "message:like", "message:unlike", "message:likes", "message:read"):
+        return message
+    return chat if ACTIONS[action].role is not Role.USER or action == "chat:get" else {}
+
+
+def outcome_of(answer: dict[str, Any]) -> str:
+    """An ack, or a problem, in the words of the table."""
+    code = answer.get("code")
+    if code is None:
+        return "ok"
+    if code == "conflict":
+        reason: str = answer["details"]["reason"]
+        return reason
+    return {"unauthorized": "401", "session_revoked": "401", "forbidden": "403", "not_found": "404"}.get(code, str(code))
+
+
+@pytest.fixture(scope="module")
+async def scene(running: RunningServer) -> AsyncIterator[Scene]:
+    town = Town(running.address)
+    people = {who: await town.register() for who in WHO}
+    people["anonymous"].tokens = {**people["anonymous"].tokens, "access_token": "no token"}
+    clients = {who: await people[who].connect() for who in WHO if who not in ("anonymous", "deleted")}
+    async with running.molva.database.reading() as tx:
+        deletion = "UPDATE users SET phone = NULL, deleted_at = wire_now() WHERE id = $1"
+        await tx.execute("test", deletion, [people["deleted"].id])
+    yield Scene(people, clients)
+    await town.close()
+
+
+def test_every_action_has_a_row():
+    assert set(OUTCOMES) == set(ACTIONS)
+
+
+@pytest.mark.parametrize("who", WHO)
+@pytest.mark.parametrize("action", OUTCOMES)
+async def test_action_is_for_whom_the_table_says(scene: Scene, action: str, who: str):
+    expected = OUTCOMES[action][who]
+    for face in ("socket", "http"):
+        if face == "socket" and who not in scene.clients:
+            continue  # they do not get as far as an action: see the next test
+        if who in scene.clients:
+            await scene.prepare(who)
+        payload = payload_of(action, who, scene)
+        if face == "socket":
+            answer = await scene.clients[who].push(action, payload)
+            assert outcome_of(answer.get("error", {})) == expected
+        else:
+            response = await scene.people[who].act(action, **payload)
+            assert outcome_of(response.json() if response.is_error else {}) == expected
+            assert response.status_code == (int(expected) if expected.isdigit() else 200 if expected == "ok" else 409)
+        if action == "user:block" and who != "creator" and expected == "ok":
+            await scene.clients[who].send("user:unblock", user_id=scene.id_of("creator"))
+
+
+@pytest.mark.parametrize(("who", "code"), [("anonymous", "unauthorized"), ("deleted", "session_revoked")])
+async def test_socket_admits_nobody_without_an_account(scene: Scene, who: str, code: str):
+    client = socketio.AsyncClient(reconnection=False)
+    told = []
+    client.on("connect_error", namespace="/chat", handler=told.append)
+    with pytest.raises(Refused):
+        await client.connect(
+            scene.people[who].address, namespaces=["/chat"], auth={"token": scene.people[who].tokens["access_token"]}
+        )
+    await client.disconnect()
+    assert [error["data"]["code"] for error in told] == [code]

@@ -1,0 +1,54 @@
+"""The witness of the test run notices what it is there for."""
+
+import orjson
+import pytest
+
+from realtime.wire.dispatch import Reply
+from realtime.wire.registry import ACTIONS, EVENTS
+from tests.support import contract
+from tests.support.contract import Witness
+
+READ = {"chat_id": "0192f0c1-7a3b-7c4d-8e5f-60718293a4b5", "user_id": "0192f0c0-1d2e-7f30-9a4b-5c6d7e8f9012", "read_seq": 1}
+
+
+@pytest.fixture(scope="module")
+def own_witness() -> Witness:
+    """One that nobody else listens to."""
+    return Witness()
+
+
+def complaint_about_event(witness: Witness, name: str, payload: dict) -> str:
+    witness.saw_event(name, orjson.dumps(payload))
+    return witness.take_violations()
+
+
+def test_declared_event_is_let_pass(own_witness: Witness):
+    assert complaint_about_event(own_witness, "chat:read", READ) == ""
+
+
+def test_event_that_nobody_declared_is_noticed_with_what_to_do(own_witness: Witness):
+    assert "declare it with event()" in complaint_about_event(own_witness, "chat:exploded", READ)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [{**READ, "extra": 1}, {key: READ[key] for key in ("chat_id", "user_id")}, {**READ, "read_seq": "1"}],
+    ids=["a field too many", "a field missing", "a wrong type"],
+)
+def test_event_that_differs_from_its_document_is_noticed(own_witness: Witness, payload: dict):
+    assert "differs from the document" in complaint_about_event(own_witness, "chat:read", payload)
+
+
+def test_ack_that_differs_from_its_document_is_noticed(own_witness: Witness):
+    own_witness.saw_reply("message:read", Reply(b'{"read_seq":1,"unread_count":0}'))
+    assert own_witness.take_violations() == ""
+    own_witness.saw_reply("message:read", Reply(b'{"read_seq":1}'))
+    assert "differs from the document" in own_witness.take_violations()
+
+
+def test_what_no_test_exercised_is_named():
+    seen = {"actions": set(ACTIONS) - {"chat:list"}, "events": set(EVENTS) - {"chat:read"}, "codes": set()}
+    missing = contract.unexercised(seen)
+    assert "action chat:list" in missing
+    assert "event chat:read" in missing
+    assert "error code internal" in missing

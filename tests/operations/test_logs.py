@@ -1,0 +1,300 @@
+"""The log of a real process: every step is in it under one request id, and nothing that is nobody's business."""
+
+import json
+import logging
+import re
+import sys
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+import pytest
+
+from core import logs
+from core.ids import new_id
+from realtime.wire.context import Caller
+from realtime.wire.dispatch import Dispatcher
+from tests.conftest import named
+from tests.support.clients import ActionFailed, Client, Person, Town, new_client_id
+from tests.support.programs import serving
+from tests.support.raw_client import Wire, close_wires
+
+SECRETS = {
+    name: f"canary{name}canary"
+    for name in ("text", "edited", "title", "mine", "query", "name", "misfit", "tag", "reply", "token")
+} | {"contact": "+79995550123"}
+ID = "x-canary.id_1"
+ODD_IDS = ("", "a b", "x" * 129, '{"a":1}', "é", "a;b", "<b>")
+
+
+@dataclass
+class Story:
+    """What happened, and the log of it."""
+
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    raw: str = ""
+    secrets: dict[str, str] = field(default_factory=dict)
+    people: list[Person] = field(default_factory=list)
+    chat_id: str = ""
+    answered_ids: dict[str, str] = field(default_factory=dict)
+
+    def find(self, event: str, **fields: Any) -> list[dict[str, Any]]:
+        return [
+            line
+            for line in self.lines
+            if line["event"] == event and all(line.get(name) == value for name, value in fields.items())
+        ]
+
+
+async def live(town: Town, story: Story) -> None:
+    """Two people do all kinds of things, right and wrong."""
+    anna, boris = story.people = [await town.register() for _ in range(2)]
+    for person in story.people:
+        story.secrets |= {
+            f"{name} of {person.phone}": value
+            for name, value in person.tokens.items()
+            if name in ("access_token", "refresh_token")
+        }
+        story.secrets |= {f"number {person.phone}": person.phone, f"national {person.phone}": person.phone[2:]}
+    await town.http.patch("/v1/me", json={"display_name": SECRETS["name"]}, headers=anna.headers)
+    refreshed = await town.http.post("/v1/auth/tokens/refresh", json={"refresh_token": anna.tokens["refresh_token"]})
+    anna.tokens |= refreshed.json()
+    story.secrets |= {"new access": anna.tokens["access_token"], "new refresh": anna.tokens["refresh_token"]}
+    annas, boriss = await anna.connect(), await boris.connect(transports=["polling"])
+    story.chat_id = (await annas.send("chat:create_private", phone=boris.phone))["chat"]["id"]
+    await boriss.send("chat:activate", chat_id=story.chat_id)
+    await talk(annas, boriss, story.chat_id, boris)
+    await fail(town, annas, story.chat_id)
+    for client in (annas, boriss):
+        await client.close()
+
+
+async def talk(anna: Client, boris: Client, chat_id: str, peer: Person) -> None:
+    await anna.say(chat_id, SECRETS["text"])
+    await boris.expect_event("message:created")
+    await anna.send("message:edit", chat_id=chat_id, seq=1, content={"text": SECRETS["edited"]})
+    await boris.say(chat_id, SECRETS["reply"], reply_to=1)
+    await anna.send("message:search", query=SECRETS["query"])
+    contact = {"name": SECRETS["name"], "phone": SECRETS["contact"]}
+    await anna.send("message:send", chat_id=chat_id, client_id=new_client_id(), type="contact", content=contact)
+    group = (await anna.send("chat:create_group", title=SECRETS["title"], member_ids=[peer.id]))["chat"]
+    await anna.send("chat:rename", chat_id=group["id"], title=SECRETS["mine"])
+    await anna.send("user:find", phones=[peer.phone])
+
+
+async def fail(town: Town, anna: Client, chat_id: str) -> None:
+    send = {"chat_id": chat_id, "client_id": new_client_id(), "type": "text"}
+    for payload in (
+        {**send, "content": {"text": SECRETS["misfit"] + "\0"}},
+        {**send, "content": {"text": [SECRETS["misfit"]]}},
+        {**send, "content": SECRETS["misfit"]},
+        {**send, "type": SECRETS["tag"], "content": {"text": "x"}},
+        {**send, "content": {"text": SECRETS["misfit"] * 400}},
+        {**send, "content": {"text": "x"}, "client_id": SECRETS["misfit"]},
+        {**send, "content": {"text": SECRETS["misfit"]}, "chat_id": new_id()},
+    ):
+        with pytest.raises(ActionFailed):
+            await anna.send("message:send", **payload)
+    with pytest.raises(ActionFailed):
+        await anna.send("session:refresh", token=SECRETS["token"])
+    with pytest.raises(ActionFailed):
+        await anna.send("no:such_action", text=SECRETS["misfit"])
+    wire = await Wire.open(town.address)
+    await wire.refused_with({"token": SECRETS["token"]})
+    await wire.send(f'42/chat,["message:send","{SECRETS["misfit"]}')
+    await wire.closed()
+    await town.http.post("/v1/auth/tokens", json={"phone": town.people[0].phone, "code": "123456"})
+    await town.http.post("/v1/auth/codes", json={"phone": SECRETS["misfit"]})
+    await town.http.post("/v1/auth/tokens/refresh", json={"refresh_token": SECRETS["token"]})
+    await town.http.get(f"/v1/nothing/{SECRETS['misfit']}?q={SECRETS['query']}")
+    await town.http.get("/v1/me", headers={"Authorization": f"Bearer {SECRETS['token']}"})
+    await town.http.get("/docs/assets/swagger.css")
+
+
+async def break_a_table(database_url: str, town: Town, story: Story) -> None:
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("ALTER TABLE likes RENAME TO likes_elsewhere")
+    await story.people[0].act("message:likes", chat_id=story.chat_id, seq=1)
+    await connection.execute("ALTER TABLE likes_elsewhere RENAME TO likes")
+    await connection.close()
+
+
+@pytest.fixture(scope="module")
+async def story(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Story:
+    connection = await asyncpg.connect(postgres_url)
+    await connection.execute("CREATE DATABASE molva_logs TEMPLATE molva_template")
+    await connection.close()
+    database_url = named(postgres_url, "molva_logs")
+    story = Story(secrets=dict(SECRETS))
+    data = tmp_path_factory.mktemp("logs")
+    async with serving(database_url=database_url, data_dir=data, slow_statement_s=0.00001, rate_limits="off") as server:
+        town = Town(server.address)
+        await live(town, story)
+        await break_a_table(database_url, town, story)
+        for offered in (ID, *ODD_IDS):
+            authorization = story.people[0].headers["Authorization"].encode()
+            headers = [(b"X-Request-ID", offered.encode()), (b"Authorization", authorization)]
+            answer = await town.http.post("/v1/actions/chat:list", headers=headers, json={})
+            story.answered_ids[offered] = answer.headers["x-request-id"]
+        await town.close()
+        await close_wires()
+    codes = re.findall(r"Code for \S+: (\d{6})", "\n".join(server.out))
+    assert codes
+    story.secrets |= {f"code {number}": code for number, code in enumerate(codes)}
+    story.raw = "\n".join(server.log)
+    story.lines = [json.loads(line) for line in server.log]
+    return story
+
+
+def test_every_line_is_one_json_object_with_the_common_fields(story: Story):
+    assert len(story.lines) > 100
+    for line in story.lines:
+        assert isinstance(line, dict)
+        assert {"time", "level", "logger", "event"} <= set(line)
+
+
+def test_no_secret_is_in_the_log(story: Story):
+    for name, secret in story.secrets.items():
+        if name.startswith("code "):
+            found = re.search(rf"(?<![0-9a-f.]){secret}(?![0-9a-f])", story.raw)
+        else:
+            found = re.search(re.escape(secret), story.raw, re.IGNORECASE)
+        assert found is None, (name, story.raw[max(0, found.start() - 300) : found.end() + 100])
+
+
+def test_http_requests_are_logged_with_their_outcome(story: Story):
+    (line, *_) = story.find("http request", route="/v1/me", method="PATCH")
+    assert {"request_id", "client", "user_id", "session_id", "method", "route", "status", "duration_ms", "sql"} <= set(line)
+    assert (line["status"], line["user_id"]) == (200, story.people[0].id)
+    assert story.find("http request", status=401, outcome="unauthorized")
+    assert story.find("http request", status=404, route="unmatched")
+    assert story.find("http request", status=200, route="/docs/assets")
+
+
+def test_connects_and_disconnects_are_logged(story: Story):
+    for person in story.people:
+        (connect,) = story.find("connect", user_id=person.id)
+        assert {"request_id", "client", "connection_id", "session_id", "outcome", "duration_ms"} <= set(connect)
+        (disconnect,) = story.find("disconnect", connection_id=connect["connection_id"])
+        assert {"request_id", "client", "session_id", "user_id", "reason"} <= set(disconnect)
+    (refused,) = story.find("connect refused")
+    assert refused["outcome"] == "unauthorized"
+
+
+def test_actions_are_logged_with_their_ids_and_outcome(story: Story):
+    (line, *_) = story.find("action", action="message:send", outcome="ok", user_id=story.people[0].id)
+    wanted = {
+        "request_id",
+        "client",
+        "connection_id",
+        "session_id",
+        "user_id",
+        "action",
+        "chat_id",
+        "duration_ms",
+        "outcome",
+    }
+    assert wanted <= set(line)
+    assert line["chat_id"] == story.chat_id
+    assert isinstance(line["duration_ms"], float)
+    outcomes = {line["outcome"] for line in story.find("action")}
+    assert {"ok", "validation_failed", "not_found", "unauthorized", "unknown_action", "internal"} <= outcomes
+
+
+def test_refusal_of_a_payload_says_where_it_does_not_fit(story: Story):
+    paths = {detail["path"] for line in story.find("action", outcome="validation_failed") for detail in line["details"]}
+    assert "content.text" in paths
+
+
+def test_events_are_logged_under_the_request_that_caused_them(story: Story):
+    (action, *_) = story.find("action", action="message:send", outcome="ok")
+    assert [event["event_name"] for event in action["events"]] == ["chat:updated", "message:created"]
+    assert action["event_count"] == 2
+    assert all(event["recipients"] >= 1 for event in action["events"])
+
+
+def test_slow_statements_are_logged(story: Story):
+    slow = [line for line in story.find("sql slow") if line.get("action") == "message:edit"]
+    assert {"statement", "duration_ms", "request_id", "level"} <= set(slow[0])
+    assert slow[0]["level"] == "WARNING"
+
+
+def test_failed_statements_and_crashes_are_logged_whole_under_one_id(story: Story):
+    (failed,) = story.find("sql failed")
+    assert (failed["sqlstate"], failed["level"]) == ("42P01", "ERROR")
+    assert failed["statement"].startswith("likes.") or failed["statement"].startswith("messages.")
+    crashed = story.find("action crashed", request_id=failed["request_id"])
+    assert "UndefinedTableError" in crashed[0]["exc_info"]
+    assert story.find("action", request_id=failed["request_id"], outcome="internal")
+    assert story.find("http request", request_id=failed["request_id"], status=500)
+
+
+def test_request_id_of_the_client_is_in_every_line_and_in_the_answer(story: Story):
+    assert story.answered_ids[ID] == ID
+    events = [line["event"] for line in story.lines if line.get("request_id") == ID]
+    assert {"action", "http request"} <= set(events)
+
+
+@pytest.mark.parametrize("offered", ODD_IDS)
+def test_odd_request_id_is_replaced(story: Story, offered: str):
+    answered = story.answered_ids[offered]
+    assert re.fullmatch(r"[0-9a-f-]{36}", answered)
+    assert story.find("http request", request_id=answered)
+
+
+def test_every_request_id_has_one_closing_line(story: Story):
+    closing = ("http request", "connect", "connect refused", "disconnect", "action", "action refused")
+    ids = {line["request_id"] for line in story.lines if "request_id" in line}
+    for request_id in ids:
+        lines = [line["event"] for line in story.lines if line.get("request_id") == request_id]
+        assert lines[-1] in closing, lines
+
+
+# --- lines that nobody can forge
+
+FORGED = "x\n12:00:00 INFO    action  outcome=ok\r\x1b[2J\u2028\u202e\x85\ud800"
+
+
+def written(formatter: logging.Formatter, **more: Any) -> str:
+    record = logging.LogRecord("molva", logging.INFO, __file__, 1, "action", (), more.pop("exc_info", None))
+    vars(record).update(more)
+    return formatter.format(record)
+
+
+def test_what_a_client_says_stays_within_its_line():
+    line = written(logs._TextFormatter(), action=FORGED, asked={"title": FORGED})
+    assert line.isprintable()
+    assert "Привет" in written(logs._TextFormatter(), action="Привет")
+    line = written(logs._JsonFormatter(), action=FORGED[:-1])
+    assert len(line.split("\n")) == 1
+    assert json.loads(line)["action"] == FORGED[:-1]
+
+
+def test_nothing_in_a_traceback_looks_like_a_line_of_its_own():
+    try:
+        raise ValueError(FORGED)
+    except ValueError:
+        text = written(logs._TextFormatter(), exc_info=sys.exc_info())
+    first, *rest = text.splitlines()
+    assert first.endswith("action")
+    assert rest
+    assert all(line.startswith("  ") and line.isprintable() for line in rest)
+
+
+@pytest.mark.parametrize(
+    ("name", "logged"),
+    [
+        ("chat:lst", "chat:lst"),
+        ("connect", "connect"),
+        ("042137", "unknown"),
+        ("+79161234567", "unknown"),
+        ("eyJhbGciOiJIUzI1NiJ9", "unknown"),
+        ("chat:list\n", "unknown"),
+        ("chat:" + "x" * 200, "unknown"),
+        ("\ud800", "unknown"),
+    ],
+)
+async def test_name_of_an_unknown_action_is_logged_if_it_is_a_word(name: str, logged: str):
+    request = logs.Request("1")
+    await Dispatcher(None, None).dispatch(name, [], Caller("anna", "device"), request)  # type: ignore[arg-type]
+    assert request.action == logged

@@ -1,0 +1,121 @@
+"""The HTTP application in this process, a client for it, and what left through its openings meanwhile."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import httpx
+
+from core.errors import Unavailable
+from core.settings import Settings
+from core.tokens import AccessTokens
+from db.pool import Database
+from http_api.app import create_app
+from realtime.delivery.fanout import Fanout
+from realtime.delivery.hub import Hub
+from realtime.wire.context import Services
+from storage.objects import Objects
+from storage.workers import ImageWorkers
+
+
+@dataclass
+class RecordingSender:
+    """Keeps what it should send; ``is_broken`` makes it fail."""
+
+    sent: list[tuple[str, str]] = field(default_factory=list)
+    is_broken: bool = False
+
+    async def send(self, phone: str, code: str, expires_in_s: int) -> None:
+        if self.is_broken:
+            raise Unavailable
+        self.sent.append((phone, code))
+
+
+@dataclass
+class Api:
+    client: httpx.AsyncClient
+    sender: RecordingSender
+    tokens: AccessTokens
+    ended: list[tuple[str, str]]
+
+    async def post(self, path: str, json: object = None, **options: object) -> httpx.Response:
+        return await self.client.post(path, json=json, **options)
+
+    async def request_code(self, phone: str) -> str:
+        """The code that was sent to ``phone``."""
+        answer = await self.post("/v1/auth/codes", {"phone": phone})
+        assert answer.status_code == 202, answer.text
+        return next(code for number, code in reversed(self.sender.sent) if number == answer.json()["phone"])
+
+    async def guess(self, phone: str, code: str) -> httpx.Response:
+        return await self.post("/v1/auth/tokens", {"phone": phone, "code": code})
+
+    async def sign_in(self, phone: str, **extra: object) -> dict:
+        """The answer of ``POST /v1/auth/tokens``."""
+        code = await self.request_code(phone)
+        answer = await self.post("/v1/auth/tokens", {"phone": phone, "code": code, **extra})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def refresh(self, refresh_token: str) -> httpx.Response:
+        return await self.post("/v1/auth/tokens/refresh", {"refresh_token": refresh_token})
+
+    async def as_user(self, method: str, path: str, signed_in: dict, **options: object) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {signed_in['access_token']}"}
+        return await self.client.request(method, path, headers=headers, **options)
+
+
+@asynccontextmanager
+async def open_api(settings: Settings, database: Database) -> AsyncIterator[Api]:
+    sender, ended = RecordingSender(), []
+    tokens = AccessTokens(settings.signing_secret())
+
+    async def note_end(session_id: str, reason: str) -> None:
+        ended.append((session_id, str(reason)))
+
+    app = create_app(
+        settings=settings,
+        database=database,
+        tokens=tokens,
+        dispatcher=None,
+        on_session_ended=note_end,
+        services=Services(database, Fanout(Hub(), _encode_nothing, _state_of_nothing), None, tokens, "RU"),
+        objects=Objects(settings.files_place),
+        images=(images := ImageWorkers()),
+        code_sender=sender,
+    )
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://molva", timeout=60) as client:
+        yield Api(client, sender, tokens, ended)
+    await images.close()
+
+
+def _encode_nothing(name: str, payload: bytes) -> bytes:
+    raise AssertionError("nobody is online here")
+
+
+async def _state_of_nothing(chat_id: str) -> list:
+    return []
+
+
+async def run_sql(database: Database, sql: str, *arguments: object) -> list:
+    """Rows of a statement that only tests need."""
+    async with database.reading() as tx:
+        return await tx.fetch("test", sql, arguments)
+
+
+async def open_connections(database: Database, count: int = 20) -> None:
+    """So many connections are there: what comes at once now runs at once."""
+    everybody = asyncio.Barrier(count)
+
+    async def hold_one() -> None:
+        async with database.reading():
+            await everybody.wait()
+
+    await asyncio.gather(*(hold_one() for _ in range(count)))
+
+
+def wrong_code(code: str) -> str:
+    """Six digits that are not ``code``."""
+    return f"{(int(code) + 1) % 1_000_000:06d}"
