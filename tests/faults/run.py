@@ -57,7 +57,7 @@ async def run_fault(
         with workplace.folder(fault.database, mount_bytes=fault.mount_bytes) as work:
             history, rng = History(), Random(f"{fault.name} {seed}")
             async with set_stage(
-                work, fault.database, history, Random(rng.random()), seconds=seconds, planted=planted, wrap=fault.wrap,
+                work, fault.database, history, Random(rng.random()), seconds=seconds, planted=planted,
                 environment=fault.environment(work),
             ) as stage:  # fmt: skip
                 await _play(stage, fault, outcome, rng, rate)
@@ -125,7 +125,9 @@ def _promptness(history: History, fault: Fault, converged: Convergence) -> list[
     if converged.after_s is None:
         found += [Violation(Kind.STALE, f"for ever: {what}") for what in converged.differences[:_SHOWN_MAX]]
     elif converged.after_s > PROMISED_S:
-        found += [Violation(Kind.STALE, f"for {converged.after_s:.1f} s: {what}") for what in converged.at_promise[:_SHOWN_MAX]]
+        found += [
+            Violation(Kind.STALE, f"for {converged.after_s:.1f} s: {what}") for what in converged.at_promise[:_SHOWN_MAX]
+        ]
     # Where a client gives up early (its network loses bytes), silence is the fault's, not the server's.
     if fault.answers_within_s is not None or fault.patience_s > PROMISED_S:
         for one in history.attempts:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tests.faults.checking.observer import NoAnswer, Observer
+from tests.faults.people.device import Device
 from tests.faults.people.workload import Town, Workload
 
 PROMISED_S: Final = 5.0
@@ -54,11 +55,10 @@ async def _compare(town: Town, workload: Workload, observers: list[Observer]) ->
         return [str(problem)]
     found = []
     for device in town.devices:
-        for difference in device.view.differences(fresh[device.account.user_id], messages):
-            found.append(f"{device.name}{'' if device.view.asks else ' (waits to be told)'}: {difference}")
+        who = device.name if device.view.asks else f"{device.name} (waits to be told)"
+        found += [f"{who}: {one}" for one in device.view.differences(fresh[device.account.user_id], messages)]
     return found[:_SHOWN_MAX]
 
 
-def _why(device: object) -> str:
-    outbox, busy = getattr(device, "outbox", {}), getattr(device, "busy", 0)
-    return f"is not settled: {len(outbox)} to send, {busy} unanswered"
+def _why(device: Device) -> str:
+    return f"is not settled: {len(device.outbox)} to send, {device.busy} unanswered, connected: {device.is_online}"

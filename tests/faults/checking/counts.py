@@ -48,7 +48,9 @@ def ways_to_read_agree(history: History, read_back: ReadBack) -> Iterator[Violat
             expected = {seq: message for seq, message in messages.items() if message["version"] > version}
             if {seq: message for seq, message in later.items() if message["version"] > version} != expected:
                 missed = sorted(set(expected) - set(later))[:5]
-                yield Violation(Kind.MISSED, f"{who}: message:changes since {version} has not seq {missed} of {chat_id[-6:]}")
+                yield Violation(
+                    Kind.MISSED, f"{who}: message:changes since {version} has not seq {missed} of {chat_id[-6:]}"
+                )
 
 
 def _without_presence(chats: dict[str, Json]) -> dict[str, Json]:

@@ -17,7 +17,9 @@ def seqs_have_no_holes(history: History, read_back: ReadBack) -> Iterator[Violat
             chat = seen.chats[chat_id]
             missing = set(range(chat["me"]["first_seq"], chat["message_count"] + 1)) ^ set(messages)
             if missing:
-                yield Violation(Kind.REORDERED, f"{user_id[-6:]} in {chat_id[-6:]}: holes or too many: {sorted(missing)[:5]}")
+                yield Violation(
+                    Kind.REORDERED, f"{user_id[-6:]} in {chat_id[-6:]}: holes or too many: {sorted(missing)[:5]}"
+                )
 
 
 def everybody_sees_the_same(history: History, read_back: ReadBack) -> Iterator[Violation]:

@@ -57,8 +57,8 @@ async def read_back(observers: list[Observer], rng: Random) -> ReadBack:
                 result.members[chat_id] = await observer.members(chat_id)
             for seq in list(seen.messages[chat_id])[-_LIKERS_ASKED:]:
                 message = seen.messages[chat_id][seq]
-                if (chat_id, seq) not in result.likers and message["type"] != "system":
-                    if message["deleted_at"] is None:
-                        result.likers[chat_id, seq] = await observer.likers(chat_id, seq)
+                if (chat_id, seq) in result.likers or message["type"] == "system" or message["deleted_at"] is not None:
+                    continue
+                result.likers[chat_id, seq] = await observer.likers(chat_id, seq)
         result.people[observer.user_id] = seen
     return result

@@ -95,7 +95,9 @@ def nothing_was_rolled_back(history: History, read_back: ReadBack) -> Iterator[V
                 yield Violation(Kind.ROLLED_BACK, f"{one.device} heard {_brief(told)}, where is {_brief(found)}")
         chat = one.payload.get("chat") if one.event == "chat:updated" else None
         if chat is not None and chat["version"] > versions.get(chat["id"], chat["version"]):
-            yield Violation(Kind.ROLLED_BACK, f"{one.device} heard of version {chat['version']}: now {versions[chat['id']]}")
+            yield Violation(
+                Kind.ROLLED_BACK, f"{one.device} heard of version {chat['version']}: now {versions[chat['id']]}"
+            )
 
 
 def _by_place(history: History, action: str) -> dict[tuple[str, int], list[Attempt]]:
@@ -118,4 +120,6 @@ def _data(attempt: Attempt) -> Json:
 def _brief(message: Json | None) -> str:
     if message is None:
         return "nothing"
-    return f"seq {message['seq']} version {message['version']} {(message['client_id'] or 'system')[:8]} {message['content']}"
+    return (
+        f"seq {message['seq']} version {message['version']} {(message['client_id'] or 'system')[:8]} {message['content']}"
+    )

@@ -3,4 +3,16 @@
 from tests.faults.nemesis import clients, network, pairs, postgres, process, replica, resources, time
 from tests.faults.nemesis.fault import FAULTS, Fault, Skipped
 
-__all__ = ["FAULTS", "Fault", "Skipped", "clients", "network", "pairs", "postgres", "process", "replica", "resources", "time"]
+__all__ = [
+    "FAULTS",
+    "Fault",
+    "Skipped",
+    "clients",
+    "network",
+    "pairs",
+    "postgres",
+    "process",
+    "replica",
+    "resources",
+    "time",
+]

@@ -35,7 +35,6 @@ class Fault:
     """The longest that an ack may take; None where the fault stops the server itself, or the clients' network."""
     mount_bytes: int | None
     """The size of the file system in which everything lies; None for an ordinary folder."""
-    wrap: Callable[[list[str]], list[str]]
     environment: Callable[[Path], dict[str, str]]
     is_combinable: bool
 
@@ -51,7 +50,6 @@ class fault:  # noqa: N801  (a decorator)
     patience_s: float = 25.0
     answers_within_s: float | None = ANSWER_S
     mount_bytes: int | None = None
-    wrap: Callable[[list[str]], list[str]] = field(default=lambda command: command)
     environment: Callable[[Path], dict[str, str]] = field(default=lambda work: {})
     is_combinable: bool = False
     """Whether another fault may happen at the same time."""
@@ -63,6 +61,6 @@ class fault:  # noqa: N801  (a decorator)
         assert name not in FAULTS, f"two faults are called {name}"
         FAULTS[name] = Fault(
             name, body.__module__.rpartition(".")[2], body.__doc__.splitlines()[0], body, self.database, self.patience_s,
-            self.answers_within_s, self.mount_bytes, self.wrap, self.environment, self.is_combinable,
+            self.answers_within_s, self.mount_bytes, self.environment, self.is_combinable,
         )  # fmt: skip
         return body

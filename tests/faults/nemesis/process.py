@@ -10,7 +10,7 @@ from typing import Final
 import asyncpg
 
 from tests.faults.nemesis.fault import fault
-from tests.faults.staging.server import ROOT, READY_S
+from tests.faults.staging.server import READY_S, ROOT
 from tests.faults.staging.stage import Database, Stage
 
 _KILLS: Final = 4
@@ -70,7 +70,7 @@ async def kill_migration(stage: Stage) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(READY_S):
                 busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'half_migrated' AND state <> 'idle'"
-                while process.returncode is None and not await admin.fetchval(busy):
+                while process.returncode is None and not await admin.fetchval(busy):  # noqa: ASYNC110  (PostgreSQL's state)
                     await asyncio.sleep(0.001)
         await asyncio.sleep(stage.rng.uniform(0, 0.02))
         with contextlib.suppress(ProcessLookupError):

@@ -53,7 +53,8 @@ class Replica:
         await admin.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
         await admin.execute("SELECT pg_reload_conf()")
         async with asyncio.timeout(READY_S):
-            while not await admin.fetchval("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"):
+            synchronous = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
+            while not await admin.fetchval(synchronous):  # noqa: ASYNC110  (PostgreSQL's state)
                 await asyncio.sleep(_POLL_S)
         await admin.close()
         return self

@@ -47,7 +47,7 @@ async def fd_limit(stage: Stage) -> None:
     """The server may open no more files and sockets than it has, while clients come."""
     pid = stage.server.pid
     soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    opened = len(os.listdir(f"/proc/{pid}/fd"))
+    opened = _opened(pid)
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (opened + _FILE_DESCRIPTORS_LEFT, hard))
     crowd = [asyncio.create_task(_knock(stage, stage.seconds)) for _ in range(30)]
     try:
@@ -55,6 +55,10 @@ async def fd_limit(stage: Stage) -> None:
     finally:
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
         await asyncio.gather(*crowd, return_exceptions=True)
+
+
+def _opened(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 async def _knock(stage: Stage, seconds: float) -> None:

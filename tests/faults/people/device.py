@@ -50,7 +50,18 @@ class Device:
     def is_settled(self) -> bool:
         """Nothing waits: connected, caught up, everything acked and every event applied."""
         connection = self._connection
-        return self._online.is_set() and not self.outbox and not self.busy and connection is not None and connection.events.empty()
+        return (
+            self._online.is_set()
+            and not self.outbox
+            and not self.busy
+            and connection is not None
+            and connection.events.empty()
+        )
+
+    @property
+    def is_online(self) -> bool:
+        """Connected and caught up."""
+        return self._online.is_set()
 
     def start(self) -> None:
         """Come online and stay so."""

@@ -13,7 +13,7 @@ _MESSAGE: Final = ("seq", "sender_id", "type", "content", "reply_to", "client_id
 
 
 class View:
-    """One client's state. ``asks``: it calls ``message:changes`` on ``reconciled``; else it waits to be told what changed."""
+    """One client's state. ``asks``: on ``reconciled`` it calls ``message:changes``; else it waits to be told of changes."""
 
     def __init__(self, user_id: str, *, asks: bool) -> None:
         self.user_id = user_id
@@ -147,9 +147,8 @@ def _with_read_seq(chat: Json, seq: int) -> Json:
 def _chat_differences(held: Json, fresh: Json, *, is_active: bool) -> list[str]:
     fields = (*_SHARED, "version") if is_active else _SHARED
     found = [f"{name} {held[name]}, now {fresh[name]}" for name in fields if held[name] != fresh[name]]
-    for name in ("first_seq", "unread_count"):
-        if held["me"][name] != fresh["me"][name]:
-            found.append(f"me.{name} {held['me'][name]}, now {fresh['me'][name]}")
+    names = [name for name in ("first_seq", "unread_count") if held["me"][name] != fresh["me"][name]]
+    found += [f"me.{name} {held['me'][name]}, now {fresh['me'][name]}" for name in names]
     mine, last = held["last_message"], fresh["last_message"]
     if [mine and mine[name] for name in _MESSAGE] != [last and last[name] for name in _MESSAGE]:
         found.append(f"last_message {mine and mine['seq']}, now {last and last['seq']}, or its text")

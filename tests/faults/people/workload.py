@@ -49,9 +49,7 @@ async def settle_town(http: httpx.AsyncClient, address: str, history: History, r
         name = f"{'abcdef'[number % PEOPLE]}{number // PEOPLE + 1}"
         # Of two devices of a person one asks on `reconciled` and one waits to be told: both are promised.
         asks = number % 2 == 0
-        device = Device(
-            name, account, address, history, rng=Random(rng.random()), patience_s=patience_s, asks=asks
-        )
+        device = Device(name, account, address, history, rng=Random(rng.random()), patience_s=patience_s, asks=asks)
         town.devices.append(device)
         device.start()
     await asyncio.gather(*(device.online() for device in town.devices))
@@ -144,7 +142,9 @@ class Workload:
 
     def _own(self, device: Device) -> list[tuple[str, int]]:
         sends = [one for one in self._history.acked("message:send") if one.device == device.name and one.data]
-        return [(one.data["message"]["chat_id"], one.data["message"]["seq"]) for one in sends[-_EDITS_REMEMBERED:] if one.data]
+        return [
+            (one.data["message"]["chat_id"], one.data["message"]["seq"]) for one in sends[-_EDITS_REMEMBERED:] if one.data
+        ]
 
     async def _edit(self, device: Device, rng: Random) -> None:
         own = self._own(device)

@@ -1,1 +1,89 @@
 """Bugs in who is told what, and when."""
+
+import itertools
+from collections.abc import Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from db.pool import Database
+from realtime.delivery.fanout import Fanout
+from realtime.wire.effects import Effect, Emit, Left
+from tests.faults.checking.violation import Kind
+from tests.faults.planted.bug import bug
+
+_EVERY: Final = 10
+"""One in so many is wrong."""
+
+
+def _named(effect: Effect, name: str) -> bool:
+    return isinstance(effect, Emit) and effect.event.name == name
+
+
+@bug(breaks=(Kind.REORDERED,))
+def reorder() -> None:
+    """``message:created`` comes behind the next one of its chat."""
+    carry_out = Fanout.carry_out
+    count = itertools.count()
+    held: dict[str, Effect] = {}
+
+    def late(self: Any, effects: Sequence[Effect]) -> None:
+        kept: list[Effect] = []
+        for effect in effects:
+            kept.append(effect)
+            if _named(effect, "message:created"):
+                chat_id = effect.audience.chat_id  # type: ignore[union-attr]  # it has viewers
+                if chat_id in held:
+                    kept.append(held.pop(chat_id))
+                elif next(count) % _EVERY == 0:
+                    held[chat_id] = kept.pop()
+        carry_out(self, kept)
+
+    Fanout.carry_out = late  # type: ignore[method-assign]
+
+
+@bug(breaks=(Kind.LEAKED,))
+def leak_after_removal() -> None:
+    """Who was put out goes on hearing the chat."""
+    carry_out = Fanout.carry_out
+
+    def leaking(self: Any, effects: Sequence[Effect]) -> None:
+        carry_out(self, [effect for effect in effects if not isinstance(effect, Left)])
+
+    Fanout.carry_out = leaking  # type: ignore[method-assign]
+
+
+@bug(breaks=(Kind.STALE,), fault="db_answers_lost")
+def hide_reconciled() -> None:
+    """After a doubt viewers get ``chat:updated`` alone, and nothing of what changed."""
+    carry_out = Fanout.carry_out
+
+    def hiding(self: Any, effects: Sequence[Effect]) -> None:
+        told = [effect.payload.encode() for effect in effects if isinstance(effect, Emit)]
+        if any(b'"reason":"reconciled"' in payload for payload in told):
+            effects = [effect for effect in effects if not _named(effect, "message:created")]
+            effects = [effect for effect in effects if not _named(effect, "message:updated")]
+        carry_out(self, effects)
+
+    Fanout.carry_out = hiding  # type: ignore[method-assign]
+
+
+@bug(breaks=(Kind.LOST, Kind.ROLLED_BACK))
+def roll_back_silently() -> None:
+    """A change is acked and told, and rolled back."""
+    transaction = Database.transaction
+    count = itertools.count()
+
+    class _Undone(Exception):
+        pass
+
+    @asynccontextmanager
+    async def undone(self: Any) -> Any:
+        try:
+            async with transaction(self) as tx:
+                yield tx
+                if next(count) % _EVERY == 0:
+                    raise _Undone
+        except _Undone:
+            return
+
+    Database.transaction = undone  # type: ignore[method-assign,assignment]

@@ -69,7 +69,14 @@ class Postgres:
                 connection = await self.admin()
                 await connection.fetchval("SELECT 1")
                 await connection.close()
-            except (OSError, IndexError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as problem:
+            except (
+                OSError,
+                IndexError,
+                ValueError,
+                asyncpg.PostgresError,
+                asyncpg.InterfaceError,
+                TimeoutError,
+            ) as problem:
                 if time.monotonic() > deadline:
                     raise TimeoutError(f"PostgreSQL is not back within {within_s:.0f} s: {problem}") from None
                 await asyncio.sleep(0.05)

@@ -82,10 +82,9 @@ async def set_stage(
     *,
     seconds: float,
     planted: str | None = None,
-    wrap: Callable[[list[str]], list[str]] = lambda command: command,
     environment: dict[str, str] | None = None,
 ) -> AsyncIterator[Stage]:
-    """A stage with a running server. ``wrap`` puts words in front of the server's command."""
+    """A stage with a running server."""
     stage = Stage(work, database, history, rng, seconds=seconds)
     stage.data_dir.mkdir(parents=True, exist_ok=True)
     settings = {
@@ -104,9 +103,7 @@ async def set_stage(
             settings["MOLVA_DATABASE_URL"] = own.url(port=stage.database_network.port)
         else:
             stage.postgres = Postgres(stage.data_dir)
-        stage.server = Server(
-            command=wrap(serve_command(planted)), settings=settings, port=free_port(), log=work / "server.log"
-        )
+        stage.server = Server(command=serve_command(planted), settings=settings, port=free_port(), log=work / "server.log")
         await stage.server.start()
         stage.client_network = await Network(("127.0.0.1", stage.server.port)).open()
         async with httpx.AsyncClient(base_url=stage.server.address, timeout=_HTTP_S, trust_env=False) as stage.http:

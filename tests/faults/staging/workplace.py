@@ -45,15 +45,15 @@ class Workplace:
             yield work
         finally:
             if mount_bytes is not None:
-                subprocess.run(["umount", "--lazy", str(work)], check=False)  # noqa: S607
+                subprocess.run(["umount", "--lazy", str(work)], check=False)
             with suppress(OSError):
                 shutil.rmtree(work)
 
 
 def _mount(work: Path, size_bytes: int) -> None:
     options = f"size={size_bytes},mode=755"
-    done = subprocess.run(  # noqa: S603
-        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(work)],  # noqa: S607
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(work)],
         capture_output=True,
         check=False,
     )
