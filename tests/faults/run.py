@@ -79,7 +79,7 @@ async def _play(stage: Stage, fault: Fault, outcome: Outcome, rng: Random, rate:
                 await fault.body(stage)
         except Exception as problem:
             history.broken.append(f"the fault itself: {type(problem).__name__}: {problem}")
-            outcome.notes.append(traceback.format_exc())
+            outcome.notes.append(traceback.format_exc(limit=-2))
         ended_at = time.monotonic()
         await asyncio.sleep(_AFTER_S)
         workload.stop()

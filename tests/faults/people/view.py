@@ -39,8 +39,11 @@ class View:
     def take_chat(self, chat: Json) -> None:
         """An answer that holds the chat, with what is mine."""
         known = self.chats.get(chat["id"])
-        if known is None or chat["version"] >= known["version"]:
+        if known is None:
             self.chats[chat["id"]] = chat
+        else:
+            newer = chat if chat["version"] >= known["version"] else known
+            self.chats[chat["id"]] = _with_me(newer, chat["me"], known["me"]["read_seq"])
 
     def take_messages(self, chat_id: str, messages: list[Json]) -> None:
         """An answer that holds messages; an older state of one replaces nothing."""
@@ -57,7 +60,7 @@ class View:
         """The ack of a send: it reads up to one's own message."""
         chat = self.chats.get(message["chat_id"])
         if chat is not None:
-            self.chats[message["chat_id"]] = _with_read_seq(chat, message["seq"])
+            self.chats[message["chat_id"]] = _with_me(chat, chat["me"], message["seq"])
 
     # --- events
 
@@ -84,15 +87,11 @@ class View:
             if "me" in chat:
                 self.chats[chat_id] = chat
             return None
-        if chat["version"] < known["version"]:
-            self.chats[chat_id] = known | {"me": chat.get("me", known["me"])}
-        else:
-            after = known | chat  # sent to all it comes without me and peer: keep ours
-            last = chat["last_message"]
-            if "me" not in chat:
-                mine = last["seq"] if last and last["sender_id"] == self.user_id else 0
-                after = _with_read_seq(after, mine)
-            self.chats[chat_id] = after
+        # Sent to all it comes without me and peer: keep ours. An older state replaces nothing but what is mine.
+        newer = known | chat if chat["version"] >= known["version"] else known
+        last = chat["last_message"]
+        own_seq = last["seq"] if last and last["sender_id"] == self.user_id else 0  # sending reads up to one's own message
+        self.chats[chat_id] = _with_me(newer, chat.get("me", known["me"]), max(own_seq, known["me"]["read_seq"]))
         return self._note_version(chat_id, chat["version"], is_reconciled=is_reconciled)
 
     def _note_version(self, chat_id: str, version: int, *, is_reconciled: bool = False) -> str | None:
@@ -139,9 +138,10 @@ class View:
         return found
 
 
-def _with_read_seq(chat: Json, seq: int) -> Json:
-    read_seq = max(chat["me"]["read_seq"], seq)
-    return chat | {"me": chat["me"] | {"read_seq": read_seq, "unread_count": chat["message_count"] - read_seq}}
+def _with_me(chat: Json, me: Json, read_seq: int) -> Json:
+    """The chat with what is mine. The read mark only moves forward, whatever comes late."""
+    read_seq = max(me["read_seq"], read_seq)
+    return chat | {"me": me | {"read_seq": read_seq, "unread_count": chat["message_count"] - read_seq}}
 
 
 def _chat_differences(held: Json, fresh: Json, *, is_active: bool) -> list[str]:
