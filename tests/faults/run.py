@@ -50,7 +50,7 @@ class Outcome:
 async def run_fault(
     workplace: Workplace, fault: Fault, seed: int, *, seconds: float, rate: float, planted: str | None = None
 ) -> Outcome:
-    """The whole of it. What the harness could not do is an exception."""
+    """The whole of it. What the harness itself could not do is a violation, too."""
     outcome = Outcome(fault.name, seed)
     began = time.monotonic()
     try:
@@ -63,6 +63,9 @@ async def run_fault(
                 await _play(stage, fault, outcome, rng, rate)
     except Skipped as reason:
         outcome.skipped = str(reason)
+    except Exception as problem:  # one run that fails ends no other
+        outcome.violations.append(Violation(Kind.BROKEN, f"the run: {type(problem).__name__}: {problem}"))
+        outcome.notes.append(traceback.format_exc(limit=-3))
     outcome.took_s = time.monotonic() - began
     return outcome
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from db.pool import Database
 from realtime.delivery.fanout import Fanout
+from realtime.messages import revisions
 from realtime.wire.effects import Effect, Emit, Left
 from tests.faults.checking.violation import Kind
 from tests.faults.planted.bug import bug
@@ -69,21 +70,29 @@ def hide_reconciled() -> None:
 
 @bug(breaks=(Kind.LOST, Kind.ROLLED_BACK))
 def roll_back_silently() -> None:
-    """A change is acked and told, and rolled back."""
-    transaction = Database.transaction
+    """An edit, a deletion or a like is acked and told, and rolled back."""
+    transaction, raise_version = Database.transaction, revisions.raise_version
     count = itertools.count()
+    doomed: set[int] = set()
 
     class _Undone(Exception):
         pass
+
+    async def note(tx: Any, chat_id: str) -> int:
+        if next(count) % _EVERY == 0:
+            doomed.add(id(tx))
+        return await raise_version(tx, chat_id)
 
     @asynccontextmanager
     async def undone(self: Any) -> Any:
         try:
             async with transaction(self) as tx:
                 yield tx
-                if next(count) % _EVERY == 0:
+                if id(tx) in doomed:
+                    doomed.discard(id(tx))
                     raise _Undone
         except _Undone:
             return
 
+    revisions.raise_version = note
     Database.transaction = undone  # type: ignore[method-assign,assignment]
