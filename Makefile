@@ -2,7 +2,7 @@
 # Settings are environment variables (MOLVA_PORT=9000 make run); ARGS are further words for pytest.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench check lint types layers workflows deployment clean
+.PHONY: help run test faults bench check lint types layers workflows deployment clean
 MAKEFLAGS += --no-print-directory
 
 help: ## Show these targets
@@ -16,6 +16,10 @@ test: ## Set up what is missing and run every test (ARGS="-k removed -x" chooses
 	@.ci/setup development
 	@.ci/setup node
 	@.venv/bin/pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+
+faults: ## Break things under a running server and check what was promised (ARGS="--fault stop_pg --seed 7" chooses, ARGS=--list tells)
+	@.ci/setup development
+	@.venv/bin/python -m tests.faults $(ARGS)
 
 bench: ## Measure against Node.js and plain python-socketio; results go to docs/performance (ARGS="--rounds 5" chooses)
 	@.ci/setup development

@@ -14,7 +14,7 @@ from tests.faults.nemesis import FAULTS
 from tests.faults.planted import BUGS, Bug
 from tests.faults.run import Outcome, run_fault
 from tests.faults.staging.workplace import Workplace, workplace
-from tests.faults.table import details, table, verdict
+from tests.faults.table import details, markdown, table, verdict
 
 _SECONDS: Final = 4.0
 _RATE: Final = 4.0
@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, default=1, help="how many seeds, each a run (default: 1)")
     parser.add_argument("--seconds", type=float, default=_SECONDS, help="how long a fault lasts (default: %(default)s)")
     parser.add_argument("--rate", type=float, default=_RATE, help="actions a second of each device (default: %(default)s)")
+    parser.add_argument("--markdown", action="store_true", help="print the table as docs/reliability.md has it")
     parser.add_argument("--list", action="store_true", help="list faults and planted bugs")
     parser.add_argument("--planted", action="store_true", help="plant each bug: is it caught within ten runs?")
     parser.add_argument("--bug", action="append", choices=sorted(BUGS), help="with --planted: this one; may be repeated")
@@ -59,7 +60,7 @@ async def _main(place: Workplace, options: argparse.Namespace) -> int:
             print(f"{name}, seed {seed}: {verdict(outcome)} ({outcome.took_s:.0f} s)", flush=True)
             if details(outcome):
                 print(details(outcome), flush=True)
-    print(f"\n{table(outcomes)}\n")
+    print(f"\n{markdown(outcomes) if options.markdown else table(outcomes)}\n")
     broken = sum(bool(outcome.violations) for outcome in outcomes)
     acked = sum(outcome.acked for outcome in outcomes)
     skipped = sum(outcome.skipped is not None for outcome in outcomes)

@@ -14,8 +14,8 @@ from tests.faults.checking.readback import read_back
 from tests.faults.checking.violation import Kind, Violation
 from tests.faults.history import History
 from tests.faults.nemesis import Fault, Skipped
-from tests.faults.people.account import Account, SignInFailed
-from tests.faults.people.workload import PEOPLE, Workload, settle_town
+from tests.faults.people.account import Account
+from tests.faults.people.workload import Workload, settle_town
 from tests.faults.staging.stage import Stage, set_stage
 from tests.faults.staging.workplace import Workplace
 
@@ -73,6 +73,7 @@ async def run_fault(
 async def _play(stage: Stage, fault: Fault, outcome: Outcome, rng: Random, rate: float) -> None:
     history = stage.history
     stage.town = await settle_town(stage.http, stage.address, history, Random(rng.random()), fault.patience_s)
+    observers = await _observers(stage)
     workload = Workload(stage.town, history, Random(rng.random()), rate=rate)
     try:
         workload.start()
@@ -86,7 +87,6 @@ async def _play(stage: Stage, fault: Fault, outcome: Outcome, rng: Random, rate:
         ended_at = time.monotonic()
         await asyncio.sleep(_AFTER_S)
         workload.stop()
-        observers = await _observers(stage)
         converged = await await_convergence(stage.town, workload, observers, ended_at)
         await workload.close()
         outcome.converged_s = converged.after_s
@@ -108,19 +108,9 @@ async def _play(stage: Stage, fault: Fault, outcome: Outcome, rng: Random, rate:
 
 async def _observers(stage: Stage) -> list[Observer]:
     """One for each person, each with a login session of its own, so that they do not depend on what devices hold."""
-    observers = []
-    for device in stage.town.devices[:PEOPLE]:
-        account = Account(stage.http, device.account.phone)
-        async with asyncio.timeout(30):
-            while True:
-                try:
-                    await account.sign_in()
-                except SignInFailed:
-                    await asyncio.sleep(0.2)
-                else:
-                    break
-        observers.append(Observer(stage.http, account))
-    return observers
+    accounts = [Account(stage.http, device.account.phone) for device in stage.town.first_devices()]
+    await asyncio.gather(*(account.sign_in() for account in accounts))
+    return [Observer(stage.http, account) for account in accounts]
 
 
 def _promptness(history: History, fault: Fault, converged: Convergence) -> list[Violation]:

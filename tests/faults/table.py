@@ -35,10 +35,8 @@ def details(outcome: Outcome) -> str:
     return "\n".join(lines)
 
 
-def table(outcomes: Sequence[Outcome]) -> str:
-    """The runs, one a row."""
-    head = ["fault", "seed", "acked", *(name for name, _ in _COLUMNS), "slowest ack", "converged after", ""]
-    rows = [head]
+def _rows(outcomes: Sequence[Outcome]) -> list[list[str]]:
+    rows = [["fault", "seed", "acked", *(name for name, _ in _COLUMNS), "slowest ack", "converged after", ""]]
     for outcome in outcomes:
         counts = [str(outcome.count(*kinds)) for _, kinds in _COLUMNS]
         converged = "never" if outcome.converged_s is None else f"{outcome.converged_s:.1f} s"
@@ -46,5 +44,32 @@ def table(outcomes: Sequence[Outcome]) -> str:
         if outcome.skipped is not None:
             figures = ["-"] * len(figures)
         rows.append([outcome.fault, str(outcome.seed), *figures, verdict(outcome)])
-    widths = [max(len(row[place]) for row in rows) for place in range(len(head))]
+    return rows
+
+
+def table(outcomes: Sequence[Outcome]) -> str:
+    """The runs, one a row."""
+    rows = _rows(outcomes)
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+
+def markdown(outcomes: Sequence[Outcome]) -> str:
+    """The faults, one a row, each with the sums and the worst of its runs; for ``docs/reliability.md``."""
+    lines = ["| fault | runs | acked | lost | doubled | reordered | leaked | slowest ack | converged after | verdict |"]
+    lines.append("| --- | --: | --: | --: | --: | --: | --: | --: | --: | --- |")
+    for name in dict.fromkeys(outcome.fault for outcome in outcomes):
+        runs = [outcome for outcome in outcomes if outcome.fault == name and outcome.skipped is None]
+        if not runs:
+            lines.append(f"| `{name}` | 0 | | | | | | | | skipped |")
+            continue
+        counts = [sum(run.count(*kinds) for run in runs) for _, kinds in _COLUMNS[:4]]
+        times = [run.converged_s for run in runs]
+        slowest = max((time for time in times if time is not None), default=0.0)
+        cells = [
+            f"`{name}`", len(runs), sum(run.acked for run in runs), *counts,
+            f"{max(run.slowest_ack_s for run in runs):.1f} s", "never" if None in times else f"{slowest:.1f} s",
+            "BROKEN" if any(run.violations for run in runs) else "kept",
+        ]  # fmt: skip
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(lines)

@@ -5,7 +5,7 @@ from typing import Any, Final
 import httpx
 
 from tests.faults.history import Json
-from tests.faults.people.account import Account
+from tests.faults.people.account import Account, SignInFailed
 
 _PAGE: Final = 100
 
@@ -26,7 +26,10 @@ class Observer:
         """The data of an action; ``NoAnswer`` if there is none."""
         try:
             answer = await self._http.post(f"/v1/actions/{action}", json=payload, headers=self._account.headers)
-        except httpx.HTTPError as problem:
+            if answer.status_code == 401:  # a clock that jumped, or a long run
+                await self._account.sign_in()
+                answer = await self._http.post(f"/v1/actions/{action}", json=payload, headers=self._account.headers)
+        except (httpx.HTTPError, SignInFailed) as problem:
             raise NoAnswer(f"{action}: {type(problem).__name__}") from None
         if not answer.is_success:
             raise NoAnswer(f"{action}: {answer.status_code} {answer.text[:120]}")

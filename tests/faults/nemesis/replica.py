@@ -11,6 +11,8 @@ from tests.faults.staging.postgres import READY_S, Postgres
 from tests.faults.staging.stage import Stage, free_port
 
 _POLL_S: Final = 0.05
+_HERE: Final = "/proc/self/cwd"
+"""Whoever PostgreSQL runs as need not pass through the folders above."""
 
 
 @fault()
@@ -46,7 +48,7 @@ class Replica:
         log = (self._stage.work / "replica.log").open("ab")
         with log:
             self._process = subprocess.Popen(  # noqa: ASYNC220  (it must live as long as this thread: see the launcher)
-                self._programs.command(["postgres", "-D", ".", *options]),
+                self._programs.command(["postgres", "-D", _HERE, *options]),
                 cwd=self._home, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         admin = await self._stage.postgres.admin()
