@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import sys
 from random import Random
 from typing import Final
 
@@ -14,6 +15,7 @@ from tests.faults.people.account import Account
 from tests.faults.people.connection import Connection, ConnectRefused, Refused, Unanswered
 from tests.faults.people.device import Device
 from tests.faults.staging.network import Network
+from tests.faults.staging.server import ROOT
 from tests.faults.staging.stage import Stage
 
 _CONNECTS: Final = 10_000
@@ -73,37 +75,12 @@ async def _burst(stage: Stage) -> None:
 @fault()
 async def connects_10000(stage: Stage) -> None:
     """10,000 connects, 200 at a time; each says the handshake with a token that is none, and leaves."""
-    numbers = iter(range(_CONNECTS))
-    refused = 0
-
-    async def knock() -> None:
-        nonlocal refused
-        for _ in numbers:
-            with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
-                async with asyncio.timeout(_PATIENCE_S):
-                    await _handshake(stage.server.port)
-                refused += 1
-
-    await asyncio.gather(*(knock() for _ in range(_CONNECTS_AT_ONCE)))
-    stage.history.notes.append(f"{refused} of {_CONNECTS} refused in good order")
+    words = ["-m", "tests.faults.nemesis.crowd", *map(str, (stage.server.port, _CONNECTS, _CONNECTS_AT_ONCE))]
+    process = await asyncio.create_subprocess_exec(sys.executable, *words, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
+    out, _ = await process.communicate()
+    refused = int(out)
     if refused < _CONNECTS:
         stage.history.broken.append(f"{_CONNECTS - refused} of {_CONNECTS} connects were not answered")
-
-
-async def _handshake(port: int) -> None:
-    """Connect with a bad token, be refused in so many words, and leave."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        path = "/socket.io/?EIO=4&transport=websocket"
-        key = "dGhlIHNhbXBsZSBub25jZQ=="
-        head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        writer.write(f"{head}Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode())
-        await reader.readuntil(b"\r\n\r\n")
-        body = b'40/chat,{"token":"none"}'
-        writer.write(bytes([0x81, 0x80 | len(body), 0, 0, 0, 0]) + body)  # masked with zeros
-        await reader.readuntil(b"44/chat,")
-    finally:
-        writer.transport.abort()
 
 
 @fault()

@@ -1,11 +1,13 @@
 """The machine runs out of something."""
 
 import asyncio
+import contextlib
 import os
 import resource
 from pathlib import Path
 from typing import Final
 
+import asyncpg
 import httpx
 
 from tests.faults.nemesis.fault import fault
@@ -15,6 +17,8 @@ _FULL_S: Final = 16.0
 """Long enough for a supervisor that counts restarts to come to the end of its patience."""
 _DISK_BYTES: Final = 200_000_000
 _CHUNK: Final = 65536
+_FILLING_S: Final = 1.0
+_SEGMENTS: Final = 10
 _FILE_DESCRIPTORS_LEFT: Final = 3
 _HTTP_S: Final = 10.0
 
@@ -25,11 +29,21 @@ async def disk_full(stage: Stage) -> None:
     ballast = stage.work / "ballast"
     filling = asyncio.create_task(_keep_full(ballast))
     try:
+        await stage.lasts(_FILLING_S)
+        await _want_room(stage)
         await stage.lasts(max(stage.seconds, _FULL_S))
     finally:
         filling.cancel()
         await asyncio.gather(filling, return_exceptions=True)
         ballast.unlink(missing_ok=True)
+
+
+async def _want_room(stage: Stage) -> None:
+    """Let PostgreSQL need more of its log than it has, as a busier one soon would: it cannot go on without."""
+    with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+        admin = await stage.postgres.admin()
+        for _ in range(_SEGMENTS):
+            await admin.execute("SELECT pg_logical_emit_message(false, 'nemesis', 'room'), pg_switch_wal()", timeout=1)
 
 
 async def _keep_full(ballast: Path) -> None:

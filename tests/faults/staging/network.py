@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Final
 
 _CHUNK_BYTES: Final = 65536
+_CLOSE_S: Final = 0.5
 
 
 class State(Enum):
@@ -58,10 +59,12 @@ class Network:
         """Take no more, and end what there is."""
         if self._server is not None:
             self._server.close()
+        self.mend()
+        self.is_refusing = True
         self.reset()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while self._tasks:
+            await asyncio.wait(self._tasks, timeout=_CLOSE_S)
+            self.reset()
 
     # --- what faults do
 
