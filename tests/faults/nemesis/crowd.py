@@ -1,6 +1,7 @@
 """``python -m tests.faults.nemesis.crowd PORT COUNT AT_ONCE``: so many connects, in a process of their own.
 
-Apart, so that what other clients wait is the server's doing and not the harness's. Prints how many were refused in good order.
+Apart, so that what other clients wait is the server's doing and not the harness's. Prints how many were refused in good
+order.
 """
 
 import asyncio

@@ -1,11 +1,15 @@
 """The server's clock jumps. PostgreSQL and the clients keep theirs."""
 
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Final
 
 from tests.faults.nemesis.fault import Skipped, fault
 from tests.faults.staging.stage import Stage
 
+_SEEN_S: Final = 1.5
+_TOLERATED_S: Final = 60.0
 _LIBRARIES: Final = tuple(
     Path(place) for place in (
         "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
@@ -34,7 +38,10 @@ def _clock(work: Path) -> Path:
 
 async def _shift(stage: Stage, seconds: int) -> None:
     _clock(stage.work).write_text(f"{seconds:+d}\n")
-    await stage.lasts()
+    await stage.lasts(max(stage.seconds, _SEEN_S))
+    told = parsedate_to_datetime((await stage.http.get("/health/live")).headers["date"])
+    if abs((told - datetime.now(UTC)).total_seconds() - seconds) > _TOLERATED_S:
+        stage.history.broken.append(f"the server's clock did not move: it says {told}")
     _clock(stage.work).write_text("+0\n")
 
 
