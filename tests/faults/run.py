@@ -74,7 +74,7 @@ async def _play(stage: Stage, fault: Fault, outcome: Outcome, rng: Random, rate:
     history = stage.history
     stage.town = await settle_town(stage.http, stage.address, history, Random(rng.random()), fault.patience_s)
     observers = await _observers(stage)
-    workload = Workload(stage.town, history, Random(rng.random()), rate=rate)
+    workload = Workload(stage.town, Random(rng.random()), rate=rate)
     try:
         workload.start()
         await asyncio.sleep(_BEFORE_S)
@@ -109,7 +109,7 @@ async def _play(stage: Stage, fault: Fault, outcome: Outcome, rng: Random, rate:
 async def _observers(stage: Stage) -> list[Observer]:
     """One for each person, each with a login session of its own, so that they do not depend on what devices hold."""
     accounts = [Account(stage.http, device.account.phone) for device in stage.town.first_devices()]
-    await asyncio.gather(*(account.sign_in() for account in accounts))
+    await asyncio.gather(*(account.sign_in_at_last() for account in accounts))
     return [Observer(stage.http, account) for account in accounts]
 
 

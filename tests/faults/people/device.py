@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from collections import deque
 from random import Random
 from typing import Final
 
@@ -18,6 +19,7 @@ _RETRY_S: Final = (0.1, 0.4)
 _WINDOW: Final = 8
 """Sends under way at once."""
 _PAGE: Final = 100
+_OWN_KEPT: Final = 30
 
 
 class Device:
@@ -34,6 +36,8 @@ class Device:
         """The chat that it wants on its screen."""
         self.outbox: dict[str, Json] = {}
         """``client_id`` → a message that is not acked yet, in the order in which they were written."""
+        self.own: deque[tuple[str, int]] = deque(maxlen=_OWN_KEPT)
+        """(chat, seq) of what it sent last, to be edited and deleted."""
         self.busy = 0
         """Other changes and questions that are not answered yet."""
         self._history = history
@@ -159,7 +163,9 @@ class Device:
             await self._pause()
         else:
             del self.outbox[client_id]
-            self.view.take_own_send(data["message"])
+            message = data["message"]
+            self.view.take_own_send(message)
+            self.own.append((message["chat_id"], message["seq"]))
         self._under_way.discard(client_id)
         self._wakes.set()
 

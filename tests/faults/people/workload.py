@@ -18,7 +18,6 @@ from tests.faults.people.device import Device
 PEOPLE: Final = 6
 _SECOND_DEVICES: Final = 3
 _WORDS: Final = ("yes", "no", "на месте", "see you", "привет 👋", "tomorrow then", "ок", "…")
-_EDITS_REMEMBERED: Final = 30
 
 
 @dataclass
@@ -41,9 +40,9 @@ async def settle_town(http: httpx.AsyncClient, address: str, history: History, r
     """Sign everybody in, connect them, make their chats and put one on each screen."""
     phones = [f"+7916{rng.randrange(10**7):07d}" for _ in range(PEOPLE)]
     accounts = [Account(http, phone) for phone in phones]
-    await asyncio.gather(*(account.sign_in() for account in accounts))
+    await asyncio.gather(*(account.sign_in_at_last() for account in accounts))
     seconds = [Account(http, phone) for phone in phones[:_SECOND_DEVICES]]
-    await asyncio.gather(*(account.sign_in() for account in seconds))
+    await asyncio.gather(*(account.sign_in_at_last() for account in seconds))
     town = Town()
     for number, account in enumerate(accounts + seconds):
         name = f"{'abcdef'[number % PEOPLE]}{number // PEOPLE + 1}"
@@ -82,10 +81,9 @@ async def _make_chats(town: Town, rng: Random) -> None:
 class Workload:
     """What goes on while it is not stopped."""
 
-    def __init__(self, town: Town, history: History, rng: Random, *, rate: float) -> None:
+    def __init__(self, town: Town, rng: Random, *, rate: float) -> None:
         """``rate``: actions a second of each device."""
         self._town = town
-        self._history = history
         self._rng = rng
         self._rate = rate
         self._goes_on = True
@@ -140,23 +138,15 @@ class Workload:
             acts = (self._edit, self._edit, self._like, self._like, self._delete, self._read, self._look_elsewhere)
             await rng.choice(acts)(device, rng)
 
-    def _own(self, device: Device) -> list[tuple[str, int]]:
-        sends = [one for one in self._history.acked("message:send") if one.device == device.name and one.data]
-        return [
-            (one.data["message"]["chat_id"], one.data["message"]["seq"]) for one in sends[-_EDITS_REMEMBERED:] if one.data
-        ]
-
     async def _edit(self, device: Device, rng: Random) -> None:
-        own = self._own(device)
-        if own:
-            chat_id, seq = rng.choice(own)
+        if device.own:
+            chat_id, seq = rng.choice(device.own)
             content = {"text": f"edited {rng.getrandbits(64):016x}"}
             await device.perform("message:edit", chat_id=chat_id, seq=seq, content=content)
 
     async def _delete(self, device: Device, rng: Random) -> None:
-        own = self._own(device)
-        if own and rng.random() < 0.5:
-            chat_id, seq = rng.choice(own)
+        if device.own and rng.random() < 0.5:
+            chat_id, seq = rng.choice(device.own)
             await device.perform("message:delete", chat_id=chat_id, seq=seq)
 
     async def _like(self, device: Device, rng: Random) -> None:
