@@ -17,7 +17,7 @@ from realtime.messages.contents import (
     VideoContent,
 )
 from realtime.model.objects import MessageView, User
-from realtime.wire.cursors import CursorForm, CursorOf, Part
+from realtime.wire.cursors import EPOCH_PATTERN, CursorForm, CursorOf, Part
 from realtime.wire.fields import (
     CHAT_ID,
     CLIENT_ID,
@@ -146,6 +146,8 @@ class MessagePage(ServerPayload):
         description="Whether there are more beyond the page: older ones; newer ones for `after`; of either for `around`.",
         examples=[False],
     )
+    has_before: bool = Field(description="Whether there are older messages before the page.", examples=[False])
+    has_after: bool = Field(description="Whether there are newer messages after the page.", examples=[False])
 
 
 class MessageRead(ClientPayload):
@@ -232,6 +234,13 @@ class MessageChanges(ClientPayload):
 
     chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
     version: Version = Field(description="The chat's version that the client has; 0 for everything.", examples=[50])
+    epoch: str | None = Field(
+        None,
+        description="The `epoch` of `session:ready` under which the client got the version; if it is given, a version of "
+        "another epoch is recognised.",
+        pattern=EPOCH_PATTERN,
+        examples=[None],
+    )
     limit: PageSize = Field(limits.PAGE_SIZE_MAX, description="How many at the most.", examples=[100])
 
 

@@ -17,6 +17,11 @@ class SessionReady(ServerPayload):
     user: Profile = Field(description="Whose connection this is, with what is for their own eyes.")
     session_id: Id = Field(description="The login session (the device).", examples=[USER_ID])
     active_chat_id: Id | None = Field(description="The chat on this device's screen.", examples=[CHAT_ID])
+    epoch: str = Field(
+        description="Names the history of the database. With another epoch than before, a backup was restored: drop the "
+        "chats, messages, versions and cursors that you keep, and begin afresh.",
+        examples=["0192f0c1-1"],
+    )
     server_time: Time = Field(description="The server's clock.", examples=["2026-11-23T05:08:04.123Z"])
     limits: dict[str, int] = Field(
         description="The documented bounds, by name; of what the operator can set, as it is set.",
@@ -57,16 +62,22 @@ SESSION_EXPIRING = event("session:expiring", SessionExpiring, to="the connection
 SESSION_REVOKED = event("session:revoked", SessionRevoked, to="every connection of the login session")
 
 
-SYNCED_CURSOR: Final = CursorForm("synced", Part.NUMBER)
-"""Behind a pass: since which transaction the next one asks."""
-SYNC_CURSOR: Final = CursorForm("sync", Part.NUMBER, Part.NUMBER, Part.NUMBER, Part.ID)
-"""Within a pass: the same of this one and of the next, and the (transaction, chat) at the end of the page."""
+SYNCED_CURSOR: Final = CursorForm("synced2", Part.EPOCH, Part.NUMBER)
+"""After a pass: the epoch, and the transaction from which the next pass asks."""
+SYNC_CURSOR: Final = CursorForm("sync2", Part.EPOCH, Part.NUMBER, Part.NUMBER, Part.NUMBER, Part.ID)
+"""Within a pass: the epoch, the transactions from which this pass and the next one ask, and the transaction and the chat at
+the end of the page."""
+OLD_CURSORS: Final = (
+    CursorForm("synced", Part.NUMBER),
+    CursorForm("sync", Part.NUMBER, Part.NUMBER, Part.NUMBER, Part.ID),
+)
+"""Cursors of version 0.1, which name no epoch: a client that still has one begins afresh."""
 
 
 class SessionSync(ClientPayload):
     """Since when."""
 
-    cursor: Annotated[str, CursorOf(SYNCED_CURSOR, SYNC_CURSOR)] | None = Field(
+    cursor: Annotated[str, CursorOf(SYNCED_CURSOR, SYNC_CURSOR, *OLD_CURSORS)] | None = Field(
         None, description="`cursor` of the last answer; absent: everything.", examples=[None]
     )
     limit: PageSize = Field(limits.PAGE_SIZE_MAX, description="How many at the most.", examples=[100])
@@ -77,5 +88,5 @@ class SessionSynced(ServerPayload):
 
     chats: list[ChatView] = Field(description="The chats that changed, as they are now.")
     removed_chat_ids: list[Id] = Field(description="The chats that the caller lost.", examples=[[]])
-    cursor: str = Field(description="For the next call.", examples=["synced.742"])
+    cursor: str = Field(description="For the next call.", examples=["synced2.0192f0c1-1.742"])
     has_more: bool = Field(description="Whether there is more to ask for at once.", examples=[False])
