@@ -60,7 +60,8 @@ async def _main(place: Workplace, options: argparse.Namespace) -> int:
             print(f"{name}, seed {seed}: {verdict(outcome)} ({outcome.took_s:.0f} s)", flush=True)
             if details(outcome):
                 print(details(outcome), flush=True)
-    print(f"\n{markdown(outcomes) if options.markdown else table(outcomes)}\n")
+    summaries = {fault.name: fault.summary for fault in FAULTS.values()}
+    print(f"\n{markdown(outcomes, summaries) if options.markdown else table(outcomes)}\n")
     broken = sum(bool(outcome.violations) for outcome in outcomes)
     acked = sum(outcome.acked for outcome in outcomes)
     skipped = sum(outcome.skipped is not None for outcome in outcomes)

@@ -1,6 +1,6 @@
 """How runs are told: a line when one is over, a table at the end."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from tests.faults.checking.violation import Kind
@@ -54,22 +54,24 @@ def table(outcomes: Sequence[Outcome]) -> str:
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
 
 
-def markdown(outcomes: Sequence[Outcome]) -> str:
+def markdown(outcomes: Sequence[Outcome], summaries: Mapping[str, str]) -> str:
     """The faults, one a row, each with the sums and the worst of its runs; for ``docs/reliability.md``."""
-    lines = ["| fault | runs | acked | lost | doubled | reordered | leaked | slowest ack | converged after | verdict |"]
-    lines.append("| --- | --: | --: | --: | --: | --: | --: | --: | --: | --- |")
+    lines = [
+        "| fault | what happens | runs | acked | lost | doubled | reordered | leaked | slowest ack | converged after | verdict |"
+    ]
+    lines.append("| --- | --- | --: | --: | --: | --: | --: | --: | --: | --: | --- |")
     for name in dict.fromkeys(outcome.fault for outcome in outcomes):
         runs = [outcome for outcome in outcomes if outcome.fault == name and outcome.skipped is None]
         if not runs:
-            lines.append(f"| `{name}` | 0 | | | | | | | | skipped |")
+            lines.append(f"| `{name}` | {summaries[name]} | 0 | | | | | | | | skipped |")
             continue
         counts = [sum(run.count(*kinds) for run in runs) for _, kinds in _COLUMNS[:4]]
         times = [run.converged_s for run in runs]
         slowest = max((time for time in times if time is not None), default=0.0)
-        cells = [
-            f"`{name}`", len(runs), sum(run.acked for run in runs), *counts,
-            f"{max(run.slowest_ack_s for run in runs):.1f} s", "never" if None in times else f"{slowest:.1f} s",
-            "BROKEN" if any(run.violations for run in runs) else "kept",
-        ]  # fmt: skip
+        slowest_ack_s = max(run.slowest_ack_s for run in runs)
+        converged = "never" if None in times else f"{slowest:.1f} s"
+        is_broken = any(run.violations for run in runs)
+        cells = [f"`{name}`", summaries[name], len(runs), sum(run.acked for run in runs), *counts]
+        cells += [f"{slowest_ack_s:.1f} s", converged, "BROKEN" if is_broken else "kept"]
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
