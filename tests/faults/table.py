@@ -56,10 +56,9 @@ def table(outcomes: Sequence[Outcome]) -> str:
 
 def markdown(outcomes: Sequence[Outcome], summaries: Mapping[str, str]) -> str:
     """The faults, one a row, each with the sums and the worst of its runs; for ``docs/reliability.md``."""
-    lines = [
-        "| fault | what happens | runs | acked | lost | doubled | reordered | leaked | slowest ack | converged after | verdict |"
-    ]
-    lines.append("| --- | --- | --: | --: | --: | --: | --: | --: | --: | --: | --- |")
+    counted = [name for name, _ in _COLUMNS[:4]]
+    head = ["fault", "what happens", "runs", "acked", *counted, "slowest ack", "converged after", "verdict"]
+    lines = [f"| {' | '.join(head)} |", f"| --- | --- | {'--: | ' * 8}--- |"]
     for name in dict.fromkeys(outcome.fault for outcome in outcomes):
         runs = [outcome for outcome in outcomes if outcome.fault == name and outcome.skipped is None]
         if not runs:
