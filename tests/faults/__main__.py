@@ -86,6 +86,9 @@ async def _catch(place: Workplace, bug: Bug, options: argparse.Namespace) -> str
         outcome = await run_fault(
             place, FAULTS[bug.fault], seed, seconds=options.seconds, rate=options.rate, planted=bug.name
         )
+        if not outcome.acked:  # the bug fits the product no more, or the machine does nothing
+            print(details(outcome), flush=True)
+            return None
         named: list[Violation] = [violation for violation in outcome.violations if violation.kind in bug.breaks]
         if named:
             return f"in run {seed - options.seed + 1} of {_TRIES_MAX} ({bug.fault}, seed {seed}): {named[0]}"

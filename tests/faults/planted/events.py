@@ -23,7 +23,7 @@ def _named(effect: Effect, name: str) -> bool:
 @bug(breaks=(Kind.REORDERED,))
 def reorder() -> None:
     """``message:created`` comes behind the next one of its chat."""
-    carry_out = Fanout.carry_out
+    deliver = Fanout.deliver
     count = itertools.count()
     held: dict[str, Effect] = {}
 
@@ -37,35 +37,35 @@ def reorder() -> None:
                     kept.append(held.pop(chat_id))
                 elif next(count) % _EVERY == 0:
                     held[chat_id] = kept.pop()
-        carry_out(self, kept)
+        deliver(self, kept)
 
-    Fanout.carry_out = late  # type: ignore[method-assign]
+    Fanout.deliver = late  # type: ignore[method-assign]
 
 
 @bug(breaks=(Kind.LEAKED,))
 def leak_after_removal() -> None:
     """Who was put out goes on hearing the chat."""
-    carry_out = Fanout.carry_out
+    deliver = Fanout.deliver
 
     def leaking(self: Any, effects: Sequence[Effect]) -> None:
-        carry_out(self, [effect for effect in effects if not isinstance(effect, Left)])
+        deliver(self, [effect for effect in effects if not isinstance(effect, Left)])
 
-    Fanout.carry_out = leaking  # type: ignore[method-assign]
+    Fanout.deliver = leaking  # type: ignore[method-assign]
 
 
 @bug(breaks=(Kind.STALE,), fault="db_answers_lost")
 def hide_reconciled() -> None:
     """After a doubt viewers get ``chat:updated`` alone, and nothing of what changed."""
-    carry_out = Fanout.carry_out
+    deliver = Fanout.deliver
 
     def hiding(self: Any, effects: Sequence[Effect]) -> None:
         told = [effect.payload.encode() for effect in effects if isinstance(effect, Emit)]
         if any(b'"reason":"reconciled"' in payload for payload in told):
             effects = [effect for effect in effects if not _named(effect, "message:created")]
             effects = [effect for effect in effects if not _named(effect, "message:updated")]
-        carry_out(self, effects)
+        deliver(self, effects)
 
-    Fanout.carry_out = hiding  # type: ignore[method-assign]
+    Fanout.deliver = hiding  # type: ignore[method-assign]
 
 
 @bug(breaks=(Kind.LOST, Kind.ROLLED_BACK))

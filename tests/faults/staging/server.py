@@ -15,6 +15,11 @@ ROOT: Final = Path(__file__).parents[3]
 READY_S: Final = 60.0
 _STOP_S: Final = 20.0
 _PAUSE_S: Final = 0.3
+_STARTS_MAX: Final = 3
+
+
+class ServerDoesNotStart(Exception):
+    """It ends again and again before it is ready."""
 
 
 class Server:
@@ -74,6 +79,7 @@ class Server:
     async def ready(self, within_s: float = READY_S) -> None:
         """Wait until its probe says so; ``TimeoutError`` with the end of its log otherwise."""
         deadline = time.monotonic() + within_s
+        ends = len(self.unasked_ends)
         async with httpx.AsyncClient(base_url=self.address, timeout=2, trust_env=False) as http:
             while time.monotonic() < deadline:
                 try:
@@ -81,6 +87,8 @@ class Server:
                         return
                 except httpx.HTTPError:
                     pass
+                if len(self.unasked_ends) - ends >= _STARTS_MAX:
+                    raise ServerDoesNotStart(self.log_tail(3))
                 await asyncio.sleep(0.05)
         raise TimeoutError(f"the server is not ready within {within_s:.0f} s:\n{self.log_tail()}")
 
