@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from core.errors import AppError, ErrorCode
+from core.errors import AppError, ErrorCode, ValidationFailed
+from realtime.documents.errors import details_by_code, details_schema, error_schemas, only_reasons
 from realtime.documents.examples import build_examples
 from realtime.documents.openapi import first_sentence
 from realtime.wire.fields import CHAT_ID
@@ -90,6 +91,10 @@ def describe_events_api(*, version: str) -> dict[str, Any]:
     }
 
 
+def _ref(model: str) -> dict[str, str]:
+    return {"$ref": _REF.format(model=model)}
+
+
 def _schemas() -> tuple[dict[tuple[type[Any], JsonSchemaMode], Any], dict[str, Any]]:
     models: dict[tuple[type[Any], JsonSchemaMode], None] = {}
     for action in ACTIONS.values():
@@ -110,10 +115,12 @@ def _schemas() -> tuple[dict[tuple[type[Any], JsonSchemaMode], Any], dict[str, A
             },
             "message": {"type": "string", "description": "For a person; it may change."},
             "request_id": {"type": "string", "description": "Under this id the server's log has everything."},
-            "details": {"description": "Faults of the payload by path, or a conflict's stable `reason`."},
+            "details": details_schema(_ref),
             "retry_after": {"type": "integer", "minimum": 1, "description": "Seconds to wait."},
         },
+        "allOf": details_by_code(_ref),
     }
+    schemas |= error_schemas(_ref)
     return refs, schemas
 
 
@@ -143,10 +150,13 @@ def _action_message(action: Action, ref: Any, schemas: dict[str, Any]) -> dict[s
 
 def _ack_message(action: Action, ref: Any, schemas: dict[str, Any]) -> dict[str, Any]:
     data = {"type": "object", "required": ["data"], "properties": {"data": ref}, "additionalProperties": False}
+    rules = [_ref("ActionError"), {"properties": {"code": {"enum": [code.value for code in action.all_errors]}}}]
+    if action.conflicts:
+        rules.append(only_reasons(action.conflicts))
     error = {
         "type": "object",
         "required": ["error"],
-        "properties": {"error": {"$ref": _REF.format(model="ActionError")}},
+        "properties": {"error": {"allOf": rules}},
         "additionalProperties": False,
     }
     return {
@@ -157,7 +167,11 @@ def _ack_message(action: Action, ref: Any, schemas: dict[str, Any]) -> dict[str,
         "payload": {"oneOf": [data, error]},
         "examples": [
             {"name": "data", "summary": "It was done.", "payload": {"data": _example(ref, schemas)}},
-            {"name": "error", "summary": "It was refused.", "payload": {"error": _refusal(ErrorCode.VALIDATION_FAILED)}},
+            {
+                "name": "error",
+                "summary": "It was refused.",
+                "payload": {"error": _refusal(ValidationFailed.at("chat_id", "must be a UUID"))},
+            },
         ],
     }
 
@@ -177,9 +191,8 @@ def _example(ref: Any, schemas: dict[str, Any]) -> Any:
     return next(iter(build_examples(ref, schemas).values()))
 
 
-def _refusal(code: ErrorCode) -> dict[str, Any]:
-    error = AppError(code.meaning)
-    return {**error.body(CHAT_ID), "code": code.value}
+def _refusal(error: AppError) -> dict[str, Any]:
+    return {**error.body(CHAT_ID), "code": error.code.value}
 
 
 def _receive(action: Action, key: str) -> dict[str, Any]:
