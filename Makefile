@@ -2,7 +2,7 @@
 # Settings are environment variables (MOLVA_PORT=9000 make run); ARGS are further words for pytest.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast bench check lint types layers commits workflows deployment clean
+.PHONY: help run test test-fast faults bench check lint types layers commits workflows deployment clean
 MAKEFLAGS += --no-print-directory
 
 help: ## Show these targets
@@ -21,6 +21,10 @@ test-fast: ## Run the tests for the loop while writing, in under 30 s on two cor
 	@.ci/setup development
 	@.venv/bin/pytest --numprocesses auto --maxprocesses 4 --dist loadfile -p no:schemathesis \
 		-m "not slow and not node and not browser" tests/unit tests/chat tests/transport $(ARGS)
+
+faults: ## Break things under a running server and check what was promised (ARGS="--fault stop_pg --seed 7" chooses, ARGS=--list tells)
+	@.ci/setup development
+	@.venv/bin/python -m tests.faults $(ARGS)
 
 bench: ## Measure against Node.js and plain python-socketio; results go to docs/performance (ARGS="--rounds 5" chooses)
 	@.ci/setup development

@@ -391,10 +391,9 @@ def test_changes_during_an_admission_are_not_lost():
     with people.loading("anna"):
         people.join("new", "anna", 7)
         people.leave("old", "anna")
-        people.activate("s", "anna", "new")
         ear = Ear("anna", active_chat_id="old")
         people.enter(ear, [("old", 1), ("kept", 1)])
-    assert ear.active_chat_id == "new"
+    assert ear.active_chat_id is None
     assert [*people.resolve(Members("new"))] == [ear]
     assert [*people.resolve(Members("kept"))] == [ear]
     assert [*people.resolve(Members("old"))] == []
@@ -415,7 +414,8 @@ def test_chat_that_was_left_cannot_come_on_the_screen():
     people = Hub()
     ear = enter(people, Ear("anna"), ("c", 1))
     people.leave("c", "anna")
-    people.activate("s", "anna", "c")
+    people.activate(ear.connection_id, "anna", "c")
+    people.watch_chats(ear.connection_id, "anna", ["c"])
     assert ear.active_chat_id is None
     assert [*people.resolve(Viewers("c"))] == []
 
@@ -463,7 +463,7 @@ async def test_effects_take_place_in_order():
     bench.fanout.deliver([said("c", 1), Joined("c", "boris", 1), said("c", 2), Left("c", "anna"), said("c", 3)])
     assert [packet[-2:-1] for packet in anna.heard] == [b"1", b"2"]
     assert [packet[-2:-1] for packet in boris.heard] == [b"2", b"3"]
-    bench.fanout.deliver([Activated("s", "boris", "c")])
+    bench.fanout.deliver([Activated(boris.connection_id, "boris", "c")])
     assert boris.active_chat_id == "c"
 
 
