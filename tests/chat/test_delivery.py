@@ -104,7 +104,7 @@ async def test_every_connection_hears_every_message_once_and_in_order(town: Town
     clients, chat_id = await group_of(town, 4)
     twin = await town.people[1].connect()
     listeners = [*clients, twin]
-    for client in clients:
+    for client in listeners:
         await client.send("chat:activate", chat_id=chat_id)
     for client in listeners:
         client.forget_events()
