@@ -35,7 +35,10 @@ _UNPINNED: Final = 32767
 
 @action("chat:list", role=Role.USER, rate=Rate.READ)
 async def list_chats(context: Context, payload: ChatList) -> ChatPage:
-    """The caller's chats, a page at a time: pinned first by position, then newest first."""
+    """List the caller's chats, one page at a time.
+
+    Pinned chats come first, by position. The others follow, newest first.
+    """
     pinned, updated_at, chat_id = CHATS_CURSOR.read(payload.cursor)
     async with context.reading() as tx:
         rows = await chats.list_chats(tx, context.user_id, pinned, updated_at, chat_id, payload.type, payload.limit + 1)
@@ -54,7 +57,7 @@ def _cursor_behind(row: ChatRow) -> str:
 
 @action("chat:get", role=Role.MEMBER, rate=Rate.READ)
 async def get_chat(context: Context, payload: ChatGet) -> ChatAnswer:
-    """One chat, as the caller sees it."""
+    """Return one chat, as the caller sees it."""
     async with context.reading() as tx:
         return ChatAnswer(chat=await view_chat(tx, payload.chat_id, context.user_id))
 
@@ -68,9 +71,9 @@ async def get_chat(context: Context, payload: ChatGet) -> ChatAnswer:
     emits=(CHAT_UPDATED,),
 )
 async def create_private_chat(context: Context, payload: ChatCreatePrivate) -> ChatCreated:
-    """Open the private chat with somebody, or find it.
+    """Create the private chat with another person, or return the existing one.
 
-    There is one private chat per pair: a second call, or both sides at once, gives the same chat.
+    Two people have at most one private chat. A second call returns the same chat, also when both people call at once.
     """
     async with context.reading() as tx:
         peer_id = await _find_peer(tx, context, payload)
@@ -110,10 +113,11 @@ async def _find_peer(tx: Tx, context: Context, payload: ChatCreatePrivate) -> st
 
 @action("chat:activate", role=Role.MEMBER, rate=Rate.READ, emits=(CHAT_UPDATED,))
 async def activate_chat(context: Context, payload: ChatActivate) -> ChatActivated:
-    """Put a chat on this device's screen, or none.
+    """Make a chat the active one of this login session, or none.
 
-    Its messages arrive as ``message:created`` from now on. The active chat belongs to the login session: it survives
-    reconnects, is the default of ``message:send`` and ``message:list``, and falls to null when the chat is lost.
+    The active chat is the one on the screen of the device. Its new messages arrive as ``message:created``, and it is the
+    default chat of ``message:send`` and ``message:list``. It stays active after a reconnect. It becomes null when the
+    caller is no longer a member of the chat.
     """
     session_id = context.caller.session_id
     if payload.chat_id is None:

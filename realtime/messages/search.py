@@ -40,9 +40,10 @@ async def _one_of_few() -> AsyncIterator[None]:
 
 @action("message:search", role=Role.USER, rate=Rate.LOOK_UP, finds=True)
 async def search_messages(context: Context, payload: MessageSearch) -> SearchPage:
-    """Find messages by their words, in Russian and English, in any of their forms; newest first.
+    """Search messages by words. The newest messages come first.
 
-    Only what the caller may see is searched. The last word may be the beginning of one.
+    Russian and English words are found in all their forms. The last word may be incomplete. The search covers only
+    messages that the caller may see.
     """
     created_at, chat_id, seq = SEARCH_CURSOR.read(payload.cursor)
     words = _WORD.findall(payload.query.translate(_ONE_SPELLING))[:_WORDS_MAX]
@@ -72,10 +73,10 @@ async def search_messages(context: Context, payload: MessageSearch) -> SearchPag
 
 @action("message:changes", role=Role.MEMBER, rate=Rate.READ)
 async def list_changes(context: Context, payload: MessageChanges) -> ChangesPage:
-    """Every message whose state is newer than the version the client has: new, edited, deleted, liked.
+    """Return the messages that are new, edited, deleted or liked since the client's version of the chat.
 
-    It is state, not a log: nothing expires, and each message comes once, as it is now. Ask with the ``version`` of the
-    answer until ``has_more`` is false.
+    Each message comes once, as it is now, however often it changed. Versions do not expire. Call it again with the
+    ``version`` of the answer until ``has_more`` is false.
     """
     chat_id, user_id, limit = payload.chat_id, context.user_id, payload.limit
     async with context.reading() as tx:
