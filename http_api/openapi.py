@@ -20,18 +20,18 @@ from realtime.documents.openapi import REF_TEMPLATE, describe_registry, first_se
 from realtime.wire.fields import CHAT_ID
 
 TAGS: Final = {
-    "Sign-in": "Request a one-time code and exchange it for tokens.",
-    "Profile": "Your own profile, and the profiles of others.",
-    "Files": "Upload and download attachments. Send them with `message:send`.",
-    "Sessions": "The devices on which you are signed in.",
-    "Actions: chat": "The chat list, private chats, groups, and your personal settings of a chat.",
-    "Actions: member": "List, add and remove the members of a chat.",
-    "Actions: message": "Send, list, search, edit, delete, like and read messages.",
-    "Actions: user": "Find and block people.",
+    "Sign-in": "A code comes to a phone, and becomes a pair of tokens.",
+    "Profile": "Who you are, and who others are.",
+    "Files": "Attachments: uploaded here, sent with `message:send`, fetched here.",
+    "Sessions": "The devices you are signed in on.",
+    "Actions: chat": "The list of chats, private chats and groups, and what is your own about them.",
+    "Actions: member": "Who is in a group.",
+    "Actions: message": "Sending, history, changes, likes, the read mark.",
+    "Actions: user": "Finding people, and not hearing from them.",
     "Actions: presence": "Who is online.",
-    "Actions: session": "Keep a connection open, and catch up after it was lost.",
-    "Events": "Events that the server sends over a socket connection.",
-    "Operations": "Probes and metrics for operators.",
+    "Actions: session": "Keeping a connection, and catching up after one was lost.",
+    "Events": "What arrives by itself on a connection.",
+    "Operations": "Probes and metrics for whoever runs the server.",
 }
 """Tag → what stands under it, in the order of a reader."""
 
@@ -136,7 +136,7 @@ def _polish_rest(paths: dict[str, Any]) -> None:
                 responses |= problem_responses([ErrorCode.VALIDATION_FAILED])
             for status, response in responses.items():
                 if response["description"] == "Successful Response":
-                    response["description"] = "The request succeeded." if status == "204" else "The answer."
+                    response["description"] = "Done." if status == "204" else "The answer."
             operation["responses"] = dict(sorted(responses.items()))
 
 

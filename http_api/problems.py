@@ -48,23 +48,21 @@ _CODE_OF_STATUS: Final = {
 class Problem(ServerPayload):
     """What every error answer holds (RFC 9457). Programs look at ``code``."""
 
-    type: str = Field(description="URI of the error code.", examples=["urn:molva:error:not_found"])
-    title: str = Field(description="Meaning of the error code.", examples=["There is no such thing."])
-    status: int = Field(description="The HTTP status code.", examples=[404])
-    detail: str = Field(description="What went wrong, in words for a person.", examples=["There is no such thing."])
-    code: ErrorCode = Field(description="Stable error code for programs.", examples=["not_found"])
+    type: str = Field(description="A URI for the code.", examples=["urn:molva:error:not_found"])
+    title: str = Field(description="What the code means.", examples=["There is no such thing."])
+    status: int = Field(description="The HTTP status again.", examples=[404])
+    detail: str = Field(description="What went wrong, for a person.", examples=["There is no such thing."])
+    code: ErrorCode = Field(description="The stable word for programs.", examples=["not_found"])
     request_id: str = Field(
-        description="ID of the request, as in the header `X-Request-ID`. The log lines of the request have it.",
+        description="The request's id, as in `X-Request-ID`: the log has everything under it.",
         examples=["0192f0c1-7a3b-7c4d-8e5f-60718293a4b5"],
     )
     details: Any = Field(
         None,
-        description="For `validation_failed`: all faults, `[{path, message}]`. For `conflict`: `{reason}`.",
+        description="Of `validation_failed`: every fault, `[{path, message}]`. Of `conflict`: `{reason}`.",
         examples=[[{"path": "phone", "message": "Field required"}]],
     )
-    retry_after: int | None = Field(
-        None, description="Seconds to wait before the next try, as in the header `Retry-After`.", examples=[42]
-    )
+    retry_after: int | None = Field(None, description="Seconds to wait, as in `Retry-After`.", examples=[42])
 
 
 class ProblemResponse(Response):

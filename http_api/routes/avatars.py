@@ -44,11 +44,11 @@ router = APIRouter(prefix="/v1", tags=["Profile"])
 
 
 class AvatarUpload(ClientPayload):
-    """The picture to upload."""
+    """A picture."""
 
     image: str = Field(
-        description="A JPEG, PNG, WebP or GIF image in base64, with or without a data URL prefix. The server detects the "
-        "format from the bytes. It uses the first frame of a GIF.",
+        description="JPEG, PNG, WebP or GIF (of which the first frame counts) in base64, bare or as a data URL. What it "
+        "is, its bytes say, not the URL.",
         pattern=r"^(?:data:[^,]{0,200};base64,)?(?:/9j/|iVBORw0KGgo|R0lGOD|UklGR)[A-Za-z0-9+/\s]*={0,2}\s*$",
         examples=["data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEAAAAALAAAAAABAAEAAAICRAEAOw=="],
     )
@@ -68,8 +68,7 @@ _BODY: Final = {
 async def put_avatar(request: Request, backend: BackendOf, caller: CallerOf) -> Profile:
     """Set your picture.
 
-    The server turns the picture upright, removes all metadata and stores it in four sizes: squares of 50, 100 and 400
-    pixels, cropped at the centre, and the whole picture.
+    It is turned upright, freed of all metadata, and stored as centre-cropped squares of 50, 100 and 400 pixels and in full.
     """
     if not _JSON.fullmatch(request.headers.get("content-type", "")):
         raise ValidationFailed.at("", "must be a JSON object, sent as application/json")
@@ -89,7 +88,7 @@ async def put_avatar(request: Request, backend: BackendOf, caller: CallerOf) -> 
 
 @router.delete("/me/avatar", status_code=204, responses=refusals(*CALLER_ERRORS))
 async def delete_avatar(backend: BackendOf, caller: CallerOf) -> None:
-    """Remove your picture. If you have none, nothing changes."""
+    """Remove your picture; without one nothing changes."""
     await _give_avatar(backend, caller.user_id, None)
 
 
@@ -101,23 +100,13 @@ async def delete_avatar(backend: BackendOf, caller: CallerOf) -> None:
 @router.head("/avatars/{avatar_id}/{size}", include_in_schema=False)
 async def show_avatar(
     avatar_id: Annotated[
-        str,
-        Path(
-            description="ID of the avatar: `avatar.id` of a user.",
-            max_length=64,
-            examples=["9f86d081884c7d659a2feaa0c55ad015"],
-        ),
+        str, Path(description="`avatar.id` of a user.", max_length=64, examples=["9f86d081884c7d659a2feaa0c55ad015"])
     ],
-    size: Annotated[
-        Literal["50", "100", "400", "original"], Path(description="Size in pixels, or `original`.", examples=["100"])
-    ],
+    size: Annotated[Literal["50", "100", "400", "original"], Path(description="Which of the four.", examples=["100"])],
     request: Request,
     backend: BackendOf,
 ) -> Response:
-    """Return one size of a person's picture.
-
-    It is public and needs no token. The image behind a path never changes, so clients may cache it for ever.
-    """
+    """An image of somebody's picture. Public; it never changes, so it may be kept for ever."""
     if not _ID.fullmatch(avatar_id):
         raise NotFound
     opened = await backend.objects.open(avatar_key(avatar_id, size))

@@ -39,20 +39,18 @@ router = APIRouter(prefix="/v1/auth", tags=["Sign-in"], route_class=StrictRoute)
 
 
 class CodeRequest(ClientPayload):
-    """The phone number to send a code to."""
+    """Where to send a code."""
 
-    phone: PhoneText = Field(description="Phone number, in any common format.", examples=[PHONE])
+    phone: PhoneText = Field(description="A phone number in any usual spelling.", examples=[PHONE])
 
 
 class CodeSent(ServerPayload):
-    """The code was sent."""
+    """A code is on its way."""
 
-    phone: str = Field(description="The phone number in E.164 format.", examples=[PHONE])
+    phone: str = Field(description="The number in E.164.", examples=[PHONE])
     expires_in: int = Field(description="Seconds until the code expires.", examples=[codes.LIFETIME_S])
-    retry_after: int = Field(description="Seconds until you may request another code.", examples=[60])
-    code: str | None = Field(
-        None, description="The code itself. It is present in the development environment only.", examples=["042137"]
-    )
+    retry_after: int = Field(description="Seconds until another one may be asked for.", examples=[60])
+    code: str | None = Field(None, description="The code itself; in development alone.", examples=["042137"])
 
 
 @router.post(
@@ -66,9 +64,9 @@ class CodeSent(ServerPayload):
 async def request_code(payload: CodeRequest, backend: BackendOf) -> CodeSent:
     """Send a one-time code to a phone.
 
-    The code has six digits. It is valid for five minutes, for one sign-in and at most five guesses. A new code replaces the
-    previous one. The answer is the same whether or not the number is registered. A number gets at most three codes in ten
-    minutes and five codes a day. It gets one code a minute, unless the previous code was used.
+    Six digits, good for five minutes, one use and five guesses; a new code makes the one before it worthless. The answer
+    is the same whether or not the number is registered. A number gets three codes in ten minutes and five a day, and one a
+    minute unless the one before was used.
     """
     settings = backend.settings
     phone = normalised(payload.phone, settings)

@@ -46,10 +46,9 @@ Windowed = Callable[[Tx, str, str, int, int], Awaitable[list[Any]]]
     },
 )
 async def export_me(backend: BackendOf, caller: CallerOf) -> Response:
-    """Download all your data as a ZIP archive.
+    """Everything of yours as a ZIP archive: your profile, devices, chats, what you wrote and liked, your files.
 
-    It contains your profile, devices, chats, the messages that you wrote and liked, and your files. You can run one export
-    at a time.
+    One at a time.
     """
     parts = _archive(backend, caller.user_id)
     first = await anext(parts)

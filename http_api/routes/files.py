@@ -45,31 +45,27 @@ router = APIRouter(prefix="/v1/files", tags=["Files"])
 
 
 class File(ServerPayload):
-    """An uploaded file. It never changes."""
+    """An attachment. Nothing of it ever changes."""
 
-    id: Id = Field(description="ID of the file. Send it as `content.file_id` of a message.", examples=[FILE_ID])
+    id: Id = Field(description="For `content.file_id` of a message.", examples=[FILE_ID])
     kind: Kind = Field(
-        description="Message type that the file fits: `image` (JPEG, PNG, WebP, GIF), `video`, `audio` or `file`. Every "
-        "file can also be sent as `file`.",
+        description="As what it can be sent, besides `file`: `image` (JPEG, PNG, WebP, GIF), `video`, `audio`.",
         examples=["image"],
     )
-    name: str = Field(description="Name of the file.", examples=["lake.jpg"])
-    mime: str = Field(description="Media type that the file is served with.", examples=["image/jpeg"])
-    size: int = Field(description="Size in bytes.", examples=[2_343_077])
-    width: int | None = Field(description="Width of an image in pixels, turned upright; else null.", examples=[4032])
-    height: int | None = Field(description="Height of an image in pixels, turned upright; else null.", examples=[3024])
-    duration: float | None = Field(
-        description="Duration of audio or video in seconds, as given at the upload; else null.", examples=[None]
-    )
+    name: str = Field(description="What it was called.", examples=["lake.jpg"])
+    mime: str = Field(description="What it is served as.", examples=["image/jpeg"])
+    size: int = Field(description="Bytes.", examples=[2_343_077])
+    width: int | None = Field(description="Of an image: in pixels, upright.", examples=[4032])
+    height: int | None = Field(description="Of an image: in pixels, upright.", examples=[3024])
+    duration: float | None = Field(description="Of audio and video: seconds, as they were declared.", examples=[None])
     blurhash: str | None = Field(
-        description="Placeholder of an image to show while it loads (blurha.sh); else null.",
-        examples=["L2Eyb[_3ay_3~qofayofayayj[ay"],
+        description="Of an image: a placeholder (blurha.sh).", examples=["L2Eyb[_3ay_3~qofayofayayj[ay"]
     )
-    url: str = Field(description="Path of the file.", examples=[f"/v1/files/{FILE_ID}"])
+    url: str = Field(description="Where it is.", examples=[f"/v1/files/{FILE_ID}"])
     thumbnail: str | None = Field(
-        description="Path of a small copy of an image; else null.", examples=[f"/v1/files/{FILE_ID}/thumbnail"]
+        description="Of an image: where a small copy is.", examples=[f"/v1/files/{FILE_ID}/thumbnail"]
     )
-    created_at: Time = Field(description="When the file was uploaded.", examples=["2026-11-23T05:08:04.123Z"])
+    created_at: Time = Field(description="When it was uploaded.", examples=["2026-11-23T05:08:04.123Z"])
 
     @classmethod
     def of(cls, row: FileRow) -> "File":
@@ -94,13 +90,13 @@ _FORM: Final = {
                             "type": "string",
                             "format": "binary",
                             "minLength": 1,
-                            "description": "The file, with its file name.",
+                            "description": "The file, with its name.",
                         },
                         "duration": {
                             "type": "number",
                             "minimum": 0,
                             "maximum": DURATION_S_MAX,
-                            "description": "Duration of audio or video, in seconds.",
+                            "description": "Of audio and video: seconds.",
                             "example": 12.5,
                         },
                     },
@@ -123,11 +119,10 @@ _FORM: Final = {
     responses=refusals(*CALLER_ERRORS, ErrorCode.VALIDATION_FAILED, ErrorCode.PAYLOAD_TOO_LARGE, ErrorCode.RATE_LIMITED),
 )
 async def upload_file(request: Request, backend: BackendOf, caller: CallerOf) -> File:
-    """Upload a file, to send it in a message.
+    """Upload a file, to be sent in a message.
 
-    The server stores the file unchanged. Until you send it, only you can download it. If you do not send it within a day,
-    the server deletes it. An image gets a thumbnail and a placeholder. An image that cannot be decoded, or that has too
-    many pixels, is treated as a file of kind `file`.
+    It is stored byte for byte. Until it is sent only you can get it, and after a day it is gone. An image gets a thumbnail
+    and a placeholder; one that cannot be decoded, or has too many pixels, is an ordinary file.
     """
     with backend.uploads.one_more(caller.user_id):
         await _refuse_over_quota(backend, caller.user_id)
@@ -221,7 +216,7 @@ def clean_name(name: str) -> str:
     return bare if bare.strip(".") else _NAMELESS
 
 
-_FileId = Annotated[Id, Path(description="ID of the file.", examples=[FILE_ID])]
+_FileId = Annotated[Id, Path(description="Which file.", examples=[FILE_ID])]
 _FILE_ERRORS: Final = refusals(*CALLER_ERRORS, ErrorCode.NOT_FOUND)
 
 
@@ -230,10 +225,7 @@ _FILE_ERRORS: Final = refusals(*CALLER_ERRORS, ErrorCode.NOT_FOUND)
 )
 @router.head("/{file_id}", include_in_schema=False)
 async def show_file(file_id: _FileId, request: Request, backend: BackendOf, caller: CallerOf) -> Response:
-    """Download a file, or the part of it that `Range` asks for.
-
-    You may download a file that you uploaded, or one in a message that you may see.
-    """
+    """A file, or the part of it that `Range` asks for; if it is yours or in a message that you may see."""
     row = await _find(backend, file_id, caller.user_id)
     etag = f'"{row.id}"'
     headers = _headers(etag) | {
@@ -251,7 +243,7 @@ async def show_file(file_id: _FileId, request: Request, backend: BackendOf, call
 )
 @router.head("/{file_id}/thumbnail", include_in_schema=False)
 async def show_thumbnail(file_id: _FileId, request: Request, backend: BackendOf, caller: CallerOf) -> Response:
-    """Download the thumbnail of an image, at most 320 pixels wide and high. Other files have none."""
+    """A small copy of an image, at most 320 pixels wide and high. Other files have none."""
     row = await _find(backend, file_id, caller.user_id)
     if row.thumbnail_mime is None:
         raise NotFound

@@ -16,25 +16,22 @@ router = APIRouter(tags=["Operations"])
 
 
 class Health(ServerPayload):
-    """The probe succeeded."""
+    """All is well."""
 
-    status: Literal["ok"] = Field("ok", description="Always `ok`. A failed probe is an error.", examples=["ok"])
+    status: Literal["ok"] = Field("ok", description="Always this; anything else is an error.", examples=["ok"])
 
 
 @router.get("/health/live")
 @router.head("/health/live", include_in_schema=False)
 async def show_liveness() -> Health:
-    """Check that the process is alive. If this fails, restart the process."""
+    """Whether the process answers at all; when it does not, restart it."""
     return Health()
 
 
 @router.get("/health/ready", responses=refusals(ErrorCode.UNAVAILABLE))
 @router.head("/health/ready", include_in_schema=False)
 async def show_readiness(backend: BackendOf) -> Health:
-    """Check that the process can take requests.
-
-    The database answers and accepts writes, and the process is not shutting down.
-    """
+    """Whether to send requests here: the database answers and takes writes, and the process is not about to end."""
     async with backend.database.reading() as tx:
         is_ready = await health.is_writable(tx)
     if not is_ready or backend.is_draining():
@@ -44,5 +41,5 @@ async def show_readiness(backend: BackendOf) -> Health:
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 async def show_metrics() -> Response:
-    """Return the metrics of the process in the text format of Prometheus."""
+    """Counters and histograms in Prometheus's text format."""
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

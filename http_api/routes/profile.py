@@ -39,27 +39,27 @@ def _absent() -> None:
 
 
 class ProfileChange(ClientPayload):
-    """The fields to change. Fields that you leave out stay as they are."""
+    """What to change; what is left out stays."""
 
     display_name: Annotated[VisibleText, Field(max_length=DISPLAY_NAME_CHARS_MAX)] = Field(
-        default_factory=str, description="Name that others see.", examples=["Anna"]
+        default_factory=str, description="What to be called.", examples=["Anna"]
     )
     username: Annotated[str, Field(pattern=USERNAME_PATTERN)] | None = Field(
         default_factory=_absent,
-        description="Public name by which others can find you: 5 to 32 Latin letters, digits and underscores, starting "
-        "with a letter. It is unique; upper and lower case are the same. `null` removes it.",
+        description="A public name by which others find you: 5 to 32 Latin letters, digits and underscores, a letter "
+        "first. No two people have the same, whatever the case. `null`: none.",
         examples=["anna_k"],
     )
     about: Annotated[StoredText, Field(max_length=ABOUT_CHARS_MAX)] | None = Field(
         default_factory=_absent,
-        description="Short text about yourself. `null` or an empty text removes it.",
+        description="A line about yourself. `null`, or an empty one: none.",
         examples=["On the road until Monday"],
     )
 
 
 @router.get("/me", responses=refusals(*CALLER_ERRORS))
 async def show_me(backend: BackendOf, caller: CallerOf) -> Profile:
-    """Return your own profile."""
+    """Your own profile."""
     async with backend.database.reading() as tx:
         row = await users.find_profile(tx, caller.user_id)
     if row is None:  # deleted since the token was checked
@@ -71,9 +71,9 @@ async def show_me(backend: BackendOf, caller: CallerOf) -> Profile:
     "/me", responses=refusals(*CALLER_ERRORS, ErrorCode.CONFLICT, ErrorCode.VALIDATION_FAILED, ErrorCode.PAYLOAD_TOO_LARGE)
 )
 async def change_me(payload: ProfileChange, backend: BackendOf, caller: CallerOf) -> Profile:
-    """Change your name, username or the text about yourself. Fields that you leave out stay as they are.
+    """Change your name, username or the line about you; what is left out stays.
 
-    A username that another person has is a `conflict` with the reason `username_taken`.
+    A username that somebody has is a `conflict`, reason `username_taken`.
     """
 
     async def change(tx: Tx) -> ProfileRow | None:
@@ -114,9 +114,9 @@ async def change_profile(
 
 @router.get("/users/{user_id}", responses=refusals(*CALLER_ERRORS, ErrorCode.NOT_FOUND))
 async def show_user(
-    user_id: Annotated[Id, Path(description="ID of the person.", examples=[USER_ID])], backend: BackendOf, caller: CallerOf
+    user_id: Annotated[Id, Path(description="Whose.", examples=[USER_ID])], backend: BackendOf, caller: CallerOf
 ) -> Profile | User:
-    """Return the public profile of a person. Your own profile also has the phone number."""
+    """Somebody's public profile; your own comes with the phone."""
     if user_id == caller.user_id:
         return await show_me(backend, caller)
     async with backend.database.reading() as tx:
@@ -128,11 +128,11 @@ async def show_user(
 
 @router.delete("/me", status_code=204, responses=refusals(*CALLER_ERRORS))
 async def delete_me(backend: BackendOf, caller: CallerOf) -> None:
-    """Delete your account. This cannot be undone.
+    """Delete your account, for good.
 
-    The server erases your profile and picture and signs out all your devices. Your phone number and username become free.
-    The messages that you wrote stay in their chats, as messages of a deleted account. Each group that you created passes to
-    the member who has been in it for the longest. A group without other members is deleted.
+    Your profile and picture are erased, all your devices are signed out, your number and username are free. What you wrote
+    stays with those you wrote to, as from a deleted account. Groups that you created pass to whoever has been in them for
+    the longest, and are deleted if nobody is left.
     """
     user_id = caller.user_id
     async with backend.services.delivery.in_order(user_id):

@@ -22,24 +22,24 @@ router = APIRouter(prefix="/v1/auth/sessions", tags=["Sessions"])
 class Device(ServerPayload):
     """A login session: one device that signed in."""
 
-    id: Id = Field(description="ID of the login session: `sid` in its access tokens.", examples=[CHAT_ID])
-    device_name: str | None = Field(description="Name that the device gave at sign-in, or null.", examples=["Anna's phone"])
-    created_at: Time = Field(description="When the device signed in.", examples=["2026-11-20T18:00:00.000Z"])
+    id: Id = Field(description="The session's id, `sid` in its access tokens.", examples=[CHAT_ID])
+    device_name: str | None = Field(description="What it called itself.", examples=["Anna's phone"])
+    created_at: Time = Field(description="When it signed in.", examples=["2026-11-20T18:00:00.000Z"])
     last_seen_at: Time = Field(
-        description="When the device last refreshed its tokens or disconnected.", examples=["2026-11-23T05:08:04.123Z"]
+        description="When it last refreshed its tokens or disconnected.", examples=["2026-11-23T05:08:04.123Z"]
     )
-    current: bool = Field(description="Whether this is the session of the request.", examples=[True])
+    current: bool = Field(description="Whether it is the one that asks.", examples=[True])
 
 
 class Devices(ServerPayload):
-    """The devices on which the caller is signed in."""
+    """Where the caller is signed in."""
 
-    sessions: list[Device] = Field(description="The login sessions. The device used last comes first.")
+    sessions: list[Device] = Field(description="The device used last comes first.")
 
 
 @router.get("", responses=refusals(*CALLER_ERRORS))
 async def list_devices(backend: BackendOf, caller: CallerOf) -> Devices:
-    """List the devices on which you are signed in."""
+    """List the devices you are signed in on."""
     async with backend.database.reading() as tx:
         rows = await sessions.list_sessions(tx, caller.user_id)
     return Devices(
@@ -58,13 +58,13 @@ async def list_devices(backend: BackendOf, caller: CallerOf) -> Devices:
 
 @router.delete("/current", status_code=204, responses=refusals(*CALLER_ERRORS))
 async def end_current(backend: BackendOf, caller: CallerOf) -> None:
-    """Sign out this device."""
+    """Sign this device out."""
     await _end(backend, session_id=caller.session_id, user_id=caller.user_id, reason=EndReason.LOGGED_OUT)
 
 
 @router.delete("/others", status_code=204, responses=refusals(*CALLER_ERRORS))
 async def end_others(backend: BackendOf, caller: CallerOf) -> None:
-    """Sign out all your other devices."""
+    """Sign every other device of yours out."""
     async with backend.database.reading() as tx:
         ended = await sessions.end_other_sessions(tx, caller.user_id, caller.session_id, EndReason.ENDED_ELSEWHERE)
     for session_id in ended:
@@ -73,11 +73,9 @@ async def end_others(backend: BackendOf, caller: CallerOf) -> None:
 
 @router.delete("/{session_id}", status_code=204, responses=refusals(*CALLER_ERRORS, ErrorCode.NOT_FOUND))
 async def end_device(
-    session_id: Annotated[Id, Path(description="ID of the login session.", examples=[CHAT_ID])],
-    backend: BackendOf,
-    caller: CallerOf,
+    session_id: Annotated[Id, Path(description="Which one.", examples=[CHAT_ID])], backend: BackendOf, caller: CallerOf
 ) -> None:
-    """Sign out one of your devices. The server closes its connections at once."""
+    """Sign one of your devices out; its sockets are closed at once."""
     reason = EndReason.LOGGED_OUT if session_id == caller.session_id else EndReason.ENDED_ELSEWHERE
     await _end(backend, session_id=session_id, user_id=caller.user_id, reason=reason)
 

@@ -43,44 +43,38 @@ router = APIRouter(prefix="/v1/auth", tags=["Sign-in"], route_class=StrictRoute)
 
 
 class SignIn(ClientPayload):
-    """The phone number and the code that was sent to it."""
+    """The code that came to a phone."""
 
-    phone: PhoneText = Field(description="Phone number that the code was sent to.", examples=[PHONE])
-    code: str = Field(description="The one-time code.", pattern=rf"^[0-9]{{{CODE_DIGITS}}}$", examples=["042137"])
+    phone: PhoneText = Field(description="The number that the code was sent to.", examples=[PHONE])
+    code: str = Field(description="The code.", pattern=rf"^[0-9]{{{CODE_DIGITS}}}$", examples=["042137"])
     device_name: Annotated[VisibleText, Field(max_length=DEVICE_NAME_CHARS_MAX)] | None = Field(
-        None, description="Name of this device in the list of sessions.", examples=["Anna's phone"]
+        None, description="What to call this device in the list of sessions.", examples=["Anna's phone"]
     )
 
 
 class Refresh(ClientPayload):
-    """The refresh token to exchange."""
+    """The refresh token, once."""
 
     refresh_token: str = Field(
-        description="The newest refresh token of the login session.", min_length=1, max_length=512, examples=["AZLwwRot…"]
+        description="The newest refresh token of the session.", min_length=1, max_length=512, examples=["AZLwwRot…"]
     )
 
 
 class Tokens(ServerPayload):
     """A pair of tokens."""
 
-    access_token: str = Field(
-        description="Access token for the header `Authorization: Bearer` and for the socket.", examples=["eyJhbGciOi…"]
-    )
-    token_type: Literal["Bearer"] = Field(
-        "Bearer", description="Authorization scheme of the access token.", examples=["Bearer"]
-    )
+    access_token: str = Field(description="For `Authorization: Bearer` and the socket.", examples=["eyJhbGciOi…"])
+    token_type: Literal["Bearer"] = Field("Bearer", description="How to send it.", examples=["Bearer"])
     expires_in: int = Field(description="Seconds until the access token expires.", examples=[900])
-    refresh_token: str = Field(
-        description="Refresh token for `POST /v1/auth/tokens/refresh`. It works once.", examples=["AZLwwRot…"]
-    )
+    refresh_token: str = Field(description="Gets the next pair, once.", examples=["AZLwwRot…"])
     refresh_expires_in: int = Field(description="Seconds until the refresh token expires.", examples=[2_592_000])
 
 
 class SignedIn(Tokens):
-    """A pair of tokens and the user who signed in."""
+    """A pair of tokens and whose they are."""
 
-    user: Profile = Field(description="The user who signed in.")
-    is_new_user: bool = Field(description="Whether this sign-in registered the user.", examples=[True])
+    user: Profile = Field(description="Who signed in, as they see themselves.")
+    is_new_user: bool = Field(description="Whether this registered them.", examples=[True])
 
 
 @router.post(
@@ -93,10 +87,9 @@ class SignedIn(Tokens):
     ),
 )
 async def sign_in(payload: SignIn, backend: BackendOf) -> SignedIn:
-    """Sign in with a one-time code. The first sign-in registers you.
+    """Sign in with the code; the first time, this registers you.
 
-    The answer is the same `unauthorized` if the code is wrong, used or expired, if there were too many guesses, or if no
-    code was sent to the number.
+    A wrong, used, expired or guessed-out code and a number that no code went to all get the same `unauthorized`.
     """
     phone = normalised(payload.phone, backend.settings)
     async with backend.database.transaction() as tx:
@@ -190,11 +183,10 @@ def judge(row: RefreshRow | None, token: str, claim: RefreshClaim, tokens: Refre
     ),
 )
 async def refresh_tokens(payload: Refresh, backend: BackendOf) -> Tokens:
-    """Exchange a refresh token for a new pair of tokens.
+    """Replace both tokens.
 
-    Each refresh token works once. Using it again ends the login session and closes its connections. If the answer is lost,
-    you may repeat the request for 10 seconds and get the same answer. A session ends after 30 days without a refresh, and
-    after 90 days in any case.
+    Each refresh token is good for one use; using it again ends its session and closes its sockets. If the answer is lost,
+    the same token gets the same answer for 10 seconds. The session ends after 30 days without a refresh, or 90 in all.
     """
     token = payload.refresh_token
     try:

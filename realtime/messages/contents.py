@@ -1,8 +1,10 @@
 """What a message of each type holds. The server alone makes ``system`` messages.
 
-To add a type: its content here, its variant in ``payloads.MessageSend``, and nothing else.
+To add a type, follow docs/how-to/add-a-message-type.md.
 """
 
+from functools import reduce
+from operator import or_
 from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, Field, ValidationError
@@ -101,13 +103,7 @@ AnyContent = Annotated[
     dict[str, Any],
     BeforeValidator(
         _as_it_came,
-        json_schema_input_type=TextContent
-        | LocationContent
-        | ContactContent
-        | ImageContent
-        | VideoContent
-        | AudioContent
-        | FileContent,
+        json_schema_input_type=reduce(or_, CONTENTS.values()),
     ),
 ]
 """Content whose type is not in the payload: :func:`read_content` checks it once the type is known."""

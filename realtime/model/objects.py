@@ -88,8 +88,7 @@ class Message(ServerPayload):
         description="ID of the sender. For a system message: ID of the person who caused it.", examples=[USER_ID]
     )
     type: str = Field(
-        description="Type of the message: `text`, `image`, `video`, `audio`, `file`, `location`, `contact` or `system`.",
-        examples=["text"],
+        description="Type of the message: one of the types of `message:send`, or `system`.", examples=["text"]
     )
     content: dict[str, Any] | None = Field(
         description="Content of the message. Its fields depend on `type`. Null once the message is deleted.",

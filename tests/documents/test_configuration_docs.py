@@ -27,7 +27,7 @@ NAMING = [
     "docker-compose.yml",
     "Dockerfile",
     *(str(path.relative_to(ROOT)) for folder in ("docs", "deploy", "manifests") for path in (ROOT / folder).rglob("*.*")
-      if path.suffix in {".md", ".yml", ".yaml", ".example", ".conf"}),
+      if path.suffix in {".md", ".yml", ".yaml", ".example", ".conf"} and path.parent.name != "how-to"),
 ]  # fmt: skip
 """Where strangers read names of settings."""
 NOT_OF_THE_SERVER = {"MOLVA_PUBLISH", "MOLVA_IMAGE", "MOLVA_OPEN_FILES", "MOLVA_MEMORY", "MOLVA_TEST_FUZZED_PACKETS"}
