@@ -171,9 +171,9 @@ def test_message_type_is_seen_everywhere(followed: Followed):
 
 
 def test_setting_is_read_and_documented(followed: Followed):
-    assert "stop_within_s" in followed.seen["settings"]
+    assert "reuse_port" in followed.seen["settings"]
     text = (followed.copy.root / "docs/configuration.md").read_text(encoding="utf-8")
-    assert "| `MOLVA_STOP_WITHIN_S` | `5` |" in text
+    assert "| `MOLVA_REUSE_PORT` | `False` |" in text
 
 
 async def test_examples_pass_their_tests(followed: Followed):
