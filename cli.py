@@ -97,6 +97,23 @@ def check() -> None:
 
 
 @app.command()
+def restored() -> None:
+    """Tell Molva that a backup of the database was put back.
+
+    Run it once, after the restore and before clients come back, or while servers are running. Clients then drop what they
+    keep of the time after the backup, and nobody has to sign in again.
+
+    \b
+    Example:
+      MOLVA_DATABASE_URL=postgresql://molva:secret@db/molva molva restored
+    """
+    settings = load_settings()
+    from commands.restored import renew_epoch
+
+    print(f"the new epoch is {renew_epoch(settings)}")
+
+
+@app.command()
 def seed(
     users: Annotated[int, typer.Option(min=1, max=1_000_000, help="Number of users to create.")] = 100,
     chats: Annotated[int, typer.Option(min=0, max=1_000_000, help="Number of chats to create.")] = 200,

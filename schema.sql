@@ -103,7 +103,7 @@ CREATE TABLE members (
     chat_id      uuid NOT NULL,
     user_id      uuid NOT NULL,
     title        text,                                      -- their own name for the group
-    pinned       smallint,                                  -- position among their pins, from 1
+    pinned       smallint,                                  -- the order of their pins; positions are counted when read
     muted_until  timestamptz(3),
     read_seq     bigint NOT NULL DEFAULT 0,                 -- unread = message_count - read_seq
     first_seq    bigint NOT NULL DEFAULT 1,                 -- nothing before it exists for them
@@ -117,6 +117,8 @@ CREATE TABLE members (
 );
 CREATE INDEX members_user_idx ON members (user_id, chat_id);
 CREATE INDEX members_present_idx ON members (chat_id, joined_at, user_id) WHERE left_at IS NULL;
+-- Somebody's pins in their order.
+CREATE INDEX members_pins_idx ON members (user_id, pinned, chat_id) WHERE pinned IS NOT NULL AND left_at IS NULL;
 
 -- What is said in a message, for words_of: marks that join words (of an address, a path, a number) become spaces, so that
 -- each part is found by itself, and one letter is written in one way. translate() would cost ten times as much.
@@ -390,3 +392,15 @@ CREATE INDEX login_codes_address_idx ON login_codes (address, created_at DESC);
 CREATE INDEX login_codes_network_idx ON login_codes (network, created_at DESC);
 CREATE INDEX login_codes_prefix_idx ON login_codes (prefix, created_at DESC);
 CREATE INDEX login_codes_country_idx ON login_codes (country, created_at DESC);
+
+-- Which history of the database this is: the newest row. A restored backup has rows that clients know in a later state; with
+-- another epoch they begin afresh. `molva restored` writes a new one.
+CREATE TABLE epochs (
+    epoch     uuid PRIMARY KEY,
+    began_at  timestamptz(3) NOT NULL DEFAULT wire_now()
+);
+INSERT INTO epochs (epoch) VALUES (gen_random_uuid());
+
+-- How somebody lost the chat (left, removed, deleted): a leave that is repeated after a lost answer is answered as the first
+-- one was.
+ALTER TABLE members ADD COLUMN left_reason text;

@@ -11,7 +11,7 @@ import logging
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -35,17 +35,19 @@ from http_api.app import create_app
 from http_api.http_protocol import HttpProtocol
 from maintenance import sweeping
 from maintenance.deleted_chats import sweep_forever
-from realtime.chats.state import state_of_chat
 from realtime.delivery.fanout import Fanout
 from realtime.delivery.hub import Hub
+from realtime.delivery.order import TurnQueue
+from realtime.epoch import EpochWatch
 from realtime.messages.send_queue import SendQueue
 from realtime.namespace import NO_NAMESPACE, ChatNamespace, encode
 from realtime.presence.tracker import PresenceTracker
+from realtime.repair import Repairs
 from realtime.transport.engineio.server import Terms
 from realtime.transport.socketio.server import SocketServer, with_sockets
+from realtime.wire.changes import Changes
 from realtime.wire.context import Services
 from realtime.wire.dispatch import Dispatcher
-from realtime.wire.effects import Effect
 from storage.objects import Objects
 from storage.workers import ImageWorkers
 
@@ -83,17 +85,23 @@ async def compose(settings: Settings, database_url: str) -> AsyncIterator[Molva]
     tokens = AccessTokens(settings.signing_secret(), previous=settings.previous_signing_secret())
     hub = Hub()
 
-    async def state_of(chat_id: str) -> Sequence[Effect]:
-        async with database.reading() as tx:
-            return await state_of_chat(tx, chat_id, believed=hub.members_of(chat_id), is_online=hub.is_online)
-
-    fanout = Fanout(hub, encode, state_of)
+    fanout = Fanout(hub, encode)
+    turns = TurnQueue(Repairs(database, hub, fanout).repair)
+    epoch = EpochWatch(database)
     has_limits = settings.rate_limits == "on"
     services = Services(
-        database, fanout, SendQueue(database, fanout), tokens, settings.phone_region, limits_look_ups=has_limits
+        database=database,
+        changes=Changes(database, turns, fanout),
+        delivery=fanout,
+        online=hub,
+        epoch=epoch,
+        sends=SendQueue(database, turns, fanout),
+        tokens=tokens,
+        phone_region=settings.phone_region,
+        limits_look_ups=has_limits,
     )
-    dispatcher = Dispatcher(services, RateLimits() if has_limits else None)
-    presence = PresenceTracker(database, fanout)
+    dispatcher = Dispatcher(services, RateLimits() if has_limits else None, timeout_s=settings.database_timeout_s)
+    presence = PresenceTracker(database, fanout, hub)
     namespace = ChatNamespace(
         database=database,
         tokens=tokens,
@@ -101,7 +109,9 @@ async def compose(settings: Settings, database_url: str) -> AsyncIterator[Molva]
         dispatcher=dispatcher,
         presence=presence,
         connections_max=settings.connections_per_user,
+        epoch=epoch,
     )
+    await epoch.start(namespace.begin_afresh)
     sockets = SocketServer(_terms(settings), no_namespace=NO_NAMESPACE)
     sockets.register_namespace(namespace)
     api = create_app(
@@ -129,7 +139,8 @@ async def compose(settings: Settings, database_url: str) -> AsyncIterator[Molva]
         await sockets.shutdown()
         await sockets.settle()
         await presence.close()
-        await fanout.close()
+        await epoch.close()
+        await turns.close()
         await images.close()
         await objects.close()
         await database.disconnect()

@@ -15,7 +15,14 @@ from db.users import USER_FIELDS, UserRow, user_columns
 _SHARED: Final = (
     "id", "type", "title", "creator_id", "member_count", "message_count", "created_at", "updated_at", "version",
 )  # fmt: skip
-_PERSONAL: Final = ("title", "pinned", "muted_until", "read_seq", "first_seq", "joined_at")
+_PERSONAL: Final = ("muted_until", "read_seq", "first_seq", "joined_at")
+
+# Where a pin stands among those that the person still has. members.pinned only gives the order: a chat that was lost leaves
+# a gap there, which nobody sees.
+_POSITION: Final = """CASE WHEN me.pinned IS NOT NULL THEN (
+          SELECT count(*) FROM members pin
+           WHERE pin.user_id = me.user_id AND pin.pinned IS NOT NULL AND pin.left_at IS NULL
+             AND (pin.pinned, pin.chat_id) <= (me.pinned, me.chat_id)) END"""
 
 
 def _columns(prefix: str = "") -> str:
@@ -23,6 +30,8 @@ def _columns(prefix: str = "") -> str:
     return ", ".join(
         [
             *(f'c.{name} AS "{prefix}{name}"' for name in _SHARED),
+            f'me.title AS "{prefix}me.title"',
+            f'{_POSITION} AS "{prefix}me.pinned"',
             *(f'me.{name} AS "{prefix}me.{name}"' for name in _PERSONAL),
             message_columns("last", "me.user_id", prefix=f"{prefix}last_message."),
             user_columns("peer", prefix=f"{prefix}peer."),
@@ -131,20 +140,24 @@ async def find_chats(tx: Tx, user_id: str, chat_ids: list[str]) -> list[ChatRow]
     -- A page of somebody's chats: pinned first by position, then the newest. $2-$4 are where the last page ended
     -- (32767 stands for "not pinned"), $5 the type or null for both, $6 how many. The page is cut before anything else
     -- is looked up.
-    WITH page AS (
-        SELECT c.id
+    WITH pins AS (
+        SELECT chat_id, row_number() OVER (ORDER BY pinned, chat_id) AS position
+          FROM members WHERE user_id = $1 AND pinned IS NOT NULL AND left_at IS NULL
+    ), page AS (
+        SELECT c.id, coalesce(pins.position, 32767) AS position
           FROM members me
           JOIN {_EACH_CHAT}
+          LEFT JOIN pins ON pins.chat_id = me.chat_id
          WHERE me.user_id = $1 AND me.left_at IS NULL AND c.deleted_at IS NULL
            AND ($5::text IS NULL OR c.type = $5)
            AND ($2::bigint IS NULL
-                OR coalesce(me.pinned, 32767) > $2
-                OR coalesce(me.pinned, 32767) = $2 AND (c.updated_at, c.id) < ($3::timestamptz, $4::uuid))
-         ORDER BY coalesce(me.pinned, 32767), c.updated_at DESC, c.id DESC
+                OR coalesce(pins.position, 32767) > $2
+                OR coalesce(pins.position, 32767) = $2 AND (c.updated_at, c.id) < ($3::timestamptz, $4::uuid))
+         ORDER BY coalesce(pins.position, 32767), c.updated_at DESC, c.id DESC
          LIMIT $6
     )
     {_VIEW} AND me.user_id = $1 AND me.chat_id IN (SELECT id FROM page)
-     ORDER BY coalesce(me.pinned, 32767), c.updated_at DESC, c.id DESC
+     ORDER BY (SELECT page.position FROM page WHERE page.id = c.id), c.updated_at DESC, c.id DESC
 """)
 async def list_chats(
     tx: Tx,
@@ -271,6 +284,13 @@ async def transfer_chat(tx: Tx, chat_id: str, creator_id: str) -> None: ...
     UPDATE chats SET deleted_at = wire_now(), version = version + 1, changed_xid = change_xid() WHERE id = $1
 """)
 async def delete_chat(tx: Tx, chat_id: str) -> None: ...
+
+
+@query("""
+    -- Who deleted the chat: its last creator. Null while it is there.
+    SELECT creator_id FROM chats WHERE id = $1 AND deleted_at IS NOT NULL
+""")
+async def find_deleter(tx: Tx, chat_id: str) -> str | None: ...
 
 
 @query("""

@@ -33,7 +33,15 @@ from types import TracebackType
 from typing import Final
 
 from core.errors import StartupError
-from db.embedded_programs import Programs, account_for, environment, installed_version, last_lines
+from db.embedded_programs import (
+    LOG_BYTES_KEPT,
+    Programs,
+    account_for,
+    environment,
+    installed_version,
+    last_lines,
+    shorten_log,
+)
 
 log = logging.getLogger("molva.db")
 
@@ -45,11 +53,10 @@ _STOP_TIMEOUT_S: Final = 20.0
 _QUIT_TIMEOUT_S: Final = 7.0  # PostgreSQL itself kills stuck children after 5
 _POLL_S: Final = 0.005
 _PORT_TRIES_MAX: Final = 5
-_RESTARTS_MAX: Final = 10  # in a row, each within _RESTART_CALM_S of the one before
 _RESTART_CALM_S: Final = 60.0
-_RESTART_PAUSE_S: Final = 0.2
-_LOG_BYTES_MAX: Final = 10_000_000
-_LOG_BYTES_KEPT: Final = 1_000_000
+_RESTART_PAUSE_S: Final = 0.2  # longer with each restart in a row, each within _RESTART_CALM_S of the one before
+_RESTART_PAUSE_S_MAX: Final = 3.0
+_RESTART_NOTICE_S: Final = 60.0  # the log says this often that PostgreSQL does not stay
 
 _HOST: Final = "127.0.0.1"
 _HERE: Final = "/proc/self/cwd"
@@ -155,7 +162,7 @@ class EmbeddedPostgres:
         _sync_directory(self._home)
 
     def _launch(self, programs: "Programs") -> int:
-        _shorten_log(self._home / "postgres.log")
+        shorten_log(self._home / "postgres.log")
         for _ in range(_PORT_TRIES_MAX):
             port = _free_port()
             options = [f"-c{name}={value}" for name, value in {**self._settings, "port": str(port)}.items()]
@@ -203,9 +210,9 @@ class _Postmaster(threading.Thread):
         self._stopping = threading.Event()
 
     def run(self) -> None:
-        """Thread body: until :meth:`stop`, or too many ends in a row."""
-        restarts = 0
-        while restarts <= _RESTARTS_MAX:
+        """Thread body: until :meth:`stop`. It never gives up: a full disk may get room at any time."""
+        restarts, told_at = 0, -_RESTART_NOTICE_S
+        while True:
             began = time.monotonic()
             try:
                 self._spawn().wait()
@@ -214,9 +221,10 @@ class _Postmaster(threading.Thread):
             if self._stopping.is_set() or not self._was_ready:
                 return
             restarts = restarts + 1 if time.monotonic() - began < _RESTART_CALM_S else 1
-            log.error("postgres ended unasked", extra={"restart": restarts, "problem": self._failure})
-            self._stopping.wait(_RESTART_PAUSE_S * restarts)
-        log.critical("postgres is not restarted any more", extra={"restarts": restarts})
+            if restarts == 1 or time.monotonic() - told_at >= _RESTART_NOTICE_S:
+                told_at, why = time.monotonic(), self._failure or self._last_log_lines()
+                log.error("postgres ended unasked", extra={"restart": restarts, "problem": why})
+            self._stopping.wait(min(_RESTART_PAUSE_S * restarts, _RESTART_PAUSE_S_MAX))
 
     def await_ready(self, timeout_s: float) -> str | None:
         """None once connections are accepted, or what went wrong."""
@@ -275,7 +283,7 @@ class _Postmaster(threading.Thread):
         try:
             with self._log.open("rb") as file:
                 file.seek(self._log_start)
-                return last_lines(file.read(_LOG_BYTES_KEPT))
+                return last_lines(file.read(LOG_BYTES_KEPT))
         except OSError as problem:
             return str(problem)
 
@@ -387,13 +395,3 @@ def _free_port() -> int:
         probe.bind((_HOST, 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def _shorten_log(path: Path) -> None:
-    if path.exists() and path.stat().st_size > _LOG_BYTES_MAX:
-        with path.open("r+b") as file:
-            file.seek(-_LOG_BYTES_KEPT, os.SEEK_END)
-            kept = file.read().partition(b"\n")[2]
-            file.seek(0)
-            file.write(kept)
-            file.truncate()

@@ -20,6 +20,9 @@ from core.errors import StartupError
 
 _RUN_TIMEOUT_S: Final = 120.0
 _LINES_SHOWN: Final = 8
+LOG_BYTES_MAX: Final = 10_000_000
+"""PostgreSQL's log, when the server starts."""
+LOG_BYTES_KEPT: Final = 1_000_000
 _LAUNCHER: Final = Path(__file__).with_name("embedded_launcher.py")
 _COPIES: Final = Path("/var/cache/molva")
 """Where root keeps copies that any user reaches, when the installed programs lie under a closed directory."""
@@ -154,3 +157,14 @@ def environment() -> dict[str, str]:
 def last_lines(output: bytes) -> str:
     lines = [line.strip() for line in output.decode(errors="replace").splitlines() if line.strip()]
     return " | ".join(lines[-_LINES_SHOWN:]) or "it said nothing"
+
+
+def shorten_log(path: Path) -> None:
+    """Cut the beginning of a log that has grown too long."""
+    if path.exists() and path.stat().st_size > LOG_BYTES_MAX:
+        with path.open("r+b") as file:
+            file.seek(-LOG_BYTES_KEPT, os.SEEK_END)
+            kept = file.read().partition(b"\n")[2]
+            file.seek(0)
+            file.write(kept)
+            file.truncate()

@@ -5,13 +5,6 @@ from db.query import query
 
 
 @query("""
-    -- Answers, and takes writes: a standby during a failover does not.
-    SELECT NOT pg_is_in_recovery()
-""")
-async def is_writable(tx: Tx) -> bool: ...
-
-
-@query("""
     -- Which PostgreSQL it is.
     SELECT current_setting('server_version')
 """)

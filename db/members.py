@@ -28,6 +28,22 @@ class PinRow:
     pinned: int
 
 
+@dataclass(frozen=True, slots=True)
+class PastMemberRow:
+    """Somebody who is or was in a chat. ``left_reason``: left, removed or deleted."""
+
+    is_present: bool
+    left_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MovedPinRow:
+    """Somebody's pin that moves up, because one above it is lost."""
+
+    user_id: str
+    chat_id: str
+
+
 @query(f"""
     -- A page of the members of a chat in which $2 is, in the order in which they came, behind ($3, $4).
     SELECT m.joined_at, m.added_by, u.id = c.creator_id AS is_creator, {user_columns("u", prefix="user.")}
@@ -78,7 +94,7 @@ async def list_addable(tx: Tx, user_ids: list[str], caller_id: str) -> list[str]
     ON CONFLICT ON CONSTRAINT members_pkey DO UPDATE
        SET title = NULL, pinned = NULL, muted_until = NULL, read_seq = excluded.read_seq,
            first_seq = excluded.first_seq, added_by = excluded.added_by, joined_at = wire_now(), left_at = NULL,
-           changed_xid = change_xid()
+           left_reason = NULL,           changed_xid = change_xid()
 """)
 async def insert_members(
     tx: Tx, chat_id: str, user_ids: list[str], added_by: str, first_seq: int, read_seq: int
@@ -88,14 +104,14 @@ async def insert_members(
 @query("""
     -- Puts people out of a chat; it leaves their screens.
     WITH gone AS (
-        UPDATE members SET left_at = wire_now(), pinned = NULL, changed_xid = change_xid()
+        UPDATE members SET left_at = wire_now(), left_reason = $3, pinned = NULL, changed_xid = change_xid()
          WHERE chat_id = $1 AND user_id = ANY ($2::uuid[]) AND left_at IS NULL
         RETURNING user_id
     )
     UPDATE login_sessions s SET active_chat_id = NULL
       FROM gone WHERE s.user_id = gone.user_id AND s.active_chat_id = $1
 """)
-async def remove_members(tx: Tx, chat_id: str, user_ids: list[str]) -> None: ...
+async def remove_members(tx: Tx, chat_id: str, user_ids: list[str], reason: str) -> None: ...
 
 
 @query("""
@@ -121,6 +137,25 @@ async def mute_chat(tx: Tx, chat_id: str, user_id: str, until: str | None) -> No
      ORDER BY pinned, chat_id
 """)
 async def list_pins(tx: Tx, user_id: str) -> list[PinRow]: ...
+
+
+@query("""
+    -- Of these members of chat $1, the pins behind that chat: they move up when the chat is lost.
+    SELECT pin.user_id, pin.chat_id
+      FROM members me
+      JOIN members pin ON pin.user_id = me.user_id AND pin.pinned IS NOT NULL AND pin.left_at IS NULL
+                      AND (pin.pinned, pin.chat_id) > (me.pinned, me.chat_id)
+     WHERE me.chat_id = $1 AND me.user_id = ANY ($2::uuid[]) AND me.pinned IS NOT NULL AND me.left_at IS NULL
+     ORDER BY pin.user_id, pin.pinned, pin.chat_id
+""")
+async def list_pins_behind(tx: Tx, chat_id: str, user_ids: list[str]) -> list[MovedPinRow]: ...
+
+
+@query("""
+    -- Whether somebody is in the chat, and if not, how they lost it; no row for whoever never was in it.
+    SELECT left_at IS NULL AS is_present, left_reason FROM members WHERE chat_id = $1 AND user_id = $2
+""")
+async def find_past_member(tx: Tx, chat_id: str, user_id: str) -> PastMemberRow | None: ...
 
 
 @query("""

@@ -139,6 +139,24 @@ async def was_sent(tx: Tx, sender_id: str, client_id: str, chat_id: str) -> bool
 async def find_message(tx: Tx, chat_id: str, user_id: str, seq: int) -> MessageRow | None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class BoundsRow:
+    """The first and the last message that somebody may see; the last is below the first if there is none."""
+
+    first_seq: int
+    last_seq: int
+
+
+@query("""
+    -- What the person may see of the chat's messages.
+    SELECT me.first_seq, c.message_count AS last_seq
+      FROM members me
+      JOIN chats c ON c.id = me.chat_id
+     WHERE me.chat_id = $1 AND me.user_id = $2 AND me.left_at IS NULL
+""")
+async def find_bounds(tx: Tx, chat_id: str, user_id: str) -> BoundsRow | None: ...
+
+
 @query(f"""
     -- A page of history below $3 (exclusive), newest first.
     SELECT {message_columns("m", "$2")}
@@ -215,6 +233,17 @@ async def delete_message(tx: Tx, chat_id: str, seq: int, version: int) -> Messag
      LIMIT $4
 """)
 async def list_changes(tx: Tx, chat_id: str, user_id: str, version: int, limit: int) -> list[MessageRow]: ...
+
+
+@query(f"""
+    -- A page of what changed in a chat since version $2, in the order of the changes, as all members share it.
+    SELECT {message_columns("m", "NULL::uuid")}
+      FROM messages m
+     WHERE m.chat_id = $1 AND m.version > $2
+     ORDER BY m.version
+     LIMIT $3
+""")
+async def list_changed_since(tx: Tx, chat_id: str, version: int, limit: int) -> list[MessageRow]: ...
 
 
 @query(f"""

@@ -27,10 +27,23 @@ from core import metrics
 from core.errors import AppError, StartupError, Unavailable
 from core.logs import current_request
 from core.tracing import span
+from db.connection_watch import ConnectionWatch, drop, keep_alive
 
 log = logging.getLogger("molva.db")
 
 _CONNECT_TIMEOUT_S: Final = 5.0
+_FRESH_S: Final = 10.0
+"""A connection that was used so lately is taken without asking whether it is alive."""
+_ALIVE_TIMEOUT_S: Final = 1.0
+_STALE_MAX: Final = 3
+"""Dead connections that one borrower throws away before it gives up."""
+_SERVER_KEEPALIVE: Final = {
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "20000",
+}
+"""So that PostgreSQL ends the transactions, and frees the locks, of a server that vanished."""
 _LOCK_TIMEOUT_S: Final = 5.0
 _POSTGRES_EPOCH: Final = datetime(2000, 1, 1)  # noqa: DTZ001  (naive on purpose: everything here is UTC)
 
@@ -67,26 +80,27 @@ def constraint_means(name: str, error: Callable[[], AppError]) -> None:
 class Tx:
     """One connection for a while: inside a transaction, or outside (then every statement stands alone)."""
 
-    __slots__ = ("_connection", "_slow_s")
+    __slots__ = ("_connection", "_slow_s", "_watch")
 
-    def __init__(self, connection: "asyncpg.Connection[asyncpg.Record]", slow_s: float) -> None:
+    def __init__(self, connection: "asyncpg.Connection[asyncpg.Record]", slow_s: float, watch: ConnectionWatch) -> None:
         self._connection = connection
         self._slow_s = slow_s
+        self._watch = watch
 
     async def fetch(self, name: str, sql: str, arguments: Sequence[object]) -> list[asyncpg.Record]:
         """All rows. ``name`` is the statement's name in logs and metrics."""
-        with self._watch(name):
+        with self._statement(name):
             rows: list[asyncpg.Record] = await self._connection.fetch(sql, *arguments)
             return rows
 
     async def fetch_row(self, name: str, sql: str, arguments: Sequence[object]) -> asyncpg.Record | None:
         """The first row, if there is one."""
-        with self._watch(name):
+        with self._statement(name):
             return await self._connection.fetchrow(sql, *arguments)
 
     async def execute(self, name: str, sql: str, arguments: Sequence[object]) -> int:
         """No rows: how many the statement touched."""
-        with self._watch(name):
+        with self._statement(name):
             tag = await self._connection.execute(sql, *arguments)
         count = tag.rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
@@ -94,12 +108,13 @@ class Tx:
     async def copy_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Bulk load by COPY, in its text format: the binary one has no place for the wire's strings."""
         source = io.BytesIO(b"".join(b"\t".join(map(_copy_field, row)) + b"\n" for row in rows))
-        with self._watch(f"copy {table}"):
+        with self._statement(f"copy {table}"):
             await self._connection.copy_to_table(table, columns=list(columns), source=source)
 
     @contextmanager
-    def _watch(self, name: str) -> Iterator[None]:
+    def _statement(self, name: str) -> Iterator[None]:
         started = time.perf_counter()
+        self._watch.begin(self._connection, started)
         try:
             with span(name, _SQL):
                 yield
@@ -117,6 +132,7 @@ class Tx:
                 raise
             raise _misuse(name, error) from None
         finally:
+            self._watch.end(self._connection)
             duration_s = time.perf_counter() - started
             metrics.STATEMENT_SECONDS.labels(name).observe(duration_s)
             request = current_request()
@@ -138,77 +154,122 @@ class Database:
     def __init__(self, url: str, *, pool_max: int = 20, timeout_s: float = 10.0, slow_s: float = 0.2) -> None:
         self._timeout_s = timeout_s
         self._slow_s = slow_s
+        server_settings = {
+            "application_name": "molva",
+            "timezone": "UTC",
+            "statement_timeout": str(int(timeout_s * 1000)),
+            "lock_timeout": str(int(_LOCK_TIMEOUT_S * 1000)),
+            "idle_in_transaction_session_timeout": str(int(timeout_s * 2000)),
+            "synchronous_commit": "on",  # an ack promises a commit that survives a crash
+            **_SERVER_KEEPALIVE,
+        }
         self._pool = databases.Database(
             url,
             dsn=url,  # `databases` itself ignores every option of the URL but sizes and ssl
-            min_size=1,
+            min_size=0,  # asyncpg restores a larger floor in the background, and logs its failures as somebody's request
             max_size=pool_max,
             timeout=_CONNECT_TIMEOUT_S,
             command_timeout=timeout_s,
             init=_prepare_connection,
             reset=_keep_session,
-            server_settings={
-                "application_name": "molva",
-                "timezone": "UTC",
-                "statement_timeout": str(int(timeout_s * 1000)),
-                "lock_timeout": str(int(_LOCK_TIMEOUT_S * 1000)),
-                "idle_in_transaction_session_timeout": str(int(timeout_s * 2000)),
-                "synchronous_commit": "on",  # an ack promises a commit that survives a crash
-            },
+            server_settings=server_settings,
         )
-
         self._pool_max = pool_max
+        self._idle_since: dict[int, float] = {}
+        """When each connection was given back (``time.perf_counter``), by the PID of its backend."""
+        self._watch = ConnectionWatch(
+            functools.partial(asyncpg.connect, url, timeout=_CONNECT_TIMEOUT_S, server_settings=server_settings)
+        )
 
     async def connect(self) -> None:
         """Open the pool; ``StartupError`` when the server cannot be reached."""
         try:
             async with asyncio.timeout(_CONNECT_TIMEOUT_S * 2):
                 await self._pool.connect()
-                metrics.POOL_SIZE.set(self._pool_max)
+                async with self._pool.connection():
+                    metrics.POOL_SIZE.set(self._pool_max)
         except (*_AWAY, asyncpg.PostgresError) as error:
             raise StartupError(f"The database cannot be reached: {error or type(error).__name__}.") from None
+        self._watch.start()
 
     async def disconnect(self) -> None:
         """Close every connection, within the timeout."""
+        await self._watch.close()
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._pool.disconnect()
         except (*_AWAY, asyncpg.PostgresError) as error:
             log.warning("database did not close in time", extra={"problem": type(error).__name__})
 
+    async def is_writable(self) -> bool:
+        """Whether PostgreSQL answers within a second and takes writes, however busy the pool is."""
+        return await self._watch.is_writable()
+
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Tx]:
         """A connection without a transaction: each statement commits, and sees a snapshot, of its own."""
         async with self._connection() as raw:
-            yield Tx(raw, self._slow_s)
+            yield Tx(raw, self._slow_s, self._watch)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
         """All or nothing. Left without an exception, the work is committed and on disk."""
         async with self._connection() as raw:
             transaction = raw.transaction()
-            await transaction.start()
+            with self._watch.watching(raw):
+                await transaction.start()
             try:
-                yield Tx(raw, self._slow_s)
+                yield Tx(raw, self._slow_s, self._watch)
             except _DOUBTFUL:
                 raise  # the connection is dropped: a ROLLBACK would wait for a server that may not answer
             except BaseException:
-                await transaction.rollback()
+                with self._watch.watching(raw):
+                    await transaction.rollback()
                 raise
-            await transaction.commit()
+            with self._watch.watching(raw):
+                await transaction.commit()
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
         asked = time.perf_counter()
         with _domain_errors(), _Usage() as usage:
-            async with asyncio.timeout(self._timeout_s), self._pool.connection() as connection:
-                usage.begin(time.perf_counter() - asked)
-                raw = connection.raw_connection
-                try:
-                    yield raw
-                except _DOUBTFUL:
-                    raw.terminate()
-                    raise
+            async with asyncio.timeout(self._timeout_s):
+                for _ in range(_STALE_MAX):
+                    async with self._pool.connection() as connection:
+                        raw = connection.raw_connection
+                        if not await self._is_alive(raw):
+                            continue
+                        usage.begin(time.perf_counter() - asked)
+                        try:
+                            yield raw
+                        except _DOUBTFUL:
+                            drop(raw)
+                            raise
+                        finally:
+                            self._note_idle(raw)
+                        return
+                raise asyncpg.InterfaceError("the connections of the pool are dead")
+
+    async def _is_alive(self, raw: "asyncpg.Connection[asyncpg.Record]") -> bool:
+        """Ask a connection that was idle for long: something in between may have forgotten it without a word."""
+        idle_since = self._idle_since.pop(raw.get_server_pid(), None)
+        if idle_since is None or time.perf_counter() - idle_since < _FRESH_S:
+            return True
+        try:
+            async with asyncio.timeout(_ALIVE_TIMEOUT_S):
+                await raw.execute("SELECT")
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            log.warning("dead database connection", extra={"idle_s": round(time.perf_counter() - idle_since, 1)})
+            drop(raw)
+            return False
+        return True
+
+    def _note_idle(self, raw: "asyncpg.Connection[asyncpg.Record]") -> None:
+        if raw.is_closed():
+            return
+        if len(self._idle_since) > 4 * self._pool_max:  # of connections that are long gone
+            self._idle_since.clear()
+        self._idle_since[raw.get_server_pid()] = time.perf_counter()
 
 
 class _Usage:
@@ -254,6 +315,7 @@ async def _keep_session(_connection: object) -> None:
 
 
 async def _prepare_connection(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    keep_alive(connection)
     await connection.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=str, format="text")
     await connection.set_type_codec(
         "timestamptz", schema="pg_catalog", encoder=_encode_time, decoder=_decode_time, format="tuple"

@@ -43,6 +43,14 @@ class SessionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ActiveChatRow:
+    """Up to where a connection knows the chat that it begins with."""
+
+    version: int
+    message_count: int
+
+
+@dataclass(frozen=True, slots=True)
 class AdmissionRow:
     """What a connection of a session begins with: the session, and the chats of its person."""
 
@@ -50,6 +58,8 @@ class AdmissionRow:
     chat_ids: list[str]
     first_seqs: list[int]
     """What they may see of each of these chats begins there."""
+    active: ActiveChatRow | None
+    """The state of the chat that the session has open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +102,11 @@ async def find_session(tx: Tx, session_id: str) -> SessionRow | None: ...
     SELECT s.id AS "session.id", s.active_chat_id AS "session.active_chat_id",
            coalesce(s.revoked_at, u.deleted_at) AS "session.revoked_at",
            {profile_columns("u", prefix="session.owner.")},
-           coalesce(mine.chat_ids, '{{}}') AS chat_ids, coalesce(mine.first_seqs, '{{}}') AS first_seqs
+           coalesce(mine.chat_ids, '{{}}') AS chat_ids, coalesce(mine.first_seqs, '{{}}') AS first_seqs,
+           active.version AS "active.version", active.message_count AS "active.message_count"
       FROM login_sessions s
       JOIN users u ON u.id = s.user_id
+      LEFT JOIN chats active ON active.id = s.active_chat_id
       LEFT JOIN LATERAL (
           SELECT array_agg(m.chat_id) AS chat_ids, array_agg(m.first_seq) AS first_seqs
             FROM members m

@@ -33,10 +33,11 @@ from realtime.sessions.payloads import (
     SessionReady,
     SessionRevoked,
 )
+from realtime.transport.engineio.session import CloseReason
 from realtime.transport.socketio.connection import Connection
 from realtime.transport.socketio.handlers import Namespace, Refused
 from realtime.transport.socketio.packets import Fault, encode_event
-from realtime.wire.context import Caller
+from realtime.wire.context import Caller, Epoch
 from realtime.wire.dispatch import Dispatcher
 from realtime.wire.fields import ServerPayload
 from realtime.wire.registry import Event, event
@@ -86,6 +87,7 @@ class ChatNamespace(Namespace):
         dispatcher: Dispatcher,
         presence: PresenceTracker,
         connections_max: int,
+        epoch: Epoch,
     ) -> None:
         """``connections_max``: of one user at a time."""
         super().__init__(NAMESPACE)
@@ -98,6 +100,7 @@ class ChatNamespace(Namespace):
         self._dispatcher = dispatcher
         self._presence = presence
         self._connections_max = connections_max
+        self._epoch = epoch
         self._clocks: dict[str, asyncio.TimerHandle] = {}
         self._by_session: dict[str, dict[str, Connection]] = {}
 
@@ -145,6 +148,8 @@ class ChatNamespace(Namespace):
                 raise Unauthorized(ErrorCode.SESSION_REVOKED)
             connection.active_chat_id = session.active_chat_id
             self._hub.enter(connection, zip(admission.chat_ids, admission.first_seqs, strict=True))
+            if session.active_chat_id is not None and admission.active is not None:
+                self._hub.advance(session.active_chat_id, admission.active.version, admission.active.message_count)
         self._wind(connection, claims.expires_at_s)
         self._make_room_for(connection)
         self._presence.came(claims.user_id)
@@ -152,6 +157,7 @@ class ChatNamespace(Namespace):
             user=Profile.of_owner(session.owner),
             session_id=claims.session_id,
             active_chat_id=connection.active_chat_id,
+            epoch=self._epoch.epoch,
             server_time=now_wire(),
             limits=shown_to_clients(connections_per_user=self._connections_max),
         )
@@ -249,6 +255,12 @@ class ChatNamespace(Namespace):
         for connection in self._by_session.pop(session_id, {}).values():
             if connection.is_open:
                 self._end(connection, reason)
+
+    def begin_afresh(self) -> None:
+        """The database has another history: every connection is closed, and begins anew with what is there now."""
+        for connection in [one for session in self._by_session.values() for one in session.values()]:
+            connection.send(_packet(SERVER_DRAINING, ServerDraining(reconnect_within=_RECONNECT_WITHIN_S)))
+            connection.cut(CloseReason.EPOCH, "the database has another history")
 
     def _end(self, connection: Connection, reason: str) -> None:
         self._hub.exit(connection)

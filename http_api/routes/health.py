@@ -7,7 +7,6 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import Field
 
 from core.errors import ErrorCode, Unavailable
-from db import health
 from http_api.backend import BackendOf
 from http_api.problems import refusals
 from realtime.wire.fields import ServerPayload
@@ -32,9 +31,7 @@ async def show_liveness() -> Health:
 @router.head("/health/ready", include_in_schema=False)
 async def show_readiness(backend: BackendOf) -> Health:
     """Whether to send requests here: the database answers and takes writes, and the process is not about to end."""
-    async with backend.database.reading() as tx:
-        is_ready = await health.is_writable(tx)
-    if not is_ready or backend.is_draining():
+    if backend.is_draining() or not await backend.database.is_writable():
         raise Unavailable
     return Health()
 

@@ -25,6 +25,7 @@ from maintenance.sweeping import remove_unused_avatar
 from realtime.chats.account_deletion import leave_groups
 from realtime.model.events import announce_user
 from realtime.model.objects import Profile, User
+from realtime.wire.changes import user_subject
 from realtime.wire.fields import USER_ID, ClientPayload, Id, StoredText, VisibleText
 
 log = logging.getLogger("molva.people")
@@ -98,17 +99,16 @@ async def change_profile(
 
     ``change`` returns the profile after it, ``None`` if the account is no more (then ``session_revoked``).
     """
-    delivery = backend.services.delivery
-    async with delivery.in_order(user_id):
-        async with backend.database.transaction() as tx:
-            before = await users.find_profile(tx, user_id)
-            after = await change(tx)
-            if before is None or after is None:
-                raise Unauthorized(ErrorCode.SESSION_REVOKED)
-            memberships = await chats.list_memberships(tx, user_id)
+    async with backend.services.changes.of(user_subject(user_id)) as under_way:
+        tx = under_way.tx
+        before = await users.find_profile(tx, user_id)
+        after = await change(tx)
+        if before is None or after is None:
+            raise Unauthorized(ErrorCode.SESSION_REVOKED)
         told = User.of(after.user)
         if told != User.of(before.user):
-            delivery.carry_out([announce_user(told, [membership.chat_id for membership in memberships])])
+            memberships = await chats.list_memberships(tx, user_id)
+            under_way.then(announce_user(told, [membership.chat_id for membership in memberships]))
     return after
 
 
@@ -135,21 +135,20 @@ async def delete_me(backend: BackendOf, caller: CallerOf) -> None:
     the longest, and are deleted if nobody is left.
     """
     user_id = caller.user_id
-    async with backend.services.delivery.in_order(user_id):
-        async with backend.database.transaction() as tx:
-            # The sessions before the person, as everywhere; and again, because one may have been opened in between.
-            ended = await accounts.end_all_sessions(tx, user_id, EndReason.ACCOUNT_DELETED)
-            wearer = await avatars.lock_wearer(tx, user_id)
-            if wearer is None:
-                raise Unauthorized(ErrorCode.SESSION_REVOKED)
-            ended += await accounts.end_all_sessions(tx, user_id, EndReason.ACCOUNT_DELETED)
-            await _erase(tx, user_id, wearer.avatar_id)
-            row = await users.find_any_user(tx, user_id)
-            memberships = await chats.list_memberships(tx, user_id)
-        for session_id in ended:
-            await backend.on_session_ended(session_id, EndReason.ACCOUNT_DELETED)
-        told = announce_user(User.of(row), [membership.chat_id for membership in memberships])
-        backend.services.delivery.carry_out([told])
+    async with backend.services.changes.of(user_subject(user_id)) as change:
+        tx = change.tx
+        # The sessions before the person, as everywhere; and again, because one may have been opened in between.
+        ended = await accounts.end_all_sessions(tx, user_id, EndReason.ACCOUNT_DELETED)
+        wearer = await avatars.lock_wearer(tx, user_id)
+        if wearer is None:
+            raise Unauthorized(ErrorCode.SESSION_REVOKED)
+        ended += await accounts.end_all_sessions(tx, user_id, EndReason.ACCOUNT_DELETED)
+        await _erase(tx, user_id, wearer.avatar_id)
+        row = await users.find_any_user(tx, user_id)
+        memberships = await chats.list_memberships(tx, user_id)
+        change.then(announce_user(User.of(row), [membership.chat_id for membership in memberships]))
+    for session_id in ended:
+        await backend.on_session_ended(session_id, EndReason.ACCOUNT_DELETED)
     log.info("account deleted", extra={"sessions": len(ended)})
     await _clear_up(backend, user_id, wearer.avatar_id)
 

@@ -24,7 +24,7 @@ from realtime.model.events import CHAT_UPDATED, Reason, announce_personal
 from realtime.model.lookup_budget import count_look_ups
 from realtime.model.objects import ChatView
 from realtime.wire.context import Context
-from realtime.wire.effects import Activated
+from realtime.wire.effects import Activated, Advanced
 from realtime.wire.registry import Rate, Role, action
 
 _TRIES_MAX: Final = 3
@@ -121,16 +121,17 @@ async def activate_chat(context: Context, payload: ChatActivate) -> ChatActivate
     """
     session_id = context.caller.session_id
     if payload.chat_id is None:
-        async with context.changing(session_id, single_statement=True) as change:
+        async with context.changing_session() as change:
             await chats.set_active_chat(change.tx, session_id, None)
             change.then(Activated(session_id, context.user_id, None))
         return ChatActivated(chat=None)
     # The session's turn too, so that of two connections of one device the later one wins here and in the database alike.
-    async with context.services.delivery.in_order(session_id), context.changing(payload.chat_id) as change:
+    async with context.changing_session(payload.chat_id) as change:
         chat = await view_chat(change.tx, payload.chat_id, context.user_id)
         await chats.set_active_chat(change.tx, session_id, payload.chat_id)
         change.then(
             Activated(session_id, context.user_id, payload.chat_id),
+            Advanced(payload.chat_id, chat.version, chat.message_count),
             announce_personal(chat, context.user_id, Reason.ACTIVATED),
         )
     return ChatActivated(chat=chat)

@@ -9,8 +9,8 @@ from core.ids import new_id
 from core.limits import GROUP_MEMBERS_MAX
 from db import chats, members
 from realtime.chats.payloads import ChatAnswer, ChatCreateGroup, ChatGet, ChatLeave, ChatTransfer
-from realtime.chats.rules import refuse_creator_leaving, refuse_unless_creator
-from realtime.model.chat_changes import add_system_message, let_in, lock_and_view, put_out, view_chat
+from realtime.chats.rules import refuse_creator_leaving, refuse_unless_creator, refuse_unless_group
+from realtime.model.chat_changes import add_system_message, announce_moved_pins, let_in, lock_and_view, put_out, view_chat
 from realtime.model.events import (
     CHAT_REMOVED,
     CHAT_UPDATED,
@@ -20,7 +20,8 @@ from realtime.model.events import (
     announce_chat,
     announce_personal,
 )
-from realtime.wire.context import Change, Context
+from realtime.wire.changes import Change
+from realtime.wire.context import Context
 from realtime.wire.fields import Nothing
 from realtime.wire.registry import Rate, Role, action
 
@@ -78,18 +79,22 @@ async def _find_opened(context: Context, change: Change, key: str, wish: bytes |
     emits=(CHAT_REMOVED, CHAT_UPDATED, MESSAGE_CREATED),
 )
 async def leave_chat(context: Context, payload: ChatLeave) -> Nothing:
-    """Leave a group.
+    """Leave a group. If the caller has left it already, nothing changes.
 
     The creator cannot leave: transfer the group to another member first, or delete it.
     """
     async with context.changing(payload.chat_id) as change:
+        past = await members.find_past_member(change.tx, payload.chat_id, context.user_id)
+        if past is not None and past.left_reason == Removal.LEFT:
+            return Nothing()  # it was done before, and the ack was lost
         view = await lock_and_view(change.tx, payload.chat_id, context.user_id)
         refuse_creator_leaving(view)
-        await put_out(change, view.id, [context.user_id], why=Removal.LEFT)
+        moved = await put_out(change, view.id, [context.user_id], why=Removal.LEFT)
         content = {"event": "member_left", "user_id": context.user_id}
         await add_system_message(
             change, view.shared(), context.user_id, content, reason=Reason.MEMBER_LEFT, member_count_change=-1
         )
+    await announce_moved_pins(context.services, moved)
     return Nothing()
 
 
@@ -106,15 +111,16 @@ async def transfer_chat(context: Context, payload: ChatTransfer) -> ChatAnswer:
     async with context.changing(payload.chat_id) as change:
         tx, chat_id = change.tx, payload.chat_id
         view = await lock_and_view(tx, chat_id, context.user_id)
-        refuse_unless_creator(view)
-        if payload.user_id == context.user_id:
+        if payload.user_id == view.creator_id:  # nothing to do, or done before the ack was lost
+            refuse_unless_group(view)
             return ChatAnswer(chat=view)
+        refuse_unless_creator(view)
         if await chats.find_membership(tx, chat_id, payload.user_id) is None:
             raise NotFound
         await chats.transfer_chat(tx, chat_id, payload.user_id)
         view = await view_chat(tx, chat_id, context.user_id)
         pair = frozenset((context.user_id, payload.user_id))
-        change.then(announce_chat(view.shared(), Reason.TRANSFERRED, without=pair))
+        change.then(*announce_chat(view.shared(), Reason.TRANSFERRED, without=pair))
         for user_id in pair:
             change.then(announce_personal(await view_chat(tx, chat_id, user_id), user_id, Reason.TRANSFERRED))
         return ChatAnswer(chat=view)
@@ -128,7 +134,10 @@ async def delete_chat(context: Context, payload: ChatGet) -> Nothing:
     """
     async with context.changing(payload.chat_id) as change:
         tx, chat_id = change.tx, payload.chat_id
+        if await chats.find_deleter(tx, chat_id) == context.user_id:
+            return Nothing()  # it was done before, and the ack was lost
         refuse_unless_creator(await lock_and_view(tx, chat_id, context.user_id))
-        await put_out(change, chat_id, await members.list_member_ids(tx, chat_id), why=Removal.DELETED)
+        moved = await put_out(change, chat_id, await members.list_member_ids(tx, chat_id), why=Removal.DELETED)
         await chats.delete_chat(tx, chat_id)
+    await announce_moved_pins(context.services, moved)
     return Nothing()

@@ -3,15 +3,14 @@
 Nobody else ever hears of it.
 """
 
-from contextlib import suppress
-
-from core.errors import NotFound
 from db import members
+from db.members import MovedPinRow
 from realtime.chats.payloads import ChatAnswer, ChatGet, ChatMute, ChatPin, ChatRename
 from realtime.chats.rules import place_pin, refuse_unless_group
-from realtime.model.chat_changes import view_chat
+from realtime.model.chat_changes import announce_moved_pins, view_chat
 from realtime.model.events import CHAT_UPDATED, Reason, announce_personal
-from realtime.wire.context import Change, Context
+from realtime.wire.changes import Change
+from realtime.wire.context import Context
 from realtime.wire.registry import Rate, Role, action
 
 
@@ -62,17 +61,9 @@ async def _arrange_pins(context: Context, chat_id: str, position: int | None, *,
         kept = place_pin(pins, chat_id, position) if pinned else [pin for pin in pins if pin != chat_id]
         moved = await members.set_pins(tx, user_id, kept, [pin for pin in pins if pin not in kept])
         answer = await _answer(context, change, chat_id, reason)
-    for other in moved:
-        if other != chat_id:
-            await _announce_moved_pin(context, other, reason)
+    others = [MovedPinRow(context.user_id, other) for other in moved if other != chat_id]
+    await announce_moved_pins(context.services, others, reason)
     return answer
-
-
-async def _announce_moved_pin(context: Context, chat_id: str, reason: Reason) -> None:
-    """In the chat's own turn, so that what is told of it is not older than what was told before."""
-    with suppress(NotFound):  # it was lost meanwhile
-        async with context.changing(chat_id, single_statement=True) as change:
-            await _answer(context, change, chat_id, reason)
 
 
 async def _answer(context: Context, change: Change, chat_id: str, reason: Reason) -> ChatAnswer:

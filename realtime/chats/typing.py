@@ -54,5 +54,5 @@ async def announce_typing(context: Context, payload: ChatGet) -> Nothing:
     if _throttle.admits(user_id, chat_id):
         deaf = frozenset((user_id, *estranged))
         told = ChatTyping(chat_id=chat_id, user_id=user_id)
-        context.services.delivery.carry_out([Emit(CHAT_TYPING, told, Viewers(chat_id, without=deaf))])
+        context.services.delivery.deliver([Emit(CHAT_TYPING, told, Viewers(chat_id, without=deaf))])
     return Nothing()

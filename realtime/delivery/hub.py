@@ -1,7 +1,11 @@
-"""Who is online, in which chats, and with which chat on the screen.
+"""Who is online, in which chats, and which chat each connection has open.
 
-Held in memory and changed only by committed effects, so that resolving an audience costs no query. A person's chats are
-loaded when their first connection comes; what changes meanwhile is kept and laid over what was loaded.
+This is kept in memory and changed by committed effects alone, so resolving an audience costs no query. The chats of a
+person are loaded when a connection comes in. What changes during the load is remembered, and applied on top of what was
+loaded.
+
+For each chat that somebody here is in, the hub knows up to which version those who look at it have been told. After a doubt
+they are told everything above it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -39,13 +43,33 @@ class _Person:
     """The active chats of login sessions that changed while they do."""
 
 
+@dataclass(slots=True)
+class _Chat:
+    """A chat that somebody online is in, or has open."""
+
+    people: dict[str, _Person] = field(default_factory=dict)
+    viewers: dict[str, Listener] = field(default_factory=dict)
+    version: int | None = None
+    """Up to which version those who look at it have been told; ``None``: unknown, because nobody looks at it."""
+    message_count: int = 0
+    """The number of messages at that version."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownChat:
+    """What this process believes about a chat. ``members``: those of them who are online."""
+
+    members: frozenset[str]
+    version: int | None
+    message_count: int
+
+
 class Hub:
-    """Everybody who is online on this node."""
+    """Everybody who is online in this process."""
 
     def __init__(self) -> None:
         self._online: dict[str, _Person] = {}
-        self._by_chat: dict[str, dict[str, _Person]] = {}
-        self._viewers: dict[str, dict[str, Listener]] = {}
+        self._chats: dict[str, _Chat] = {}
         self._watchers: dict[str, dict[str, Listener]] = {}
         self._watched: dict[str, list[str]] = {}
 
@@ -132,27 +156,41 @@ class Hub:
             if listener.session_id == session_id:
                 self._view(listener, chat_id if chat_id in person.chats else None)
 
+    def advance(self, chat_id: str, version: int, message_count: int) -> None:
+        """Those who look at the chat have been told everything up to ``version``."""
+        chat = self._chats.get(chat_id)
+        if chat is not None and (chat.version is None or version > chat.version):
+            chat.version, chat.message_count = version, message_count
+
     def _join(self, person: _Person, chat_id: str, first_seq: int) -> None:
         person.chats[chat_id] = first_seq
-        self._by_chat.setdefault(chat_id, {})[person.user_id] = person
+        self._chat(chat_id).people[person.user_id] = person
 
     def _leave(self, person: _Person, chat_id: str) -> None:
         person.chats.pop(chat_id, None)
-        people = self._by_chat.get(chat_id)
-        if people is not None:
-            people.pop(person.user_id, None)
-            if not people:
-                del self._by_chat[chat_id]
+        chat = self._chats.get(chat_id)
+        if chat is not None:
+            chat.people.pop(person.user_id, None)
+            self._forget_if_empty(chat_id, chat)
 
     def _view(self, listener: Listener, chat_id: str | None) -> None:
         previous = listener.active_chat_id
-        if previous is not None and (viewers := self._viewers.get(previous)) is not None:
-            viewers.pop(listener.connection_id, None)
-            if not viewers:
-                del self._viewers[previous]
+        if previous is not None and (chat := self._chats.get(previous)) is not None:
+            chat.viewers.pop(listener.connection_id, None)
+            self._forget_if_empty(previous, chat)
         listener.active_chat_id = chat_id
         if chat_id is not None:
-            self._viewers.setdefault(chat_id, {})[listener.connection_id] = listener
+            self._chat(chat_id).viewers[listener.connection_id] = listener
+
+    def _chat(self, chat_id: str) -> _Chat:
+        chat = self._chats.get(chat_id)
+        if chat is None:
+            chat = self._chats[chat_id] = _Chat()
+        return chat
+
+    def _forget_if_empty(self, chat_id: str, chat: _Chat) -> None:
+        if not chat.people and not chat.viewers:
+            del self._chats[chat_id]
 
     # --- watching
 
@@ -183,9 +221,12 @@ class Hub:
         person = self._online.get(user_id)
         return person is not None and bool(person.listeners)
 
-    def members_of(self, chat_id: str) -> frozenset[str]:
-        """The people online here who are taken for members of the chat."""
-        return frozenset(self._by_chat.get(chat_id, ()))
+    def known_chat(self, chat_id: str) -> KnownChat:
+        """What is believed about a chat: to be compared with the database after a doubt."""
+        chat = self._chats.get(chat_id)
+        if chat is None:
+            return KnownChat(frozenset(), None, 0)
+        return KnownChat(frozenset(chat.people), chat.version if chat.viewers else None, chat.message_count)
 
     def listeners_of(self, user_id: str) -> list[Listener]:
         """The person's connections."""
@@ -196,13 +237,13 @@ class Hub:
         """The connections that ``audience`` means, each once."""
         match audience:
             case Members(chat_id, without):
-                for person in self._by_chat.get(chat_id, {}).values():
+                for person in self._people_of(chat_id):
                     if person.user_id not in without:
                         yield from person.listeners
             case Viewers():
                 yield from self._resolve_viewers(audience)
             case ViewersWithoutMessage(chat_id, seq):
-                for listener in self._viewers.get(chat_id, {}).values():
+                for listener in self._viewers_of(chat_id):
                     if self._first_seq(listener, chat_id) > seq:
                         yield listener
             case SingleUser(user_id):
@@ -213,25 +254,35 @@ class Hub:
             case SharedChats():
                 yield from self._resolve_shared_chats(audience)
 
+    def _people_of(self, chat_id: str) -> Iterable[_Person]:
+        chat = self._chats.get(chat_id)
+        return () if chat is None else chat.people.values()
+
+    def _viewers_of(self, chat_id: str) -> Iterable[Listener]:
+        chat = self._chats.get(chat_id)
+        return () if chat is None else chat.viewers.values()
+
     def _resolve_viewers(self, audience: Viewers) -> Iterator[Listener]:
-        if not (audience.seq or audience.without or audience.with_user_id):
-            yield from self._viewers.get(audience.chat_id, {}).values()
+        chat = self._chats.get(audience.chat_id)
+        if chat is None:
             return
-        for listener in self._viewers.get(audience.chat_id, {}).values():
+        if not (audience.seq or audience.without or audience.with_user_id):
+            yield from chat.viewers.values()
+            return
+        for listener in chat.viewers.values():
             if listener.user_id == audience.with_user_id or listener.user_id in audience.without:
                 continue
             if not audience.seq or self._first_seq(listener, audience.chat_id) <= audience.seq:
                 yield listener
-        if audience.with_user_id is not None:
-            person = self._by_chat.get(audience.chat_id, {}).get(audience.with_user_id)
-            if person is not None and person.chats[audience.chat_id] <= audience.seq:
-                yield from person.listeners
+        person = chat.people.get(audience.with_user_id) if audience.with_user_id is not None else None
+        if person is not None and person.chats[audience.chat_id] <= audience.seq:
+            yield from person.listeners
 
     def _resolve_shared_chats(self, audience: SharedChats) -> Iterator[Listener]:
         met = {audience.user_id}
         yield from self.listeners_of(audience.user_id)
         for chat_id in audience.chat_ids:
-            for other in self._by_chat.get(chat_id, {}).values():
+            for other in self._people_of(chat_id):
                 if other.user_id not in met:
                     met.add(other.user_id)
                     yield from other.listeners

@@ -21,6 +21,7 @@ from realtime.members.rules import (
 )
 from realtime.model.chat_changes import (
     add_system_message,
+    announce_moved_pins,
     hand_over,
     let_in,
     lock_and_view,
@@ -30,7 +31,8 @@ from realtime.model.chat_changes import (
 )
 from realtime.model.events import CHAT_REMOVED, CHAT_UPDATED, MESSAGE_CREATED, Reason, Removal
 from realtime.model.objects import Chat, ChatView, User
-from realtime.wire.context import Change, Context
+from realtime.wire.changes import Change
+from realtime.wire.context import Context
 from realtime.wire.effects import Left
 from realtime.wire.registry import Rate, Role, action
 
@@ -111,7 +113,7 @@ async def _convert(change: Change, chat: Chat, actor_id: str) -> Chat:
     tx = change.tx
     gone = await members.list_deleted(tx, chat.id)
     if gone:
-        await members.remove_members(tx, chat.id, gone)
+        await members.remove_members(tx, chat.id, gone, Removal.LEFT.value)
         change.then(*(Left(chat.id, user_id) for user_id in gone))
     present = await members.list_members(tx, chat.id, actor_id, None, None, NAMES_IN_TITLE_MAX)
     title = title_of([row.user.display_name for row in present])
@@ -136,16 +138,24 @@ async def _convert(change: Change, chat: Chat, actor_id: str) -> Chat:
     emits=(CHAT_REMOVED, CHAT_UPDATED, MESSAGE_CREATED),
 )
 async def remove_member(context: Context, payload: MemberRemove) -> MemberRemoved:
-    """Remove a member from a group. They receive nothing that is sent after the removal."""
+    """Remove a member from a group. They receive nothing that is sent after the removal.
+
+    If the person has left or was removed already, nothing changes.
+    """
     async with context.changing(payload.chat_id) as change:
         tx, chat_id = change.tx, payload.chat_id
         view = await lock_and_view(tx, chat_id, context.user_id)
         refuse_removal(view, context.user_id, payload.user_id)
-        if await chats.find_membership(tx, chat_id, payload.user_id) is None:
+        target = await members.find_past_member(tx, chat_id, payload.user_id)
+        if target is None:
             raise NotFound
-        await put_out(change, chat_id, [payload.user_id], why=Removal.REMOVED)
+        if not target.is_present:  # it was done before, and the ack was lost
+            return MemberRemoved(chat=view)
+        moved = await put_out(change, chat_id, [payload.user_id], why=Removal.REMOVED)
         content = {"event": "member_removed", "user_id": payload.user_id}
         await add_system_message(
             change, view.shared(), context.user_id, content, reason=Reason.MEMBER_REMOVED, member_count_change=-1
         )
-        return MemberRemoved(chat=await view_chat(tx, chat_id, context.user_id))
+        removed = MemberRemoved(chat=await view_chat(tx, chat_id, context.user_id))
+    await announce_moved_pins(context.services, moved)
+    return removed

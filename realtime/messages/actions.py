@@ -123,10 +123,25 @@ async def list_messages(context: Context, payload: MessageList) -> MessagePage:
         chat_id = payload.chat_id or await chats.find_active_chat(tx, context.caller.session_id)
         if chat_id is None:
             raise Conflict("no_active_chat", "There is no active chat: name one, or activate one.")
-        if await chats.find_membership(tx, chat_id, context.user_id) is None:
+        bounds = await messages.find_bounds(tx, chat_id, context.user_id)
+        if bounds is None:
             raise NotFound
         rows, has_more = await _page(tx, chat_id, context.user_id, payload)
-    return MessagePage(messages=[MessageView.model_validate(row) for row in rows], has_more=has_more)
+    # An empty page lies where the bound is: before everything, or behind it.
+    first, last = (rows[0].seq, rows[-1].seq) if rows else _edges(payload)
+    return MessagePage(
+        messages=[MessageView.model_validate(row) for row in rows],
+        has_more=has_more,
+        has_before=first > bounds.first_seq,
+        has_after=last < bounds.last_seq,
+    )
+
+
+def _edges(payload: MessageList) -> tuple[int, int]:
+    if payload.after is not None:
+        return payload.after + 1, payload.after
+    before = payload.before or payload.around or SEQ_MAX
+    return before, before - 1
 
 
 async def _page(tx: Tx, chat_id: str, user_id: str, payload: MessageList) -> tuple[list[MessageRow], bool]:

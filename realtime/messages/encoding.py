@@ -11,7 +11,7 @@ import orjson
 
 from db.messages import StoredRow
 from realtime.model.events import CHAT_UPDATED, MESSAGE_CREATED, Reason
-from realtime.wire.effects import Effect, Emit, Members, Viewers
+from realtime.wire.effects import Advanced, Effect, Emit, Members, Viewers
 from realtime.wire.fields import EncodedPayload
 from realtime.wire.sends import Draft
 
@@ -55,7 +55,8 @@ class EncodedMessage:
         created = b'{"message":%b,"message_count":%d}' % (self._json, self._seq)
         return (
             Emit(CHAT_UPDATED, EncodedPayload(self._chat_updated()), Members(chat_id)),
-            Emit(MESSAGE_CREATED, EncodedPayload(created), Viewers(chat_id)),  # whoever is in the chat by now may see it
+            Emit(MESSAGE_CREATED, EncodedPayload(created), Viewers(chat_id)),  # every present member may see a new message
+            Advanced(chat_id, self._stored.version, self._seq),
         )
 
     def _chat_updated(self) -> bytes:

@@ -17,7 +17,7 @@ from realtime.messages.contents import (
     VideoContent,
 )
 from realtime.model.objects import MessageView, User
-from realtime.wire.cursors import CursorForm, CursorOf, Part
+from realtime.wire.cursors import EPOCH_PATTERN, CursorForm, CursorOf, Part
 from realtime.wire.fields import (
     CHAT_ID,
     CLIENT_ID,
@@ -157,6 +157,8 @@ class MessagePage(ServerPayload):
         "either side.",
         examples=[False],
     )
+    has_before: bool = Field(description="Whether older messages exist before this page.", examples=[False])
+    has_after: bool = Field(description="Whether newer messages exist after this page.", examples=[False])
 
 
 class MessageRead(ClientPayload):
@@ -249,6 +251,13 @@ class MessageChanges(ClientPayload):
     chat_id: Id = Field(description="ID of the chat.", examples=[CHAT_ID])
     version: Version = Field(
         description="Version of the chat that the client has. Send 0 to get all messages.", examples=[50]
+    )
+    epoch: str | None = Field(
+        None,
+        description="`epoch` of the `session:ready` after which the client got its version. With it, the server refuses a "
+        "version of another epoch.",
+        pattern=EPOCH_PATTERN,
+        examples=[None],
     )
     limit: PageSize = Field(limits.PAGE_SIZE_MAX, description="Maximum number of messages to return.", examples=[100])
 

@@ -35,8 +35,9 @@ from realtime.model.events import (
     announce_chat,
 )
 from realtime.model.objects import Chat, ChatView, MessageView, User
-from realtime.wire.context import Change, Context
-from realtime.wire.effects import Emit, Viewers, ViewersWithoutMessage
+from realtime.wire.changes import Change
+from realtime.wire.context import Context
+from realtime.wire.effects import Advanced, Emit, Viewers, ViewersWithoutMessage
 from realtime.wire.registry import Rate, Role, action
 
 
@@ -102,10 +103,13 @@ def _announce_revision(change: Change, view: ChatView, row: MessageRow, reason: 
     message = MessageView.model_validate(row)
     after = _after(view, message)
     if row.seq == view.message_count:
-        change.then(announce_chat(after, reason))
+        change.then(*announce_chat(after, reason))
     else:
         change.then(_announce_version(after, row.seq, reason))
-    change.then(Emit(MESSAGE_UPDATED, MessageUpdated(message=message.shared()), Viewers(view.id, seq=row.seq)))
+    change.then(
+        Emit(MESSAGE_UPDATED, MessageUpdated(message=message.shared()), Viewers(view.id, seq=row.seq)),
+        Advanced(view.id, after.version, after.message_count),
+    )
     return MessageAnswer(message=message)
 
 
@@ -157,6 +161,7 @@ async def _set_like(context: Context, payload: MessageAt, *, liked: bool) -> Lik
         change.then(
             _announce_version(view.shared().model_copy(update={"version": version}), payload.seq, Reason.LIKED),
             Emit(MESSAGE_LIKED, told, Viewers(chat_id, seq=payload.seq, with_user_id=message.sender_id)),
+            Advanced(chat_id, version, view.message_count),
         )
         return LikeCount(like_count=count)
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from core.errors import NotFound, Unavailable
+from core.errors import Conflict, NotFound, Unavailable
 from db import chats, messages
 from realtime.messages.payloads import SEARCH_CURSOR, ChangesPage, MessageChanges, MessageSearch, SearchPage
 from realtime.model.objects import MessageView
@@ -71,12 +71,13 @@ async def search_messages(context: Context, payload: MessageSearch) -> SearchPag
     )
 
 
-@action("message:changes", role=Role.MEMBER, rate=Rate.READ)
+@action("message:changes", role=Role.MEMBER, rate=Rate.READ, conflicts=("version_unknown",))
 async def list_changes(context: Context, payload: MessageChanges) -> ChangesPage:
     """Return the messages that are new, edited, deleted or liked since the client's version of the chat.
 
     Each message comes once, as it is now, however often it changed. Versions do not expire. Call it again with the
-    ``version`` of the answer until ``has_more`` is false.
+    ``version`` of the answer until ``has_more`` is false. A version that the database never had is a ``conflict`` with the
+    reason ``version_unknown``: a backup was restored. Then delete the local data of the chat and fetch it again.
     """
     chat_id, user_id, limit = payload.chat_id, context.user_id, payload.limit
     async with context.reading() as tx:
@@ -84,6 +85,8 @@ async def list_changes(context: Context, payload: MessageChanges) -> ChangesPage
         chat = await chats.find_chat(tx, chat_id, user_id)
         if chat is None:
             raise NotFound
+        if payload.version > chat.version or payload.epoch not in {None, context.services.epoch.epoch}:
+            raise Conflict("version_unknown", "The database never had this version: fetch the chat afresh.")
         rows = await messages.list_changes(tx, chat_id, user_id, payload.version, limit + 1)
     page, has_more = rows[:limit], len(rows) > limit
     version = page[-1].version if page and (has_more or page[-1].version > chat.version) else chat.version

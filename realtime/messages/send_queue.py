@@ -1,6 +1,6 @@
 """Group commit: sends that arrive while the database is busy with others are stored together, in one round trip.
 
-A send takes its place in its chat's line. When the chat's turn comes (``Delivery.in_order``: no other change of it is
+A send takes its place in its chat's line. When the chat's turn comes (``Turns``: no other change of it is
 under way), the line joins the next batch, with everything that is in it when the batch begins; the next batch begins when
 one has returned: two are under way at most, so that the database works on one while the other is delivered. Nobody waits
 for a timer: a lone message goes at once, by the plain statement. So a chat keeps its order, busy chats share a commit, and
@@ -25,7 +25,7 @@ from db import messages
 from db.messages import SentRow
 from db.pool import Database, Tx
 from realtime.messages.encoding import EncodedMessage
-from realtime.wire.context import Delivery
+from realtime.wire.changes import Delivery, Turns, chat_subject
 from realtime.wire.sends import Draft, Sent
 
 BATCH_MAX: Final = 200
@@ -50,10 +50,11 @@ class _Waiting:
 class _Line:
     """A chat's sends that wait."""
 
-    __slots__ = ("chat_id", "waiting")
+    __slots__ = ("chat_id", "subject", "waiting")
 
     def __init__(self, chat_id: str) -> None:
         self.chat_id = chat_id
+        self.subject = chat_subject(chat_id)
         self.waiting: deque[_Waiting] = deque()
 
 
@@ -64,8 +65,9 @@ _Batch = list[tuple[_Line, list[_Waiting]]]
 class SendQueue:
     """The sends of one process."""
 
-    def __init__(self, database: Database, delivery: Delivery) -> None:
+    def __init__(self, database: Database, turns: Turns, delivery: Delivery) -> None:
         self._database = database
+        self._turns = turns
         self._delivery = delivery
         self._lines: dict[str, _Line] = {}
         self._ready: deque[_Line] = deque()
@@ -96,13 +98,13 @@ class SendQueue:
             self._waiting -= 1
 
     def _ask_for_turn(self, line: _Line) -> None:
-        if self._delivery.try_turn(line.chat_id):
+        if self._turns.try_take(line.subject):
             self._join(line)
         else:
             self._start(self._wait_for_turn(line))
 
     async def _wait_for_turn(self, line: _Line) -> None:
-        await self._delivery.take_turn(line.chat_id)
+        await self._turns.take(line.subject)
         self._join(line)
 
     def _join(self, line: _Line) -> None:
@@ -158,13 +160,13 @@ class SendQueue:
                     message = EncodedMessage(row.stored, row.seq, waiting.draft)
                     view = message.view()
                     with request_scope(waiting.request), span("deliver"):
-                        self._delivery.carry_out(message.announce())
+                        self._delivery.deliver(message.announce())
                 if not waiting.done.done():
                     waiting.done.set_result(Sent(row, view))
 
     def _fail(self, batch: _Batch, error: Exception) -> None:
         for line, group in batch:
-            self._delivery.reconcile(line.chat_id)
+            self._turns.note_doubt(line.subject)
             for waiting in group:
                 if not waiting.done.done():
                     waiting.done.set_exception(error)
@@ -172,7 +174,7 @@ class SendQueue:
     def _end_turns(self, batch: _Batch) -> None:
         """Whatever else wants to change the chats comes first; then what came into their lines meanwhile."""
         for line, _ in batch:
-            self._delivery.give_turn(line.chat_id)
+            self._turns.give_back(line.subject)
             if line.waiting:
                 self._ask_for_turn(line)
             else:

@@ -1,10 +1,12 @@
 """What the changes of a chat have in common: its lock, how a member sees it, system messages, coming and going."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
-from core.errors import NotFound
+from core.errors import NotFound, Unavailable
 from db import blocks, chats, members, messages
+from db.members import MovedPinRow
 from db.pool import Tx
 from realtime.model.events import (
     CHAT_REMOVED,
@@ -16,7 +18,8 @@ from realtime.model.events import (
     announce_personal,
 )
 from realtime.model.objects import Chat, ChatView, MessageView
-from realtime.wire.context import Change
+from realtime.wire.changes import Change, chat_subject
+from realtime.wire.context import Services
 from realtime.wire.effects import Emit, Joined, Left, SingleUser
 
 
@@ -64,7 +67,7 @@ async def hand_over(change: Change, chat: Chat, heir_id: str) -> Chat:
     await chats.transfer_chat(change.tx, chat.id, heir_id)
     view = await view_chat(change.tx, chat.id, heir_id)
     change.then(
-        announce_chat(view.shared(), Reason.TRANSFERRED, without=frozenset((heir_id,))),
+        *announce_chat(view.shared(), Reason.TRANSFERRED, without=frozenset((heir_id,))),
         announce_personal(view, heir_id, Reason.TRANSFERRED),
     )
     return view.shared()
@@ -77,10 +80,29 @@ async def let_in(change: Change, chat_id: str, user_ids: Sequence[str], *, reaso
         change.then(Joined(chat_id, row.user_id, view.me.first_seq), announce_personal(view, row.user_id, reason))
 
 
-async def put_out(change: Change, chat_id: str, user_ids: Sequence[str], *, why: Removal) -> None:
-    """These members lose the locked chat: they are told so, and hear nothing more of it."""
-    await members.remove_members(change.tx, chat_id, list(user_ids))
+async def put_out(change: Change, chat_id: str, user_ids: Sequence[str], *, why: Removal) -> list[MovedPinRow]:
+    """These members lose the locked chat: they are told so, and hear nothing more of it.
+
+    Returns the pins that move up because of it: tell them with :func:`announce_moved_pins` after the change.
+    """
+    moved = await members.list_pins_behind(change.tx, chat_id, list(user_ids))
+    await members.remove_members(change.tx, chat_id, list(user_ids), why.value)
     for user_id in user_ids:
         change.then(
             Emit(CHAT_REMOVED, ChatRemoved(chat_id=chat_id, reason=why), SingleUser(user_id)), Left(chat_id, user_id)
         )
+    return moved
+
+
+async def announce_moved_pins(services: Services, moved: Sequence[MovedPinRow], reason: Reason = Reason.PINNED) -> None:
+    """Tell people who are online that pins of theirs have another position now.
+
+    Each is told in the turn of its chat, so that it is not older than what was told of that chat before. What fails is not
+    the caller's concern: the change that moved the pins is committed.
+    """
+    for pin in moved:
+        if services.online.is_online(pin.user_id):
+            with suppress(NotFound, Unavailable):  # it was lost meanwhile, or the database was
+                async with services.changes.of(chat_subject(pin.chat_id), single_statement=True) as change:
+                    view = await view_chat(change.tx, pin.chat_id, pin.user_id)
+                    change.then(announce_personal(view, pin.user_id, reason))

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from realtime.model.objects import Chat, ChatView, Message, User
-from realtime.wire.effects import Effect, Emit, Members, SharedChats, SingleUser, Viewers
+from realtime.wire.effects import Advanced, Effect, Emit, Members, SharedChats, SingleUser, Viewers
 from realtime.wire.fields import CHAT_ID, USER_ID, Id, ServerPayload
 from realtime.wire.registry import event
 
@@ -128,12 +128,30 @@ def announce_message(chat: Chat, message: Message, reason: Reason) -> list[Effec
     """A message was added to ``chat``."""
     return [
         Emit(CHAT_UPDATED, ChatUpdated.model_construct(chat=chat, reason=reason), Members(chat.id)),
-        Emit(
-            MESSAGE_CREATED,
-            MessageCreated.model_construct(message=message, message_count=message.seq),
-            Viewers(chat.id, seq=message.seq),
-        ),
+        _show_created(message),
+        Advanced(chat.id, chat.version, chat.message_count),
     ]
+
+
+def announce_reconciled(chat: Chat, changed: Sequence[Message], *, known_message_count: int) -> list[Effect]:
+    """Nobody could know what became of changes of ``chat``; this is what became of them.
+
+    ``changed``: the messages that those who look at the chat have not been told of, in the order of their versions. A
+    message beyond ``known_message_count`` is new to them.
+    """
+    created = sorted((one for one in changed if one.seq > known_message_count), key=lambda one: one.seq)
+    updated = [one for one in changed if one.seq <= known_message_count]
+    return [
+        Emit(CHAT_UPDATED, ChatUpdated.model_construct(chat=chat, reason=Reason.RECONCILED), Members(chat.id)),
+        *(_show_created(message) for message in created),
+        *(Emit(MESSAGE_UPDATED, MessageUpdated(message=one), Viewers(chat.id, seq=one.seq)) for one in updated),
+        Advanced(chat.id, chat.version, chat.message_count),
+    ]
+
+
+def _show_created(message: Message) -> Emit:
+    created = MessageCreated.model_construct(message=message, message_count=message.seq)
+    return Emit(MESSAGE_CREATED, created, Viewers(message.chat_id, seq=message.seq))
 
 
 def announce_personal(chat: ChatView, user_id: str, reason: Reason) -> Emit:
@@ -141,9 +159,13 @@ def announce_personal(chat: ChatView, user_id: str, reason: Reason) -> Emit:
     return Emit(CHAT_UPDATED, ChatUpdated(chat=chat, reason=reason), SingleUser(user_id))
 
 
-def announce_chat(chat: Chat, reason: Reason, *, without: frozenset[str] = frozenset()) -> Emit:
+def announce_chat(chat: Chat, reason: Reason, *, without: frozenset[str] = frozenset()) -> list[Effect]:
     """Something that all members share changed."""
-    return Emit(CHAT_UPDATED, ChatUpdated.model_construct(chat=chat, reason=reason), Members(chat.id, without))
+    updated = ChatUpdated.model_construct(chat=chat, reason=reason)
+    return [
+        Emit(CHAT_UPDATED, updated, Members(chat.id, without)),
+        Advanced(chat.id, chat.version, chat.message_count),
+    ]
 
 
 def announce_read(chat_id: str, user_id: str, read_seq: int) -> Emit:

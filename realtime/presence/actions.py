@@ -13,15 +13,15 @@ async def watch_presence(context: Context, payload: PresenceWatch) -> PresenceAn
     The caller may watch people with whom they share a chat, if neither has blocked the other. The answer leaves the others
     out. Changes arrive as ``presence:updated``. Over HTTP the action only returns the present state.
     """
-    delivery = context.services.delivery
+    online = context.services.online
     async with context.reading() as tx:
         rows = await presence.list_watchable(tx, context.user_id, payload.user_ids)
     connection = context.caller.connection
     if connection is not None:
-        delivery.watch(context.user_id, connection.connection_id, [row.user_id for row in rows])
+        online.watch(context.user_id, connection.connection_id, [row.user_id for row in rows])
     return PresenceAnswer(
         presence=[
-            PresenceUpdated(user_id=row.user_id, online=delivery.is_online(row.user_id), last_seen_at=row.last_seen_at)
+            PresenceUpdated(user_id=row.user_id, online=online.is_online(row.user_id), last_seen_at=row.last_seen_at)
             for row in rows
         ]
     )

@@ -19,6 +19,11 @@ class SessionReady(ServerPayload):
     active_chat_id: Id | None = Field(
         description="ID of the active chat of this login session, or null if there is none.", examples=[CHAT_ID]
     )
+    epoch: str = Field(
+        description="Name of the history of the database. If it differs from the last one, a backup was restored: delete "
+        "all local chats, messages, versions and cursors, and start again.",
+        examples=["0192f0c1-1"],
+    )
     server_time: Time = Field(description="The server's clock.", examples=["2026-11-23T05:08:04.123Z"])
     limits: dict[str, int] = Field(
         description="The limits of this server, by name. They are explained in the guide.",
@@ -66,16 +71,22 @@ SESSION_EXPIRING = event("session:expiring", SessionExpiring, to="the connection
 SESSION_REVOKED = event("session:revoked", SessionRevoked, to="every connection of the login session")
 
 
-SYNCED_CURSOR: Final = CursorForm("synced", Part.NUMBER)
-"""Behind a pass: since which transaction the next one asks."""
-SYNC_CURSOR: Final = CursorForm("sync", Part.NUMBER, Part.NUMBER, Part.NUMBER, Part.ID)
-"""Within a pass: the same of this one and of the next, and the (transaction, chat) at the end of the page."""
+SYNCED_CURSOR: Final = CursorForm("synced2", Part.EPOCH, Part.NUMBER)
+"""After a pass: the epoch, and the transaction from which the next pass asks."""
+SYNC_CURSOR: Final = CursorForm("sync2", Part.EPOCH, Part.NUMBER, Part.NUMBER, Part.NUMBER, Part.ID)
+"""Within a pass: the epoch, the transactions from which this pass and the next one ask, and the transaction and the chat at
+the end of the page."""
+OLD_CURSORS: Final = (
+    CursorForm("synced", Part.NUMBER),
+    CursorForm("sync", Part.NUMBER, Part.NUMBER, Part.NUMBER, Part.ID),
+)
+"""Cursors of version 0.1, which name no epoch: a client that still has one begins afresh."""
 
 
 class SessionSync(ClientPayload):
     """Where the last synchronisation ended."""
 
-    cursor: Annotated[str, CursorOf(SYNCED_CURSOR, SYNC_CURSOR)] | None = Field(
+    cursor: Annotated[str, CursorOf(SYNCED_CURSOR, SYNC_CURSOR, *OLD_CURSORS)] | None = Field(
         None, description="`cursor` of the last answer. Omit it to get all chats.", examples=[None]
     )
     limit: PageSize = Field(limits.PAGE_SIZE_MAX, description="Maximum number of chats to return.", examples=[100])
@@ -88,5 +99,5 @@ class SessionSynced(ServerPayload):
     removed_chat_ids: list[Id] = Field(
         description="IDs of the chats that the caller is no longer a member of.", examples=[[]]
     )
-    cursor: str = Field(description="Cursor for the next call. Store it.", examples=["synced.742"])
+    cursor: str = Field(description="Cursor for the next call. Store it.", examples=["synced2.0192f0c1-1.742"])
     has_more: bool = Field(description="Whether there are more changes to fetch now.", examples=[False])

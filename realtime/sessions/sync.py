@@ -9,7 +9,7 @@ from core.errors import Conflict
 from db import chats
 from db.chats import HorizonRow
 from realtime.model.objects import ChatView
-from realtime.sessions.payloads import SYNC_CURSOR, SYNCED_CURSOR, SessionSync, SessionSynced
+from realtime.sessions.payloads import OLD_CURSORS, SYNC_CURSOR, SYNCED_CURSOR, SessionSync, SessionSynced
 from realtime.wire.context import Context
 from realtime.wire.registry import Rate, Role, action
 
@@ -21,9 +21,10 @@ async def sync_session(context: Context, payload: SessionSync) -> SessionSynced:
     Without a cursor it returns all chats. Call it again with the ``cursor`` of the answer until ``has_more`` is false, and
     store the last cursor for the next time. Then call ``message:changes`` for each chat whose messages the client stores.
     """
+    epoch = context.services.epoch.epoch
     async with context.reading() as tx:
         horizon = await chats.read_horizon(tx)
-        since, next_since, after_xid, after_id = _position(payload.cursor, horizon)
+        since, next_since, after_xid, after_id = _position(payload.cursor, horizon, epoch)
         rows = await chats.list_changed(tx, context.user_id, since, after_xid, after_id, payload.limit + 1)
         page, has_more = rows[: payload.limit], len(rows) > payload.limit
         found = await chats.find_chats(tx, context.user_id, [row.chat_id for row in page])
@@ -33,22 +34,33 @@ async def sync_session(context: Context, payload: SessionSync) -> SessionSynced:
         chats=[views[row.chat_id] for row in page if row.chat_id in views],
         removed_chat_ids=[] if first_time else [row.chat_id for row in page if row.chat_id not in views],
         cursor=(
-            SYNC_CURSOR.write(since, next_since, page[-1].changed_xid, page[-1].chat_id)
+            SYNC_CURSOR.write(epoch, since, next_since, page[-1].changed_xid, page[-1].chat_id)
             if has_more
-            else SYNCED_CURSOR.write(next_since)
+            else SYNCED_CURSOR.write(epoch, next_since)
         ),
         has_more=has_more,
     )
 
 
-def _position(cursor: str | None, horizon: HorizonRow) -> tuple[int, int, int | None, str | None]:
-    """Since which transaction, since which the next pass, and behind which (transaction, chat) this page begins."""
+def _position(cursor: str | None, horizon: HorizonRow, epoch: str) -> tuple[int, int, int | None, str | None]:
+    """From which transaction this pass asks, from which the next one, and after which (transaction, chat) the page begins.
+
+    ``Conflict`` with the reason ``cursor_unknown`` for a cursor of another history of the database.
+    """
+    after_xid, after_id = None, None
     if cursor is None:
         return 0, horizon.oldest_running, None, None
+    if any(form.owns(cursor) for form in OLD_CURSORS):
+        raise _unknown_cursor()
     if SYNC_CURSOR.owns(cursor):
-        since, next_since, after_xid, after_id = SYNC_CURSOR.read(cursor)
-        return since, next_since, after_xid, after_id
-    (since,) = SYNCED_CURSOR.read(cursor)
-    if since > horizon.next_unused:  # made by another database, before a restore
-        raise Conflict("cursor_unknown", "This cursor is of another database: sync without it.")
-    return since, horizon.oldest_running, None, None
+        cursor_epoch, since, next_since, after_xid, after_id = SYNC_CURSOR.read(cursor)
+    else:
+        cursor_epoch, since = SYNCED_CURSOR.read(cursor)
+        next_since = horizon.oldest_running
+    if cursor_epoch != epoch or since > horizon.next_unused:
+        raise _unknown_cursor()
+    return since, next_since, after_xid, after_id
+
+
+def _unknown_cursor() -> Conflict:
+    return Conflict("cursor_unknown", "The database has another history than when this cursor was made: sync without one.")

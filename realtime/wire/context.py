@@ -1,22 +1,13 @@
-"""What a handler has: who calls, the database, and the way to change a chat and tell others.
+"""What a handler has: who calls, the database to read, the door for changes, and who is online."""
 
-A change of a chat goes through :meth:`Context.changing`: the process takes the chats' changes one by one, the work is one
-transaction, and what it lists is delivered after the commit and before the next change of that chat begins. So events
-leave in the order of commits, and nothing is announced that was not committed.
-"""
-
-import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Protocol
 
-from core.errors import Unavailable
-from core.logs import note_chat
 from core.tokens import AccessTokens
-from core.tracing import span
 from db.pool import Database, Tx
-from realtime.wire.effects import Effect
+from realtime.wire.changes import Change, Changes, Delivery, chat_subject, session_subject
 from realtime.wire.sends import Sends
 
 
@@ -29,35 +20,23 @@ class CallerConnection(Protocol):
         """Keep the connection until ``expires_at_s`` (Unix time)."""
 
 
-class Delivery(Protocol):
-    """Carries effects out."""
-
-    def in_order(self, chat_id: str) -> AbstractAsyncContextManager[None]:
-        """While inside, no other change of this chat begins in this process. Take no second chat inside."""
-
-    def try_turn(self, chat_id: str) -> bool:
-        """Take the chat's turn (:meth:`in_order`), if that needs no waiting; what is taken is given back."""
-
-    async def take_turn(self, chat_id: str) -> None:
-        """Wait for the chat's turn; what is taken is given back."""
-
-    def give_turn(self, chat_id: str) -> None:
-        """The next change of the chat may begin."""
-
-    def carry_out(self, effects: Sequence[Effect]) -> None:
-        """Carry out committed effects, in order, at once: returns when every packet is with its transport."""
-
-    def reconcile(self, chat_id: str) -> None:
-        """It is unknown whether a change of this chat was committed: find out later and tell its members."""
+class Online(Protocol):
+    """Who is online, and who wants to know."""
 
     def is_online(self, user_id: str) -> bool:
         """Whether the person has a connection."""
 
     def watch(self, user_id: str, connection_id: str, watched: Sequence[str]) -> None:
-        """Replace whom a connection of ``user_id`` watches."""
+        """Replace the list of people whom a connection of ``user_id`` watches."""
 
     def watchers_of(self, user_id: str) -> frozenset[str]:
-        """Who has a connection that watches the person."""
+        """The people who have a connection that watches the person."""
+
+
+class Epoch(Protocol):
+    """Which history of the database this is."""
+
+    epoch: str
 
 
 @dataclass(slots=True)
@@ -69,24 +48,15 @@ class Caller:
     connection: CallerConnection | None = None
 
 
-@dataclass(slots=True)
-class Change:
-    """A change under way: its transaction, and what to tell others once it is committed."""
-
-    tx: Tx
-    effects: list[Effect] = field(default_factory=list)
-
-    def then(self, *effects: Effect) -> None:
-        """After the commit, in this order."""
-        self.effects.extend(effects)
-
-
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the house lends to every call."""
+    """What every call may use."""
 
     database: Database
+    changes: Changes
     delivery: Delivery
+    online: Online
+    epoch: Epoch
     sends: Sends
     tokens: AccessTokens
     phone_region: str
@@ -109,22 +79,11 @@ class Context:
         """A connection to read on; every statement stands alone."""
         return self.services.database.reading()
 
-    @asynccontextmanager
-    async def changing(self, chat_id: str, *, single_statement: bool = False) -> AsyncIterator[Change]:
-        """A change of a chat: ordered, atomic, announced after the commit.
+    def changing(self, chat_id: str, *, single_statement: bool = False) -> AbstractAsyncContextManager[Change]:
+        """Change a chat: see :class:`realtime.wire.changes.Changes`."""
+        return self.services.changes.of(chat_subject(chat_id), single_statement=single_statement)
 
-        ``single_statement``: the change is one statement, which needs no transaction around it.
-        """
-        note_chat(chat_id)
-        database, delivery = self.services.database, self.services.delivery
-        async with delivery.in_order(chat_id):
-            opened = database.reading() if single_statement else database.transaction()
-            try:
-                async with opened as tx:
-                    change = Change(tx)
-                    yield change
-            except (Unavailable, asyncio.CancelledError):
-                delivery.reconcile(chat_id)
-                raise
-            with span("deliver", {"molva.effects": len(change.effects)}):
-                delivery.carry_out(change.effects)
+    def changing_session(self, chat_id: str | None = None) -> AbstractAsyncContextManager[Change]:
+        """Change the caller's login session, and a chat with it if one is named."""
+        chats = () if chat_id is None else (chat_subject(chat_id),)
+        return self.services.changes.of(session_subject(self.caller.session_id), *chats)

@@ -24,6 +24,10 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
+EPOCH_PATTERN: Final = r"^[0-9a-f]{8}-[0-9A-F]{1,8}$"
+"""How an epoch is spelled (``realtime.epoch``)."""
+
+
 class Part(Enum):
     """What a position is made of: the pattern of its spelling, how it is spelled, how it is read."""
 
@@ -37,6 +41,8 @@ class Part(Enum):
     """A time as the database spells it; here in milliseconds since 1970, up to the year 5138."""
     ID = (r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", str, str)
     """An id."""
+    EPOCH = (EPOCH_PATTERN.strip("^$"), str, str)
+    """Which history of the database the position is in (``realtime.epoch``)."""
 
     def __init__(self, pattern: str, spell: Callable[[Any], str], read: Callable[[str], Any]) -> None:
         self.pattern, self.spell, self.read = pattern, spell, read

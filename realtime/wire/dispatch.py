@@ -3,6 +3,7 @@
 Every call gets exactly one :class:`Reply`. What is not an ``AppError`` is a bug: logged whole, answered ``internal``.
 """
 
+import asyncio
 import logging
 import re
 import time
@@ -14,7 +15,7 @@ import orjson
 from pydantic import BaseModel, RootModel, ValidationError
 
 from core import metrics
-from core.errors import AppError, ErrorBody, ErrorCode, Problem, UnknownAction, ValidationFailed
+from core.errors import AppError, ErrorBody, ErrorCode, Problem, Unavailable, UnknownAction, ValidationFailed
 from core.logs import Request, request_scope
 from core.rates import RateLimits
 from core.tracing import span
@@ -49,10 +50,11 @@ class Reply:
 class Dispatcher:
     """Runs actions. One for the process."""
 
-    def __init__(self, services: Services, rates: RateLimits | None) -> None:
-        """``rates``: the budgets of each person; none for load tests."""
+    def __init__(self, services: Services, rates: RateLimits | None, *, timeout_s: float) -> None:
+        """``rates``: the budgets of each person; none for load tests. ``timeout_s``: an action is answered within it."""
         self._services = services
         self._rates = rates
+        self._timeout_s = timeout_s
         self._in_progress = 0
         metrics.ACTIONS_IN_PROGRESS.set_function(lambda: self._in_progress)
 
@@ -78,8 +80,12 @@ class Dispatcher:
                     raise UnknownAction
                 payload = read_payload(declared, arguments)
                 asked = loggable(payload)
-                answer = await declared.handler(Context(caller, self._services), payload)
+                async with asyncio.timeout(self._time_left(request)):
+                    answer = await declared.handler(Context(caller, self._services), payload)
                 reply = Reply(answer.encode())
+            except TimeoutError:
+                log.warning("action timed out")
+                reply = Reply(b"", Unavailable().body(request.request_id))
             except AppError as error:
                 reply = Reply(b"", error.body(request.request_id))
                 if declared is not None and error.code not in (*declared.errors, *COMMON_ERRORS):
@@ -91,6 +97,10 @@ class Dispatcher:
                 self._in_progress -= 1
             _record(request, declared, reply, asked)
         return reply
+
+    def _time_left(self, request: Request) -> float:
+        """Seconds until the request must be answered, whatever it waits for: its turn, a connection, a statement."""
+        return self._timeout_s - (time.perf_counter() - request.started)
 
 
 def _record(request: Request, declared: Action | None, reply: Reply, asked: dict[str, object]) -> None:

@@ -75,6 +75,15 @@ class Emit:
     audience: Audience
 
 
+@dataclass(slots=True)
+class Advanced:
+    """The chat has this version and this many messages now, and those who look at it are told all that led here."""
+
+    chat_id: str
+    version: int
+    message_count: int
+
+
 @dataclass(frozen=True, slots=True)
 class Joined:
     """From here on the person is a member and may see ``first_seq`` and what follows."""
@@ -101,4 +110,4 @@ class Activated:
     chat_id: str | None
 
 
-Effect = Emit | Joined | Left | Activated
+Effect = Emit | Advanced | Joined | Left | Activated

@@ -65,7 +65,7 @@ def remains(server: RunningServer) -> dict[str, Any]:
     """What the server still keeps of anybody."""
     sockets = server.molva.sockets
     namespace = sockets.namespace_handlers["/chat"]
-    people = namespace._people
+    people = namespace._hub
     kept = {
         "links": sockets.eio.sockets,
         "clients": sockets._clients,
@@ -75,8 +75,7 @@ def remains(server: RunningServer) -> dict[str, Any]:
         "clocks": namespace._clocks,
         "sessions": namespace._by_session,
         "people": people._online,
-        "chats": people._by_chat,
-        "viewers": people._viewers,
+        "chats": people._chats,
     }
     return {name: things for name, things in kept.items() if things}
 

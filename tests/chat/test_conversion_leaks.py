@@ -223,7 +223,7 @@ async def test_who_is_no_member_is_shown_nothing_by_any_statement(database: Data
 
     async with database.transaction() as tx:
         assert await shown(tx) == [1] * 6
-        await members.remove_members(tx, chat_id, [boris])
+        await members.remove_members(tx, chat_id, [boris], "removed")
         assert await shown(tx) == [0] * 6
 
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
-from contextlib import nullcontext
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 import pytest
@@ -14,7 +14,9 @@ from core.logs import Request, request_scope
 from core.settings import Settings
 from realtime.delivery.fanout import Fanout
 from realtime.delivery.hub import Hub
+from realtime.delivery.order import TurnQueue
 from realtime.model.events import CHAT_READ, ChatRead
+from realtime.wire.changes import Subject, chat_subject
 from realtime.wire.effects import (
     Activated,
     Emit,
@@ -183,7 +185,7 @@ async def test_client_that_does_not_read_harms_nobody(running: RunningServer, to
     wire = await Wire.open(town.address)
     await wire.enter(town.people[1].tokens["access_token"])
     wire.socket.transport.pause_reading()
-    people = running.molva.sockets.namespace_handlers["/chat"]._people
+    people = running.molva.sockets.namespace_handlers["/chat"]._hub
     await anna.send("chat:activate", chat_id=chat_id)
     words, cut = "x" * 4096, False
     async with asyncio.timeout(DEADLINE_S * 3):
@@ -231,6 +233,54 @@ async def test_message_of_unknown_fate_is_told_when_it_is_known(tethered: Town, 
     await lose_the_answer(cable, anna, "message:send", **send)
     await boris.expect_event("chat:updated", lambda told: told["chat"]["message_count"] == 2)
     assert (await anna.send("message:send", **send))["duplicate"] is True
+
+
+async def test_message_of_unknown_fate_is_shown_to_who_looks(tethered: Town, cable: Cable):
+    (anna, boris), chat_id = await group_of(tethered, 2)
+    await boris.send("chat:activate", chat_id=chat_id)
+    await anna.say(chat_id, "well known")
+    await boris.expect_event("message:created")
+    await lose_the_answer(cable, anna, "message:send", **text(chat_id))
+    told = (await boris.expect_event("chat:updated", lambda told: told["reason"] == "reconciled")).payload["chat"]
+    shown = (await boris.expect_event("message:created")).payload
+    assert shown["message"]["seq"] == shown["message_count"] == told["message_count"]
+    assert shown["message"] == told["last_message"]
+
+
+async def test_edit_of_unknown_fate_is_shown_to_who_looks(tethered: Town, cable: Cable):
+    (anna, boris), chat_id = await group_of(tethered, 2)
+    old, new = [(await anna.say(chat_id, words))["seq"] for words in ("first", "second")]
+    await boris.send("chat:activate", chat_id=chat_id)
+    boris.forget_events()
+    await lose_the_answer(cable, anna, "message:edit", chat_id=chat_id, seq=old, content={"text": "edited"})
+    told = (await boris.expect_event("chat:updated", lambda told: told["reason"] == "reconciled")).payload["chat"]
+    shown = (await boris.expect_event("message:updated")).payload["message"]
+    assert (shown["seq"], shown["content"], shown["version"]) == (old, {"text": "edited"}, told["version"])
+    assert told["last_message"]["seq"] == new
+    assert await heard(boris) == []
+
+
+async def test_connection_that_begins_in_a_chat_is_shown_what_is_in_doubt(tethered: Town, cable: Cable):
+    (anna, boris), chat_id = await group_of(tethered, 2)
+    seq = (await anna.say(chat_id, "first"))["seq"]
+    await boris.send("chat:activate", chat_id=chat_id)
+    await boris.close()
+    again = await tethered.people[1].connect()
+    await lose_the_answer(cable, anna, "message:like", chat_id=chat_id, seq=seq)
+    shown = (await again.expect_event("message:updated")).payload["message"]
+    assert (shown["seq"], shown["like_count"]) == (seq, 1)
+
+
+async def test_profile_of_unknown_fate_is_told_when_it_is_known(tethered: Town, cable: Cable):
+    _anna, boris, _chat_id = await tethered.pair()
+    person = tethered.people[0]
+    cable.lose_the_answer_to(b"COMMIT")
+    answer = await person.http.patch("/v1/me", json={"display_name": "Anna the Great"}, headers=person.headers)
+    assert answer.json()["code"] == "unavailable"
+    await cable.cut()
+    await cable.mend()
+    told = (await boris.expect_event("user:updated")).payload["user"]
+    assert told["display_name"] == "Anna the Great"
 
 
 async def test_group_of_unknown_fate_is_told_when_it_is_known(tethered: Town, cable: Cable):
@@ -324,8 +374,8 @@ def test_who_went_is_forgotten():
     for ear in ears:
         people.exit(ear)
     assert not people.is_online("anna")
-    assert not people.members_of("c")
-    assert (people._online, people._by_chat, people._viewers) == ({}, {}, {})
+    assert not people.known_chat("c").members
+    assert (people._online, people._chats) == ({}, {})
 
 
 def test_failed_admission_leaves_nothing():
@@ -373,20 +423,32 @@ def test_chat_that_was_left_cannot_come_on_the_screen():
 
 
 class Bench:
-    """A fan-out whose database says what the test wants."""
+    """A delivery whose database says what the test wants."""
 
     def __init__(self) -> None:
         self.people = Hub()
         self.asked = 0
         self.is_away = False
-        self.fanout = Fanout(self.people, lambda name, payload: name.encode() + b" " + payload, self.state_of)
+        self.fanout = Fanout(self.people, lambda name, payload: name.encode() + b" " + payload)
+        self.turns = TurnQueue(self.repair)
 
-    async def state_of(self, chat_id: str) -> list[Emit]:
+    async def repair(self, subject: Subject) -> None:
         self.asked += 1
         await asyncio.sleep(0)
         if self.is_away:
             raise Unavailable
-        return [said(chat_id, 99)]
+        if subject.id == "broken":
+            raise RuntimeError("planted")
+        self.fanout.deliver([said(subject.id, 99)])
+
+    @asynccontextmanager
+    async def turn(self, subject: Subject) -> AsyncIterator[None]:
+        await self.turns.take(subject)
+        yield
+        self.turns.give_back(subject)
+
+
+CHAT = chat_subject("c")
 
 
 def said(chat_id: str, read_seq: int) -> Emit:
@@ -397,10 +459,10 @@ def said(chat_id: str, read_seq: int) -> Emit:
 async def test_effects_take_place_in_order():
     bench = Bench()
     anna, boris = enter(bench.people, Ear("anna"), ("c", 1)), enter(bench.people, Ear("boris"))
-    bench.fanout.carry_out([said("c", 1), Joined("c", "boris", 1), said("c", 2), Left("c", "anna"), said("c", 3)])
+    bench.fanout.deliver([said("c", 1), Joined("c", "boris", 1), said("c", 2), Left("c", "anna"), said("c", 3)])
     assert [packet[-2:-1] for packet in anna.heard] == [b"1", b"2"]
     assert [packet[-2:-1] for packet in boris.heard] == [b"2", b"3"]
-    bench.fanout.carry_out([Activated("s", "boris", "c")])
+    bench.fanout.deliver([Activated("s", "boris", "c")])
     assert boris.active_chat_id == "c"
 
 
@@ -409,7 +471,7 @@ async def test_request_that_caused_an_event_says_so_at_its_end(caplog: pytest.Lo
     bench, request = Bench(), Request("r")
     enter(bench.people, Ear("anna"), ("c", 1))
     with request_scope(request):
-        bench.fanout.carry_out([said("c", 1), said("d", 1)])
+        bench.fanout.deliver([said("c", 1), said("d", 1)])
     assert request.close()["events"] == [
         {"event_name": "chat:read", "to": "Members", "recipients": 1},
         {"event_name": "chat:read", "to": "Members", "recipients": 0},
@@ -427,14 +489,14 @@ async def test_event_outside_of_a_request_has_a_line_of_its_own(
     with nullcontext() if request_before is None else request_scope(request_before):
         if request_before is not None:
             request_before.close()
-        bench.fanout.carry_out([said("c", 1)])
+        bench.fanout.deliver([said("c", 1)])
     assert [record.event_name for record in caplog.records] == ["chat:read"]  # type: ignore[attr-defined]
 
 
 async def test_event_is_encoded_once_for_all():
     bench = Bench()
     ears = [enter(bench.people, Ear(f"user {number}"), ("c", 1)) for number in range(5)]
-    bench.fanout.carry_out([said("c", 1)])
+    bench.fanout.deliver([said("c", 1)])
     assert len({id(ear.heard[0]) for ear in ears}) == 1
 
 
@@ -443,7 +505,7 @@ async def test_changes_of_one_chat_take_turns_and_leave_no_lock():
     order: list[str] = []
 
     async def change(name: str, go_on: asyncio.Event) -> None:
-        async with bench.fanout.in_order("c"):
+        async with bench.turn(CHAT):
             order.append(f"{name} begins")
             await go_on.wait()
             order.append(f"{name} ends")
@@ -456,71 +518,63 @@ async def test_changes_of_one_chat_take_turns_and_leave_no_lock():
     gates[0].set()
     await asyncio.gather(*tasks, return_exceptions=True)
     assert order == ["0 begins", "0 ends", "2 begins", "2 ends"]
-    assert bench.fanout._turns == {}
+    assert bench.turns._waiting == {}
 
 
 async def test_chat_in_doubt_is_told_when_the_database_answers(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("realtime.delivery.fanout._SETTLE_PAUSE_S", 0.001)
+    monkeypatch.setattr("realtime.delivery.order._RETRY_PAUSE_S", 0.001)
     bench = Bench()
     ear = enter(bench.people, Ear("anna"), ("c", 1))
     bench.is_away = True
-    bench.fanout.reconcile("c")
+    bench.turns.note_doubt(CHAT)
     await until(lambda: bench.asked > 3)
     assert ear.heard == []
     bench.is_away = False
     await until(lambda: ear.heard)
     assert len(ear.heard) == 1
-    await bench.fanout.close()
+    await bench.turns.close()
 
 
 async def test_doubt_that_comes_up_during_the_telling_is_told_too(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("realtime.delivery.fanout._SETTLE_PAUSE_S", 0.001)
+    monkeypatch.setattr("realtime.delivery.order._RETRY_PAUSE_S", 0.001)
     bench = Bench()
     ear = enter(bench.people, Ear("anna"), ("c", 1))
-    bench.fanout.reconcile("c")
+    bench.turns.note_doubt(CHAT)
     await until(lambda: bench.asked)
-    bench.fanout.reconcile("c")
+    bench.turns.note_doubt(CHAT)
     await until(lambda: len(ear.heard) == 2)
-    await bench.fanout.close()
+    await bench.turns.close()
 
 
 async def test_next_change_waits_until_the_one_before_it_is_known():
     bench = Bench()
     ear = enter(bench.people, Ear("anna"), ("c", 1))
-    async with bench.fanout.in_order("c"):
-        bench.fanout.reconcile("c")
-    async with bench.fanout.in_order("c"):
+    async with bench.turn(CHAT):
+        bench.turns.note_doubt(CHAT)
+    async with bench.turn(CHAT):
         assert len(ear.heard) == 1
-        bench.fanout.carry_out([said("c", 100)])
-    async with bench.fanout.in_order("c"):
+        bench.fanout.deliver([said("c", 100)])
+    async with bench.turn(CHAT):
         pass
     assert bench.asked == 1
-    await bench.fanout.close()
+    await bench.turns.close()
 
 
 async def test_chat_whose_state_cannot_be_read_holds_up_no_other(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("realtime.delivery.fanout._SETTLE_PAUSE_S", 0.001)
+    monkeypatch.setattr("realtime.delivery.order._RETRY_PAUSE_S", 0.001)
     bench = Bench()
     ear = enter(bench.people, Ear("anna"), ("good", 1))
-    state_of = bench.state_of
-
-    async def fail_for_one(chat_id: str) -> list[Emit]:
-        if chat_id == "broken":
-            raise RuntimeError("planted")
-        return await state_of(chat_id)
-
-    bench.fanout._state_of = fail_for_one
-    bench.fanout.reconcile("broken")
-    bench.fanout.reconcile("good")
+    bench.turns.note_doubt(chat_subject("broken"))
+    bench.turns.note_doubt(chat_subject("good"))
     await until(lambda: ear.heard)
-    assert bench.fanout._doubtful == {}
-    await bench.fanout.close()
+    assert bench.turns._doubtful == {}
+    await bench.turns.close()
 
 
 async def test_doubts_are_bounded(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("realtime.delivery.fanout.DOUBTS_MAX", 3)
+    monkeypatch.setattr("realtime.delivery.order.DOUBTS_MAX", 3)
     bench = Bench()
     for number in range(5):
-        bench.fanout.reconcile(str(number))
-    assert len(bench.fanout._doubtful) == 3
-    await bench.fanout.close()
+        bench.turns.note_doubt(chat_subject(str(number)))
+    assert len(bench.turns._doubtful) == 3
+    await bench.turns.close()

@@ -15,10 +15,12 @@ from db.messages import SentRow, StoredRow
 from db.pool import Database
 from realtime.delivery.fanout import Fanout
 from realtime.delivery.hub import Hub
+from realtime.delivery.order import TurnQueue
 from realtime.messages.encoding import EncodedMessage
 from realtime.messages.send_queue import SendQueue
 from realtime.model.events import Reason, announce_message
 from realtime.model.objects import Chat, Message, MessageView
+from realtime.wire.changes import Subject
 from realtime.wire.effects import Emit
 from realtime.wire.sends import Draft
 from tests.support.clients import Town
@@ -121,10 +123,10 @@ def draft(chat_id: str, sender_id: str, client_id: str | None = None) -> Draft:
 
 
 async def queue_on(database: Database) -> SendQueue:
-    async def no_state(_: str) -> list[Any]:
-        return []
+    async def repair_nothing(_: Subject) -> None:
+        pass
 
-    return SendQueue(database, Fanout(Hub(), lambda _name, _payload: "", no_state))
+    return SendQueue(database, TurnQueue(repair_nothing), Fanout(Hub(), lambda _name, _payload: ""))
 
 
 async def test_sends_of_one_chat_keep_their_order(database: Database):
@@ -182,7 +184,10 @@ def test_what_is_said_of_a_stored_message_is_what_the_models_say(title: str | No
     ours = EncodedMessage(stored, 8, one)
     assert ours.view() == MessageView(**vars(message), liked_by_me=False).encode()
     announced = announce_message(chat, message, Reason.MESSAGE)
-    for made, modelled in zip(ours.announce(), announced, strict=True):
+    *emitted, advanced = ours.announce()
+    *expected, expected_advance = announced
+    assert advanced == expected_advance
+    for made, modelled in zip(emitted, expected, strict=True):
         assert isinstance(made, Emit)
         assert isinstance(modelled, Emit)
         assert made.event == modelled.event

@@ -231,6 +231,39 @@ async def test_stale_process_id_file_that_names_a_living_process_is_ignored(own_
         assert await query(url, "SELECT 1") == 1
 
 
+async def test_postgres_that_cannot_be_started_is_tried_until_it_can(
+    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(embedded, "_RESTART_PAUSE_S_MAX", 0.05)
+    control, hidden = home / "postgres/global/pg_control", home / "postgres/global/hidden"
+    with server(home) as url:
+        tries = 0
+        spawn = embedded._Postmaster._spawn
+
+        def count(self: embedded._Postmaster) -> subprocess.Popen[bytes]:
+            nonlocal tries
+            tries += 1
+            return spawn(self)
+
+        monkeypatch.setattr(embedded._Postmaster, "_spawn", count)
+        control.rename(hidden)
+        os.kill(int((home / "postgres/postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+        assert await asyncio.to_thread(eventually, lambda: tries > 12, 60)
+        hidden.rename(control)
+
+        async def answers() -> bool:
+            try:
+                return await query(url, "SELECT 1") == 1
+            except (OSError, asyncpg.PostgresError):
+                return False
+
+        async with asyncio.timeout(60):
+            while not await answers():  # noqa: ASYNC110  (nobody announces it)
+                await asyncio.sleep(0.05)
+    told = [record for record in caplog.records if record.getMessage() == "postgres ended unasked"]
+    assert len(told) == 1, "once a minute is enough"
+
+
 async def test_postgres_that_ends_unasked_comes_back_on_the_same_port(home: Path) -> None:
     with server(home) as url:
         first = int((home / "postgres/postmaster.pid").read_text().split()[0])
@@ -298,10 +331,10 @@ def test_directory_that_cannot_be_used_is_named(tmp_path: Path) -> None:
 
 def test_long_log_keeps_its_end(own_home: Path) -> None:
     log = own_home / "postgres.log"
-    log.write_bytes(b"old line\n" * (embedded._LOG_BYTES_MAX // 9 + 1) + b"last line\n")
+    log.write_bytes(b"old line\n" * (embedded_programs.LOG_BYTES_MAX // 9 + 1) + b"last line\n")
     with server(own_home):
         pass
-    assert embedded._LOG_BYTES_KEPT / 2 < log.stat().st_size < embedded._LOG_BYTES_KEPT * 2
+    assert embedded_programs.LOG_BYTES_KEPT / 2 < log.stat().st_size < embedded_programs.LOG_BYTES_KEPT * 2
     assert "\nlast line\n" in log.read_text()
 
 

@@ -296,5 +296,5 @@ def test_nothing_in_a_traceback_looks_like_a_line_of_its_own():
 )
 async def test_name_of_an_unknown_action_is_logged_if_it_is_a_word(name: str, logged: str):
     request = logs.Request("1")
-    await Dispatcher(None, None).dispatch(name, [], Caller("anna", "device"), request)  # type: ignore[arg-type]
+    await Dispatcher(None, None, timeout_s=10).dispatch(name, [], Caller("anna", "device"), request)  # type: ignore[arg-type]
     assert request.action == logged

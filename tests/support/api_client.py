@@ -14,6 +14,8 @@ from db.pool import Database
 from http_api.app import create_app
 from realtime.delivery.fanout import Fanout
 from realtime.delivery.hub import Hub
+from realtime.delivery.order import TurnQueue
+from realtime.wire.changes import Changes, Subject
 from realtime.wire.context import Services
 from storage.objects import Objects
 from storage.workers import ImageWorkers
@@ -80,7 +82,7 @@ async def open_api(settings: Settings, database: Database) -> AsyncIterator[Api]
         tokens=tokens,
         dispatcher=None,
         on_session_ended=note_end,
-        services=Services(database, Fanout(Hub(), _encode_nothing, _state_of_nothing), None, tokens, "RU"),
+        services=_services(database, tokens),
         objects=Objects(settings.files_place),
         images=(images := ImageWorkers()),
         code_sender=sender,
@@ -95,8 +97,15 @@ def _encode_nothing(name: str, payload: bytes) -> bytes:
     raise AssertionError("nobody is online here")
 
 
-async def _state_of_nothing(chat_id: str) -> list:
-    return []
+def _services(database: Database, tokens: AccessTokens) -> Services:
+    hub = Hub()
+    fanout = Fanout(hub, _encode_nothing)
+    changes = Changes(database, TurnQueue(_repair_nothing), fanout)
+    return Services(database, changes, fanout, hub, None, None, tokens, "RU")
+
+
+async def _repair_nothing(subject: Subject) -> None:
+    pass
 
 
 async def run_sql(database: Database, sql: str, *arguments: object) -> list:

@@ -14,6 +14,7 @@ class Cable:
         self._server: asyncio.Server | None = None
         self._port = 0
         self._ends: set[asyncio.StreamWriter] = set()
+        self._swallowed: set[asyncio.StreamWriter] = set()
         self._flows = {"out": asyncio.Event(), "back": asyncio.Event()}
         self._thaw()
 
@@ -45,6 +46,10 @@ class Cable:
         for flow in self._flows.values():
             flow.clear()
 
+    def swallow(self) -> None:
+        """Throw away what comes on the connections that are open now, and tell neither end. New ones are carried."""
+        self._swallowed = set(self._ends)
+
     def lose_the_answer_to(self, words: bytes) -> None:
         """Carry nothing back from when the server says ``words``, which the database still hears."""
         self._fatal_words = words
@@ -69,12 +74,15 @@ class Cable:
                 if way == "out" and self._fatal_words is not None and self._fatal_words in data:
                     self._flows["back"].clear()
                 await self._flows[way].wait()
+                if writer in self._swallowed:
+                    continue
                 writer.write(data)
                 await writer.drain()
         except OSError:
             pass
         finally:
             self._ends.discard(writer)
+            self._swallowed.discard(writer)
             writer.close()
 
 

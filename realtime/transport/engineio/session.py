@@ -44,11 +44,12 @@ class CloseReason(StrEnum):
     SLOW_CONSUMER = "slow consumer"
     NO_NAMESPACE = "no namespace"
     DRAINING = "draining"
+    EPOCH = "epoch"
 
 
 _LEFT_BY_ITSELF: Final = (CloseReason.CLIENT, CloseReason.TRANSPORT, CloseReason.PING_TIMEOUT)
 _CUT: Final = (CloseReason.BAD_PACKET, CloseReason.FLOOD, CloseReason.SLOW_CONSUMER, CloseReason.NO_NAMESPACE)
-_LAST_WORDS: Final = (CloseReason.SERVER, CloseReason.DRAINING, CloseReason.CLIENT)
+_LAST_WORDS: Final = (CloseReason.SERVER, CloseReason.DRAINING, CloseReason.EPOCH, CloseReason.CLIENT)
 """After these a polling client may still fetch what it was told, once."""
 
 

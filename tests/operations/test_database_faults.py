@@ -1,0 +1,130 @@
+"""A database that hangs, or a network that swallows bytes, holds nobody up for longer than the database time-out."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+
+from core.errors import Unavailable
+from core.settings import Settings
+from db.connection_watch import drop
+from db.pool import Database, Tx
+from tests.support.clients import Town
+from tests.support.database_proxy import Cable, cable_to
+from tests.support.running import RunningServer, run_server
+
+TIMEOUT_S = 6.0
+
+
+@pytest.fixture
+async def cable(database_url: str) -> AsyncIterator[Cable]:
+    async with cable_to(database_url) as cable:
+        yield cable
+
+
+@pytest.fixture
+async def far_database(cable: Cable) -> AsyncIterator[Database]:
+    database = Database(cable.url, timeout_s=60)
+    await database.connect()
+    yield database
+    await cable.mend()
+    await database.disconnect()
+
+
+async def ask(tx: Tx) -> None:
+    await tx.fetch("ask", "SELECT 1", [])
+
+
+async def test_statement_whose_bytes_were_swallowed_fails_long_before_its_deadline(far_database: Database, cable: Cable):
+    began = time.monotonic()
+
+    async def lose_a_statement() -> None:
+        async with far_database.reading() as tx:
+            await ask(tx)
+            cable.swallow()
+            await ask(tx)
+
+    with pytest.raises(Unavailable):
+        await lose_a_statement()
+    assert time.monotonic() - began < 30
+
+
+async def test_commit_whose_bytes_were_swallowed_fails_long_before_its_deadline(far_database: Database, cable: Cable):
+    began = time.monotonic()
+
+    async def lose_a_commit() -> None:
+        async with far_database.transaction() as tx:
+            await ask(tx)
+            cable.swallow()
+
+    with pytest.raises(Unavailable):
+        await lose_a_commit()
+    assert time.monotonic() - began < 30
+
+
+async def test_statement_that_takes_long_is_left_alone(far_database: Database):
+    async with far_database.reading() as tx:
+        rows = await tx.fetch("sleep", "SELECT pg_sleep(3), 7 AS number", [])
+    assert rows[0]["number"] == 7
+
+
+async def test_connection_that_died_while_idle_is_replaced(
+    far_database: Database, cable: Cable, monkeypatch: pytest.MonkeyPatch
+):
+    async with far_database.reading() as tx:
+        await ask(tx)
+    monkeypatch.setattr("db.pool._FRESH_S", 0.0)
+    cable.swallow()
+    async with far_database.reading() as tx:
+        await ask(tx)
+
+
+async def test_dropping_a_connection_that_was_given_back_replaces_no_error(database_url: str):
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=1) as pool:
+        async with pool.acquire() as connection:
+            pass
+        drop(connection)
+        assert await pool.fetchval("SELECT 1") == 1
+
+
+@pytest.fixture
+async def far_server(settings: Settings, cable: Cable) -> AsyncIterator[RunningServer]:
+    changes = {"database_url": cable.url, "database_timeout_s": TIMEOUT_S, "rate_limits": "off"}
+    async with run_server(Settings(**(settings.model_dump() | changes))) as server:
+        yield server
+        await cable.mend()
+
+
+async def test_readiness_is_answered_while_the_database_is_frozen(far_server: RunningServer, cable: Cable):
+    town = Town(far_server.address)
+    assert (await town.http.get("/health/ready")).status_code == 200
+    cable.freeze()
+    began = time.monotonic()
+    assert (await town.http.get("/health/ready")).status_code == 503
+    assert time.monotonic() - began < TIMEOUT_S / 2
+    await town.close()
+
+
+async def test_actions_that_wait_for_each_other_are_all_answered_within_the_time_out(
+    far_server: RunningServer, database_url: str
+):
+    town = Town(far_server.address)
+    anna, boris, chat_id = await town.pair()
+    seq = (await anna.say(chat_id, "hello"))["seq"]
+    holder = await asyncpg.connect(database_url)
+    async with holder.transaction():
+        await holder.execute("SELECT FROM chats WHERE id = $1 FOR UPDATE", chat_id)
+        began = time.monotonic()
+        cut: dict[str, Any] = {"chat_id": chat_id, "seq": seq}
+        answers = await asyncio.gather(
+            *(client.push("message:like", cut) for client in (anna, boris) for _ in range(4)),
+            anna.push("chat:mute", {"chat_id": chat_id, "until": None}),
+        )
+        took_s = time.monotonic() - began
+    await holder.close()
+    assert {answer["error"]["code"] for answer in answers} == {"unavailable"}
+    assert took_s < TIMEOUT_S + 3
+    await town.close()
