@@ -152,8 +152,9 @@ def seed(
     """
     settings = load_settings()
     from commands import seed as seeding
+    from commands.seeding.plan import Plan
 
-    plan = seeding.Plan(users=users, chats=chats, members=members, messages=messages, examples=examples)
+    plan = Plan(users=users, chats=chats, members=members, messages=messages, examples=examples)
     seeding.seed(settings, plan, tokens)
 
 

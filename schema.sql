@@ -187,13 +187,16 @@ CREATE INDEX blocks_blocked_idx ON blocks (blocked_id, user_id);
 
 -- Sends one message: lock, rights, repeat, seq, insert, read mark, in one round trip and one commit.
 --
--- It is a function because each statement in it sees what committed while the chat's lock was waited for; a single
--- statement would look with the eyes it had before. outcome: sent, or why not (duplicate, reused, not_found,
--- reply_not_found, mention_not_found, you_blocked_user). For a duplicate, seq tells the first message.
+-- It is a function because each statement in it sees what was committed while it waited for the lock of the chat; a single
+-- statement would see only what was committed before the wait. outcome: sent, or why not (duplicate, reused, not_found,
+-- reply_not_found, mention_not_found, you_blocked_user). For a duplicate, seq is that of the first message.
 --
--- Plans are kept for as long as a connection lives, also those made while the tables were empty and every way looked as good
--- as any other. So there is but one way: a repeat is looked for by who sent what, because IS NOT DISTINCT FROM is a comparison
--- that no index serves, and in send_messages each message looks for itself (LATERAL … LIMIT 1).
+-- A plan is kept as long as its connection lives, even if it was made while the tables were empty and a sequential scan looked
+-- as cheap as an index. So only one plan is possible: a repeat is looked up by sender and client_id, because no index serves
+-- the comparison IS NOT DISTINCT FROM, and send_messages looks up each message by itself (LATERAL … LIMIT 1).
+--
+-- The rules stand twice, here and in send_messages: tests/chat/test_group_commit.py holds them equal. One function that both
+-- call was measured: it took 45 % more of PostgreSQL's CPU for each message of a batch.
 CREATE FUNCTION send_message(
     p_chat_id uuid, p_sender_id uuid, p_client_id uuid, p_body_hash bytea,
     p_type text, p_content jsonb, p_reply_to bigint, p_mentions uuid[]

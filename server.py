@@ -33,8 +33,7 @@ from db.migrate import migrate
 from db.pool import Database
 from http_api.app import create_app
 from http_api.http_protocol import HttpProtocol
-from maintenance import sweeping
-from maintenance.deleted_chats import sweep_forever
+from maintenance.scheduler import background_jobs, run_forever
 from realtime.delivery.fanout import Fanout
 from realtime.delivery.hub import Hub
 from realtime.delivery.order import TurnQueue
@@ -48,6 +47,7 @@ from realtime.transport.socketio.server import SocketServer, with_sockets
 from realtime.wire.changes import Changes
 from realtime.wire.context import Services
 from realtime.wire.dispatch import Dispatcher
+from realtime.wire.effects import SessionEnded
 from storage.objects import Objects
 from storage.workers import ImageWorkers
 
@@ -84,7 +84,6 @@ async def compose(settings: Settings, database_url: str) -> AsyncIterator[Molva]
     await database.connect()
     tokens = AccessTokens(settings.signing_secret(), previous=settings.previous_signing_secret())
     hub = Hub()
-
     fanout = Fanout(hub, encode)
     turns = TurnQueue(Repairs(database, hub, fanout).repair)
     epoch = EpochWatch(database)
@@ -112,6 +111,11 @@ async def compose(settings: Settings, database_url: str) -> AsyncIterator[Molva]
         epoch=epoch,
     )
     await epoch.start(namespace.begin_afresh)
+    fanout.end_session = namespace.end_session
+
+    async def announce_session_end(session_id: str, reason: str) -> None:
+        fanout.deliver([SessionEnded(session_id, reason)])
+
     sockets = SocketServer(_terms(settings), no_namespace=NO_NAMESPACE)
     sockets.register_namespace(namespace)
     api = create_app(
@@ -119,22 +123,18 @@ async def compose(settings: Settings, database_url: str) -> AsyncIterator[Molva]
         database=database,
         tokens=tokens,
         dispatcher=dispatcher,
-        on_session_ended=namespace.end_session,
+        on_session_ended=announce_session_end,
         is_draining=lambda: sockets.eio.is_draining,
         services=services,
         objects=objects,
         images=images,
     )
-    sweepers = [
-        asyncio.create_task(sweep_forever(database)),
-        asyncio.create_task(sweeping.sweep_forever(services, objects)),
-    ]
+    maintenance = asyncio.create_task(run_forever(background_jobs(services, objects)))
     lag_watch = asyncio.create_task(watch_loop_lag())
     try:
         yield Molva(with_sockets(sockets, api), database, sockets, services, objects)
     finally:
-        for sweeper in sweepers:
-            sweeper.cancel()
+        maintenance.cancel()
         lag_watch.cancel()
         await sockets.shutdown()
         await sockets.settle()
@@ -229,7 +229,7 @@ def bind(settings: Settings) -> socket.socket:
         listener.bind((settings.host, settings.port))
     except OSError as error:
         raise StartupError(
-            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror or error}; set MOLVA_HOST or MOLVA_PORT."
+            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror or error}. Set MOLVA_HOST or MOLVA_PORT."
         ) from None
     return listener
 

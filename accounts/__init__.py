@@ -1,1 +1,1 @@
-"""Who somebody is: codes, tokens, sessions, profile, deletion, export. Rules and changes, no HTTP."""
+"""Accounts: codes, tokens, sessions, profiles, pictures, files, deletion, export. Rules and changes, no HTTP."""

@@ -1,7 +1,7 @@
-"""How one-time codes leave the house.
+"""Sending one-time codes.
 
-A sender promises that the code was handed over when :meth:`CodeSender.send` returns, and raises ``Unavailable``, within
-:data:`TOTAL_TIMEOUT_S`, when it was not. No sender logs a code or a whole number. To add one: a class here, a branch in
+A sender promises that the code was handed over when :meth:`CodeSender.send` returns. Otherwise it raises ``Unavailable``
+within :data:`TOTAL_TIMEOUT_S`. No sender logs a code or a whole phone number. To add one: a class here, a branch in
 :func:`code_sender_for`, a value of the setting ``CODE_SENDER``.
 """
 
@@ -29,19 +29,19 @@ log = logging.getLogger("molva.codes")
 TOTAL_TIMEOUT_S: Final = 10.0
 _ATTEMPT_TIMEOUT_S: Final = 4.0
 _BACKOFF_S: Final = (0.25, 1.0)
-"""Pauses between attempts: there is one attempt more than pauses."""
-_NOT_SENT: Final = "The code could not be sent: try again."
+"""Pauses between attempts. There is one attempt more than there are pauses."""
+_NOT_SENT: Final = "The code could not be sent. Try again."
 
 
 class CodeSender(Protocol):
-    """Hands one-time codes over to whatever brings them to their phones."""
+    """Hands one-time codes over to a service that delivers them to phones."""
 
     async def send(self, phone: str, code: str, expires_in_s: int) -> None:
         """Send ``code`` to ``phone`` (E.164); ``Unavailable`` when it could not be handed over."""
 
 
 class ConsoleSender:
-    """For development: writes the code where the developer looks. Standard output is not the log."""
+    """For development: prints the code to standard output, which is not the log."""
 
     async def send(self, phone: str, code: str, expires_in_s: int) -> None:
         """Print the code."""
@@ -50,14 +50,14 @@ class ConsoleSender:
 
 
 class SilentSender:
-    """For automated tests, which read codes elsewhere: sends nothing."""
+    """For automated tests: sends nothing. Tests get the codes in another way."""
 
     async def send(self, phone: str, code: str, expires_in_s: int) -> None:
         """Do nothing."""
 
 
 class WebhookSender:
-    """Posts codes to a URL of the operator, whose service sends the SMS.
+    """Posts codes to a URL of the operator. The service there sends the SMS.
 
     The request::
 
@@ -68,9 +68,10 @@ class WebhookSender:
 
         {"phone": "+79161234567", "code": "123456", "expires_in": 300}
 
-    The signature is taken under the shared secret over ``<t>.<body>``: the digits of ``t`` as sent, a dot, the raw bytes of
-    the body. The receiver computes it again, compares in constant time, refuses a ``t`` that is more than a few minutes
-    off, and answers 2xx once it has taken the code over. After 408, 429, 5xx or no answer the post is repeated.
+    The signature is computed with the shared secret over ``<t>.<body>``: the digits of ``t`` as sent, a dot, and the raw
+    bytes of the body. The receiver computes it again, compares in constant time, refuses a ``t`` that differs from its own
+    clock by more than a few minutes, and answers 2xx once it has accepted the code. After 408, 429, 5xx or no answer the
+    request is repeated.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class WebhookSender:
         self._tls = ssl.create_default_context()
 
     async def send(self, phone: str, code: str, expires_in_s: int) -> None:
-        """Post the code, again after a pause if need be."""
+        """Post the code, and repeat after a pause if the request failed."""
         body = orjson.dumps({"phone": phone, "code": code, "expires_in": expires_in_s})
         delivery_id = new_id()
         try:
@@ -102,12 +103,12 @@ class WebhookSender:
         raise Unavailable(_NOT_SENT)
 
     def _client(self) -> "httpx.AsyncClient":
-        import httpx  # a fifth of a second, for those who send by webhook  # noqa: PLC0415
+        import httpx  # importing it takes a fifth of a second: only webhooks need it  # noqa: PLC0415
 
         return httpx.AsyncClient(verify=self._tls, timeout=_ATTEMPT_TIMEOUT_S, transport=self._transport)
 
     async def _attempt(self, client: "httpx.AsyncClient", body: bytes, delivery_id: str) -> bool:
-        """Whether the code was taken over; ``Unavailable`` when a repeat would not help."""
+        """Whether the service accepted the code; ``Unavailable`` when a repeat would not help."""
         import httpx  # noqa: PLC0415  (as in _client)
 
         headers = {
@@ -134,7 +135,7 @@ def sign(body: bytes, *, secret: bytes, time_s: int) -> str:
 
 
 def code_sender_for(settings: Settings) -> CodeSender:
-    """The sender that the settings ask for; ``console`` is for development, and settings refuse it for production."""
+    """The sender that the settings name. ``console`` is for development: the settings refuse it in production."""
     if settings.code_sender == "webhook" and settings.code_webhook_url and settings.code_webhook_secret:
         return WebhookSender(settings.code_webhook_url, settings.code_webhook_secret.get_secret_value().encode())
     return ConsoleSender() if settings.environment is Environment.DEVELOPMENT else SilentSender()

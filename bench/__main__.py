@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench import load, report
+from bench.database import SeededPostgres, run_postgres
 from bench.peers import NODE, PEERS, Peer, PeerError, install_node_packages, running
 from bench.scenarios import SCENARIOS, TINY, Scenario
-from bench.stage import Stage, set_stage
 
 _ROOT = Path(__file__).parent.parent
 _BAR_WIDTH = 30
@@ -33,14 +33,14 @@ def main() -> int:
     cores = sorted(os.sched_getaffinity(0))
     server_cores, other_cores = (cores[:1], cores[1:]) if len(cores) > 1 else (cores, cores)
     os.sched_setaffinity(0, other_cores)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # or the server under test would stay
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the server under test is stopped too
     results = report.Results(scenarios, peers, chosen.seconds)
     try:
         if NODE in peers:
             install_node_packages()
         generator = load.build(home)
-        with set_stage(home, scenarios) as stage:
-            _measure(results, stage, generator, home, server_cores, rounds=chosen.rounds)
+        with run_postgres(home, scenarios) as postgres:
+            _measure(results, postgres, generator, home, server_cores, rounds=chosen.rounds)
     except PeerError as error:
         print(f"\nbench: {error}", file=sys.stderr)
         return 1
@@ -72,13 +72,19 @@ def _arguments() -> argparse.Namespace:
 
 
 def _measure(
-    results: report.Results, stage: Stage, generator: load.Load, home: Path, cores: Sequence[int], *, rounds: int
+    results: report.Results,
+    postgres: SeededPostgres,
+    generator: load.Load,
+    home: Path,
+    cores: Sequence[int],
+    *,
+    rounds: int,
 ) -> None:
     plan = [(scenario, peer) for _ in range(rounds) for scenario in results.scenarios for peer in results.peers]
     for number, (scenario, peer) in enumerate(plan):
         _show_progress(number, len(plan), scenario, peer)
-        with stage.database() as url, running(peer, url, home, cores) as server:
-            run = generator.run(scenario, stage.casts[scenario.name], server, stage.pid, seconds=results.seconds)
+        with postgres.fresh_copy() as url, running(peer, url, home, cores) as server:
+            run = generator.run(scenario, postgres.people[scenario.name], server, postgres.pid, seconds=results.seconds)
         results.add(scenario, peer, run)
 
 

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from bench.database import Person
 from bench.peers import HERE, PeerError, Server
 from bench.scenarios import Scenario
-from bench.stage import Person
 
 WARM_UP_SHARE: Final = 0.5
-"""Of the measured time, before it."""
+"""The length of the warm-up before each measurement, as a share of the measured time."""
 _OVERTIME_S: Final = 240.0
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """The built generator and where its files go."""
+    """The compiled load generator, and the folder for its files."""
 
     program: Path
     home: Path
@@ -27,7 +27,10 @@ class Load:
     def run(
         self, scenario: Scenario, people: Sequence[Person], server: Server, database_pid: int, *, seconds: float
     ) -> dict[str, Any]:
-        """Measure; what the generator said. ``PeerError`` if the server refused, cut or lost anything."""
+        """Measure, and return the report of the generator.
+
+        ``PeerError`` if the server refused a request, closed a connection or lost a message.
+        """
         tokens, chats = self.home / "tokens", self.home / "chats"
         tokens.write_text("".join(f"{person.token()}\n" for person in people))
         chats.write_text("".join(f"{person.chat_id}\n" for person in people[:: scenario.room_size]))

@@ -1,4 +1,4 @@
-"""Who is measured, and how each is started. All of them speak Molva's wire, on Molva's tables."""
+"""The servers that are measured, and how each is started. All use the protocol and the tables of Molva."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bench.stage import ACCESS_KEY, SECRET
+from bench.database import ACCESS_KEY, SECRET
 
 HERE: Final = Path(__file__).parent
 _READY_TIMEOUT_S: Final = 30.0
@@ -27,7 +27,7 @@ class PeerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A server under test. ``command`` runs in this folder."""
+    """A server under test. ``command`` is run in this folder."""
 
     name: str
     title: str
@@ -36,7 +36,7 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running one."""
+    """A running peer."""
 
     port: int
     pid: int

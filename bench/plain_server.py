@@ -1,7 +1,8 @@
-"""The other peer: python-socketio as shipped, on uvicorn with uvloop, with asyncpg; ``node/server.mjs`` line by line.
+"""The peer in Python: python-socketio as shipped, on uvicorn with uvloop, with asyncpg; the same as ``node/server.mjs``.
 
-The token is verified at connect; a send is one prepared statement, committed before the ack; a chat's sends are taken one
-by one. It works on Molva's tables, and leaves out blocks, replies, mentions, attachments, logs, metrics and limits.
+The token is verified at connect; a send is one prepared statement, committed before the ack; the sends of a chat are stored
+one after the other. It uses the tables of Molva, and leaves out blocks, replies, mentions, attachments, logs, metrics and
+limits.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What came of it: medians, ratios, a table, JSON and a plot."""
+"""The results: medians, ratios, a table in Markdown, and JSON."""
 
 import json
 import os
@@ -22,14 +22,14 @@ class Results:
     peers: Sequence[Peer]
     seconds: float
     runs: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
-    """What the load generator said, by scenario and peer, a round each."""
+    """The reports of the load generator by scenario and peer, one for each round."""
 
     def add(self, scenario: Scenario, peer: Peer, run: dict[str, Any]) -> None:
-        """Another round."""
+        """Add the report of one round."""
         self.runs.setdefault((scenario.name, peer.name), []).append(run)
 
     def values(self, scenario: Scenario, peer: Peer, figure: Figure) -> list[float]:
-        """A figure, round by round."""
+        """The values of ``figure``, one for each round."""
         return [figures_of(scenario, run)[figure] for run in self.runs.get((scenario.name, peer.name), [])]
 
     def median(self, scenario: Scenario, peer: Peer, figure: Figure) -> float | None:
@@ -38,13 +38,16 @@ class Results:
         return statistics.median(values) if values else None
 
     def ratio(self, scenario: Scenario, peer: Peer, figure: Figure) -> float | None:
-        """The product's figure by the peer's: the median of the rounds, in each of which one ran after the other."""
+        """The figure of Molva divided by that of ``peer``: the median of the ratios of the rounds.
+
+        In each round one ran right after the other, so a machine that is slower in one round does not change the ratio.
+        """
         ours, theirs = self.values(scenario, PRODUCT, figure), self.values(scenario, peer, figure)
         each = [one / other for one, other in zip(ours, theirs, strict=False) if other]
         return statistics.median(each) if each else None
 
     def as_json(self) -> dict[str, Any]:
-        """Everything, the runs themselves too."""
+        """All results, the reports of the single runs too."""
         return {
             "machine": machine(),
             "seconds": self.seconds,
@@ -65,7 +68,7 @@ class Results:
 
 
 def machine() -> dict[str, Any]:
-    """What it was measured on."""
+    """A description of this machine."""
     node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout.strip()
     return {
         "cores": os.cpu_count(),
@@ -77,7 +80,7 @@ def machine() -> dict[str, Any]:
 
 
 def table(results: Results) -> str:
-    """Markdown: a row per figure, a column per peer, and what the product's figure is of each peer's."""
+    """A table in Markdown: a row for each figure, a column for each peer, and the ratios of Molva to the other peers."""
     others = [peer for peer in results.peers if peer is not PRODUCT]
     heads = ["scenario", "figure", *(peer.title for peer in results.peers)]
     heads += [f"{PRODUCT.title} / {peer.title.partition(':')[0].partition(' +')[0]}" for peer in others]

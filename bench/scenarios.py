@@ -1,6 +1,6 @@
-"""What is measured: who connects, who sends how much, and which figures count.
+"""The scenarios: how many people connect, who sends how much, and which figures are shown.
 
-A new scenario is an entry in :data:`SCENARIOS`; the seeds, the runs, the table and the plot follow from it.
+To add a scenario, add an entry to :data:`SCENARIOS`; seeding, runs, table and plot follow from it.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 
 class Figure(StrEnum):
-    """A figure of the table; its value is its heading."""
+    """A figure that is shown; the value is its heading in the table."""
 
     STORED = "stored messages/s"
     ACKED = "acked sends/s"
@@ -23,7 +23,7 @@ class Figure(StrEnum):
 
     @property
     def is_better_high(self) -> bool:
-        """Whether more of it is better."""
+        """Whether a higher value is better."""
         return self in (Figure.STORED, Figure.ACKED, Figure.CONNECTS)
 
 
@@ -67,11 +67,11 @@ TINY: Final = (
     Scenario("paced", "Paced", 10, 10, (Figure.DELIVERY_P99,), senders=2, in_flight=20, rate=20),
     Scenario("idle", "20 connect", 20, 2, (Figure.CONNECTS, Figure.MEMORY), hold_s=0.1),
 )
-"""The same in small, to see that it works."""
+"""Small scenarios, to see that the benchmark works."""
 
 
 def figures_of(scenario: Scenario, run: Mapping[str, Any]) -> dict[Figure, float]:
-    """The scenario's figures from what the load generator said."""
+    """The figures of ``scenario``, from a report of the load generator."""
     seconds, deliveries, acks = run["seconds"], run["deliveries"], run["acks"]
     found = {
         Figure.STORED: _ratio(acks, seconds),

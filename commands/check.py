@@ -1,6 +1,6 @@
-"""``molva check``: whether a deploy would work, told line by line before it is done.
+"""``molva check``: tells before a deployment whether it would work, a line for each check.
 
-To check one more thing: a function that returns what is well or raises ``StartupError``, and its line in ``run_checks``.
+To add a check, write a function that returns a short description or raises ``StartupError``, and call it in ``run_checks``.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ _STORAGE_KEY: Final = "checks/molva-check"
 
 
 def run_checks() -> bool:
-    """Run every check and print a line for each; whether all are well."""
+    """Run every check and print a line for each. Returns whether all passed."""
     try:
         settings = load_settings()
     except StartupError as error:
@@ -72,7 +72,7 @@ def _check_storage(settings: Settings) -> str:
             await objects.put(_STORAGE_KEY, content)
             opened = await objects.open(_STORAGE_KEY)
             if b"".join([chunk async for chunk in opened.chunks]) != content:
-                raise StartupError(f"{settings.files_place} gives back something else than was put there.")
+                raise StartupError(f"{settings.files_place} returned other bytes than were stored.")
             await objects.delete([_STORAGE_KEY])
         finally:
             await objects.close()
@@ -80,13 +80,13 @@ def _check_storage(settings: Settings) -> str:
     try:
         asyncio.run(write_and_read())
     except (AppError, OSError):
-        raise StartupError(f"{settings.files_place} does not store or does not give back: see the line above.") from None
-    return f"{settings.files_place} stores and gives back"
+        raise StartupError(f"{settings.files_place} cannot be written and read. The line above says why.") from None
+    return f"{settings.files_place} can be written and read"
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What the database says of itself. ``clock_difference_s``: how far it is ahead of this machine."""
+    """What the database reports. ``clock_difference_s``: how many seconds its clock is ahead of this machine's."""
 
     version: str
     pending: list[str]
@@ -111,5 +111,5 @@ def _look_at_database(settings: Settings) -> _Found:
 
 def _check_clock(difference_s: float) -> str:
     if abs(difference_s) > _CLOCK_DIFFERENCE_S_MAX:
-        raise StartupError(f"the database's clock differs by {difference_s:+.1f} s: synchronise both machines.")
+        raise StartupError(f"The clock of the database differs by {difference_s:+.1f} s. Synchronise both machines.")
     return f"the database's clock differs by {difference_s:+.3f} s"

@@ -11,8 +11,8 @@ Exception tree::
     └── AppError
         ├── Unauthorized     unauthorized, token_expired, session_revoked
         ├── Forbidden
-        ├── NotFound
-        ├── Conflict         with a stable ``reason``
+        ├── NotFound         with the ``field`` of the request whose object is not there
+        ├── Conflict         with a ``reason`` of :class:`core.conflicts.ConflictReason`
         ├── ValidationFailed with the paths at fault
         ├── PayloadTooLarge
         ├── RateLimited      with ``retry_after_s``
@@ -23,6 +23,8 @@ Exception tree::
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, Final, TypedDict
+
+from core.conflicts import ConflictReason
 
 
 class StartupError(Exception):
@@ -76,18 +78,18 @@ _HTTP_STATUS = {
 }
 
 _MEANING = {
-    ErrorCode.UNAUTHORIZED: "There is no valid proof of who you are.",
-    ErrorCode.TOKEN_EXPIRED: "The access token has expired: refresh it.",
-    ErrorCode.SESSION_REVOKED: "The login session was ended: sign in again.",
-    ErrorCode.FORBIDDEN: "You may not do this.",
-    ErrorCode.NOT_FOUND: "There is no such thing.",
-    ErrorCode.CONFLICT: "The present state forbids this.",
-    ErrorCode.VALIDATION_FAILED: "The payload does not fit its schema.",
-    ErrorCode.PAYLOAD_TOO_LARGE: "The payload is over a documented limit.",
-    ErrorCode.RATE_LIMITED: "Too many requests: wait for retry_after seconds.",
-    ErrorCode.UNAVAILABLE: "The service is away for a moment: try again, with the same client_id.",
-    ErrorCode.UNKNOWN_ACTION: "There is no such action.",
-    ErrorCode.INTERNAL: "Something went wrong on the server; its log has the details under this request_id.",
+    ErrorCode.UNAUTHORIZED: "The request has no valid credentials.",
+    ErrorCode.TOKEN_EXPIRED: "The access token has expired. Refresh it.",
+    ErrorCode.SESSION_REVOKED: "The login session has ended. Sign in again.",
+    ErrorCode.FORBIDDEN: "You are not allowed to do this.",
+    ErrorCode.NOT_FOUND: "It does not exist, or you are not allowed to see it.",
+    ErrorCode.CONFLICT: "The request conflicts with the current state.",
+    ErrorCode.VALIDATION_FAILED: "The request is not valid.",
+    ErrorCode.PAYLOAD_TOO_LARGE: "The request is larger than allowed.",
+    ErrorCode.RATE_LIMITED: "Too many requests. Wait for retry_after seconds.",
+    ErrorCode.UNAVAILABLE: "The service is temporarily unavailable. Try again with the same client_id.",
+    ErrorCode.UNKNOWN_ACTION: "There is no action with this name.",
+    ErrorCode.INTERNAL: "An internal error occurred. The server log has the details under this request_id.",
 }
 
 
@@ -134,7 +136,9 @@ class Unauthorized(AppError):
 
     def __init__(self, code: ErrorCode = ErrorCode.UNAUTHORIZED, *, message: str | None = None) -> None:
         self.code = code
-        super().__init__(message or ("There is no valid access token." if code is ErrorCode.UNAUTHORIZED else None))
+        super().__init__(
+            message or ("The access token is missing or not valid." if code is ErrorCode.UNAUTHORIZED else None)
+        )
 
 
 class Forbidden(AppError):
@@ -144,22 +148,27 @@ class Forbidden(AppError):
 
 
 class NotFound(AppError):
-    """It does not exist, or the caller may not know that it does: always the same words."""
+    """It does not exist, or the caller may not know that it does: always the same words.
+
+    ``field``: the field of the request whose object was not found, the same whether it is invented or hidden; none where
+    the request names nothing, as for an unknown path.
+    """
 
     code = ErrorCode.NOT_FOUND
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, field: str | None = None) -> None:
+        self.field = field
+        super().__init__(details={"field": field} if field is not None else None)
 
 
 class Conflict(AppError):
-    """The state forbids it; ``reason`` is the stable word for why."""
+    """The current state forbids it; ``reason`` is the stable word for why."""
 
     code = ErrorCode.CONFLICT
 
-    def __init__(self, reason: str, message: str | None = None) -> None:
+    def __init__(self, reason: ConflictReason) -> None:
         self.reason = reason
-        super().__init__(message, details={"reason": reason})
+        super().__init__(f"{reason.meaning} {reason.remedy}", details={"reason": reason.value})
 
 
 class Problem(TypedDict):

@@ -30,6 +30,8 @@ AVATAR_BYTES_MAX: Final = 5 * 1024 * 1024
 AVATAR_PIXELS_MAX: Final = 25_000_000
 AVATAR_SIDE_MAX: Final = 16_383
 """In pixels; what every format can hold."""
+AVATAR_SIZES: Final = ("50", "100", "400", "original")
+"""Of an avatar's images: sides in pixels, and the picture in full."""
 FILE_BYTES_MAX: Final = 25 * 1024 * 1024
 FILE_NAME_CHARS_MAX: Final = 255
 FILE_PIXELS_MAX: Final = 50_000_000

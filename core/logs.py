@@ -101,6 +101,13 @@ def current_request() -> Request | None:
     return _current.get()
 
 
+def note_identity(*, user_id: str, session_id: str) -> None:
+    """From here on the lines of the present request say which person and session it belongs to."""
+    request = _current.get()
+    if request is not None:
+        request.user_id, request.session_id = user_id, session_id
+
+
 def note_chat(chat_id: str) -> None:
     """From here on the lines of the present request say which chat it is about."""
     request = _current.get()

@@ -17,7 +17,7 @@ _SPELLING = re.compile(
     re.I,
 )
 """Digits, what people put between them, and the invisible marks that come along when a number is copied."""
-_IMPOSSIBLE = "is not a possible phone number; write it with its country code, like +79161234567"
+_IMPOSSIBLE = "must be a valid phone number with its country code, like +79161234567"
 
 
 def normalise_phone(text: str, *, region: str) -> str:
@@ -28,7 +28,7 @@ def normalise_phone(text: str, *, region: str) -> str:
     the code that is sent to it can tell. ``ValueError`` otherwise.
     """
     if len(text) > PHONE_CHARS_MAX:
-        raise ValueError("is too long for a phone number")
+        raise ValueError(f"must be at most {PHONE_CHARS_MAX} characters")
     bare = text.strip()
     if not _SPELLING.fullmatch(bare):  # phonenumbers looks past what surrounds a number, and reads letters as keys
         raise ValueError(_IMPOSSIBLE)

@@ -9,15 +9,17 @@ import os
 import re
 import secrets
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.errors import StartupError
+from core.faults import in_words
 from core.limits import CONNECTIONS_PER_USER
 
 SECRET_BYTES_MIN = 32
@@ -174,7 +176,7 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             value = tuple(host.strip().lower() for host in value.split(",") if host.strip())
         if isinstance(value, tuple) and not all(_HOST.fullmatch(str(host)) for host in value):
-            raise ValueError("must be names without a port, like chat.example.org,*.chat.example.org")
+            raise ValueError("must be host names without a port, like chat.example.org,*.chat.example.org")
         return value
 
     @field_validator("phone_countries", mode="before")
@@ -183,7 +185,7 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             value = tuple(country.strip().upper() for country in value.split(",") if country.strip())
         if isinstance(value, tuple) and not all(re.fullmatch(r"[A-Z]{2}", str(country)) for country in value):
-            raise ValueError("must be countries of two letters, like RU,KZ")
+            raise ValueError("must be two-letter country codes, like RU,KZ")
         return value
 
     @field_validator("test_numbers", mode="before")
@@ -192,7 +194,7 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             pairs = [pair.strip() for pair in value.split(",") if pair.strip()]
             if not all(re.fullmatch(r"\+[0-9]{7,15}:[0-9]{6}", pair) for pair in pairs):
-                raise ValueError("must be numbers with their codes, like +79990000001:123456")
+                raise ValueError("must be phone numbers with their codes, like +79990000001:123456")
             return dict(pair.split(":") for pair in pairs)
         return value
 
@@ -200,7 +202,7 @@ class Settings(BaseSettings):
     @classmethod
     def _refuse_foreign_storage(cls, value: str | None) -> str | None:
         if value is not None and "://" in value and not re.fullmatch(r"file:///\S+|s3://[a-z0-9.-]+(/\S*)?", value):
-            raise ValueError("must be a folder, file:///folder or s3://bucket/prefix, without credentials")
+            raise ValueError("must be a folder, file:///folder or s3://bucket/prefix, without credentials in it")
         return value
 
     @field_validator("bus_url")
@@ -208,7 +210,7 @@ class Settings(BaseSettings):
     def _refuse_bus(cls, value: str | None) -> str | None:
         # Ignored, it would start nodes that do not hear of each other's changes.
         if value:
-            raise ValueError("this version runs as one node; leave it empty")
+            raise ValueError("must be empty: this version runs as a single node")
         return value
 
     @field_validator("jwt_secret", "jwt_previous_secret", "code_webhook_secret")
@@ -228,22 +230,25 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _refuse_unsafe(self) -> "Settings":
         if self.code_sender == "webhook" and not (self.code_webhook_url and self.code_webhook_secret):
-            raise ValueError("CODE_SENDER=webhook needs CODE_WEBHOOK_URL and CODE_WEBHOOK_SECRET")
+            raise ValueError("MOLVA_CODE_SENDER=webhook requires MOLVA_CODE_WEBHOOK_URL and MOLVA_CODE_WEBHOOK_SECRET")
         if self.rate_limits == "off" and self.environment is Environment.PRODUCTION:
-            raise ValueError("RATE_LIMITS=off is for load tests in development, never for production")
+            raise ValueError("MOLVA_RATE_LIMITS=off is not allowed in production: it is for load tests in development")
         if self.environment is Environment.PRODUCTION:
             self._refuse_development_defaults()
         return self
 
     def _refuse_development_defaults(self) -> None:
         if self.jwt_secret is None:
-            raise ValueError("production needs JWT_SECRET")
+            raise ValueError("MOLVA_JWT_SECRET is required in production")
         if self.code_sender == "console":
-            raise ValueError("production needs CODE_SENDER=webhook: `console` shows codes in the log")
+            raise ValueError("MOLVA_CODE_SENDER=webhook is required in production: `console` prints the codes")
         if not self.cors_origins or "*" in self.cors_origins:
-            raise ValueError("production needs CORS_ORIGINS, an explicit list of origins")
+            raise ValueError("MOLVA_CORS_ORIGINS is required in production: a list of origins without *")
         if self.test_numbers and not self.test_numbers_in_production:
-            raise ValueError("TEST_NUMBERS let anybody in who knows them: production needs TEST_NUMBERS_IN_PRODUCTION=true")
+            raise ValueError(
+                "MOLVA_TEST_NUMBERS lets anyone who knows a number sign in: in production it requires "
+                "MOLVA_TEST_NUMBERS_IN_PRODUCTION=true"
+            )
 
     @property
     def allowed_origins(self) -> tuple[str, ...]:
@@ -284,9 +289,9 @@ class Settings(BaseSettings):
                 _write_once(path, secrets.token_urlsafe(SECRET_BYTES_MIN))
             secret = path.read_bytes().strip()
         except OSError as error:
-            raise StartupError(f"DATA_DIR cannot be used: {error}.") from error
+            raise StartupError(f"MOLVA_DATA_DIR cannot be used: {error}.") from error
         if len(secret) < SECRET_BYTES_MIN:
-            raise StartupError(f"{path} is damaged: remove it to have a new secret made (all tokens end).")
+            raise StartupError(f"{path} is damaged. Remove it to make a new secret. Everyone then has to sign in again.")
         return secret
 
 
@@ -319,8 +324,6 @@ def _write_once(path: Path, content: str) -> None:
             os.link(made.name, path)
 
 
-def _sentence(fault: object) -> str:
-    location, message = fault["loc"], fault["msg"].removeprefix("Value error, ")  # type: ignore[index]  # a TypedDict
-    if not location:
-        return f"The settings do not fit together: {message}"
-    return f"{variable_of('_'.join(map(str, location)))} is wrong: {message[0].lower()}{message[1:]}"
+def _sentence(fault: Mapping[str, Any]) -> str:
+    location, message = fault["loc"], in_words(fault)
+    return f"{variable_of('_'.join(map(str, location)))} {message}" if location else message

@@ -45,7 +45,7 @@ def start_tracing(exporter: Literal["off", "console", "otlp"]) -> None:
             SimpleSpanProcessor,
         )
     except ImportError:
-        raise StartupError("MOLVA_TRACING needs the extra `tracing`: pip install 'molva[tracing]'.") from None
+        raise StartupError("MOLVA_TRACING requires the extra `tracing`: run pip install 'molva[tracing]'.") from None
     _provider = TracerProvider(resource=Resource.create({SERVICE_NAME: "molva"}))
     if exporter == "console":
         _provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter(out=sys.stdout)))

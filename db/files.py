@@ -1,11 +1,11 @@
-"""Attachments: who may have one, and how long it is kept.
+"""Attachments: who may download one, and how long it is kept.
 
-A file is for its owner and for whoever may see a message that holds it; that is looked up in the messages each time, so
-that a deleted message, or a member who left, takes the right away at once.
+A file may be downloaded by its owner and by everybody who may see a message that holds it. That is looked up each time, so
+the right ends at once when the message is deleted or the member leaves.
 
-What must stay true: a file that a message holds is never swept. Sending holds a file (:func:`hold_file`) for longer than
-storing a message can take; the sweeper looks at the messages only while it has the file's row locked, and passes over
-files that are held.
+What must stay true: a file that a message holds is never removed. Sending reserves a file (:func:`hold_file`) for longer
+than storing a message can take. The sweeper looks at the messages only while it has locked the row of the file, and skips
+files that are reserved.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from db.pool import Tx
 from db.query import query
 
 UNSENT_HOURS: Final = 24
-"""How long an upload waits to be sent; also how often a sent one is looked at."""
+"""How long a file is kept that is not sent. After that time a file that was sent is checked again."""
 _SENDING_MINUTES: Final = 60
 
 _FIELDS: Final = (
@@ -27,7 +27,7 @@ _COLUMNS: Final = ", ".join(f"f.{name}" for name in _FIELDS)
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """An attachment. Nothing of it ever changes."""
+    """An attachment. It never changes."""
 
     id: str
     owner_id: str
@@ -67,14 +67,14 @@ async def insert_file(
 
 
 @query("""
-    -- The bytes could not be stored.
+    -- Removes an upload whose bytes could not be stored.
     DELETE FROM files WHERE id = $1
 """)
 async def delete_file(tx: Tx, file_id: str) -> None: ...
 
 
 @query("""
-    -- How much somebody has uploaded in a day.
+    -- The bytes that a person has uploaded in the last 24 hours.
     SELECT coalesce(sum(size_bytes), 0)::bigint FROM files
      WHERE owner_id = $1 AND created_at > clock_timestamp() - interval '1 day'
 """)
@@ -97,14 +97,14 @@ async def find_file_for(tx: Tx, file_id: str, user_id: str) -> FileRow | None: .
 
 @dataclass(frozen=True, slots=True)
 class OwnFileRow:
-    """Somebody's own file. ``is_held``: it is kept for long enough to send it."""
+    """A file of the person who asks. ``is_held``: it is kept long enough for a message to be stored."""
 
     is_held: bool
     file: FileRow
 
 
 @query(f"""
-    -- Somebody's own file, to be sent.
+    -- A file that its owner wants to send.
     SELECT f.expires_at > clock_timestamp() + interval '{_SENDING_MINUTES} minutes' AS is_held,
            {", ".join(f'f.{name} AS "file.{name}"' for name in _FIELDS)}
       FROM files f
@@ -114,7 +114,7 @@ async def find_own_file(tx: Tx, file_id: str, owner_id: str) -> OwnFileRow | Non
 
 
 @query(f"""
-    -- Keeps a file while a message that is to hold it is stored; null when it was swept just now.
+    -- Reserves a file until a message that holds it is stored; null if the file has just been removed.
     UPDATE files SET expires_at = greatest(expires_at, wire_now() + interval '{2 * _SENDING_MINUTES} minutes')
      WHERE id = $1
     RETURNING id
@@ -123,7 +123,7 @@ async def hold_file(tx: Tx, file_id: str) -> str | None: ...
 
 
 @query(f"""
-    -- A page of somebody's own files, in the order in which they came, behind $2.
+    -- A page of a person's own files, the oldest first, after $2.
     SELECT {_COLUMNS} FROM files f
      WHERE f.owner_id = $1 AND ($2::uuid IS NULL OR f.id > $2)
      ORDER BY f.id
@@ -133,14 +133,14 @@ async def list_own_files(tx: Tx, owner_id: str, after_id: str | None, limit: int
 
 
 @query("""
-    -- Files to look at, locked. What another node looks at is left to it.
+    -- Files whose time is over, locked. Those that another process has locked are skipped.
     SELECT id FROM files WHERE expires_at < clock_timestamp() ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
 """)
 async def lock_expired(tx: Tx, limit: int) -> list[str]: ...
 
 
 @query(f"""
-    -- Of locked files, those that a message holds: they are kept for another while.
+    -- Keeps those of the locked files that a message holds.
     UPDATE files f SET expires_at = wire_now() + interval '{UNSENT_HOURS} hours'
      WHERE f.id = ANY ($1::uuid[]) AND EXISTS (SELECT FROM messages m WHERE m.content ->> 'file_id' = f.id::text)
     RETURNING f.id
@@ -149,7 +149,7 @@ async def keep_held(tx: Tx, file_ids: list[str]) -> list[str]: ...
 
 
 @query("""
-    -- Locked files whose bytes are gone.
+    -- Removes locked files whose bytes are deleted.
     DELETE FROM files WHERE id = ANY ($1::uuid[])
 """)
 async def delete_files(tx: Tx, file_ids: list[str]) -> None: ...

@@ -1,4 +1,4 @@
-"""Likes: who likes which message, once. Written under the chat's lock, with the message's count."""
+"""Likes: a person likes a message once. Written under the lock of the chat, together with the count of the message."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ from db.users import UserRow, user_columns
 
 @dataclass(frozen=True, slots=True)
 class LikerRow:
-    """Somebody who likes a message, and since when."""
+    """A person who likes a message, and since when."""
 
     liked_at: str
     user: UserRow
 
 
 @query("""
-    -- Likes a message of a locked chat; null if the person did already, else the new count.
+    -- Adds a like to a message of a locked chat. The new count; null if the person has liked it before.
     WITH added AS (
         INSERT INTO likes (chat_id, seq, user_id) VALUES ($1, $2, $3)
         ON CONFLICT ON CONSTRAINT likes_pkey DO NOTHING
@@ -30,7 +30,7 @@ async def like_message(tx: Tx, chat_id: str, seq: int, user_id: str, version: in
 
 
 @query("""
-    -- Takes a like back; null if there was none, else the new count.
+    -- Removes a like. The new count; null if there was no like.
     WITH removed AS (
         DELETE FROM likes WHERE chat_id = $1 AND likes.seq = $2 AND user_id = $3 RETURNING likes.seq
     )
@@ -42,7 +42,7 @@ async def unlike_message(tx: Tx, chat_id: str, seq: int, user_id: str, version: 
 
 
 @query(f"""
-    -- A page of those who like a message that $3 may see, in the order in which they did, behind ($4, $5).
+    -- A page of the people who like a message that $3 may see, the earliest like first, after ($4, $5).
     SELECT l.liked_at, {user_columns("u", prefix="user.")}
       FROM likes l
       JOIN users u ON u.id = l.user_id

@@ -1,40 +1,29 @@
-"""Messages: sending, pages of history.
+"""Messages: what one consists of, sending, pages of history.
 
-Everything that writes here holds the chat's row lock (``send_message`` takes it itself; the rest gets a chat locked by
-``db.chats.lock_chat``), which is what makes ``seq`` and ``version`` gapless and equal for everybody.
+A message is described once, here: :class:`MessageRow` has the columns that readers see, :class:`MessageBody` those that
+a client asks for with a send, :class:`Draft` all that a send hands to PostgreSQL. The parameters of the statements, the
+JSON of a stored message and the hash that recognises a repeated send are derived from their fields. The files that a new
+column touches are listed in ``docs/how-to/add-a-column-to-a-message.md``.
+
+What must stay true: every statement that writes here holds the row lock of the chat (``send_message`` takes it itself;
+the others get a chat that ``db.chats.lock_chat`` has locked). So ``seq`` and ``version`` have no gaps and are the same for
+all members.
 """
 
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+import hashlib
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
+from typing import Any, Final, Literal, Self
+
+import orjson
 
 from db.pool import Tx
-from db.query import Affected, query
-
-MESSAGE_FIELDS: Final = (
-    "chat_id", "seq", "sender_id", "type", "content", "reply_to", "mentions", "client_id",
-    "created_at", "edited_at", "deleted_at", "like_count", "version",
-)  # fmt: skip
-
-
-def message_columns(table: str, viewer: str, *, prefix: str = "") -> str:
-    """The columns of :class:`MessageRow` from ``table``; ``viewer`` is the SQL for who looks; ``prefix`` for nesting."""
-    plain = ", ".join(f'{table}.{name} AS "{prefix}{name}"' for name in MESSAGE_FIELDS)
-    # No EXISTS: for a long chat PostgreSQL would rather read every like of the person than look up those of a page.
-    liked = (
-        f"coalesce((SELECT true FROM likes WHERE likes.chat_id = {table}.chat_id AND likes.seq = {table}.seq"
-        f" AND likes.user_id = {viewer}), false)"
-    )
-    return f'{plain}, {liked} AS "{prefix}liked_by_me"'
-
-
-# Where what $2 may see of chat $1 begins. It is looked up in the statement itself, so that somebody who was put out a
-# moment ago sees nothing: for who is no member it is null, which no seq is greater than.
-_FIRST_SEQ: Final = "(SELECT me.first_seq FROM members me WHERE me.chat_id = $1 AND me.user_id = $2 AND me.left_at IS NULL)"
+from db.query import Affected, placeholders, query
 
 
 @dataclass(frozen=True, slots=True)
 class MessageRow:
-    """A message as one person sees it."""
+    """A message as one person sees it. The fields are columns of ``messages``, in the order in which clients get them."""
 
     chat_id: str
     seq: int
@@ -50,11 +39,73 @@ class MessageRow:
     like_count: int
     version: int
     liked_by_me: bool
+    """No column: looked up for the person who reads."""
+
+
+MESSAGE_FIELDS: Final = tuple(column.name for column in fields(MessageRow) if column.name != "liked_by_me")
+"""The columns that are the same for all who may see the message."""
+
+
+def encode_content(content: dict[str, Any]) -> orjson.Fragment:
+    """The JSON of ``content``, made once for the hash, the statement and the event. The hash needs sorted keys."""
+    return orjson.Fragment(orjson.dumps(content, option=orjson.OPT_SORT_KEYS))
+
+
+@dataclass(slots=True)
+class MessageBody:
+    """What a client asks to be stored: columns that have the same names in the payload of ``message:send``."""
+
+    type: str
+    content: orjson.Fragment
+    reply_to: int | None = None
+    mentions: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, asked: object, content: dict[str, Any]) -> Self:
+        """The body that ``asked`` describes with attributes of these names, except that it holds ``content``."""
+        body = cls(*_body_values(asked))
+        body.content = encode_content(content)
+        return body
+
+    def hash(self) -> bytes:
+        """SHA-256 of the body. A send with a known ``client_id`` and the same hash is a repeat.
+
+        The database keeps these hashes for ever, so what is hashed for a given body must never change. The four columns of
+        the first release are hashed even where they are empty. A column that was added later is hashed only where it is
+        given: so a send from before it existed keeps its hash.
+        """
+        asked: dict[str, object] = {
+            "content": self.content, "mentions": self.mentions, "reply_to": self.reply_to, "type": self.type,
+        }  # fmt: skip
+        for name in _HASHED_IF_GIVEN:
+            if value := getattr(self, name):
+                asked[name] = value
+        return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).digest()
+
+
+_BODY_FIELDS: Final = tuple(column.name for column in fields(MessageBody))
+_body_values: Final = attrgetter(*_BODY_FIELDS)
+_HASHED_IF_GIVEN: Final = tuple(name for name in _BODY_FIELDS if name not in {"content", "mentions", "reply_to", "type"})
+
+
+@dataclass(slots=True)
+class Draft:
+    """A message to store: the parameters of the SQL functions ``send_message`` and ``send_messages``, in their order.
+
+    ``body_hash`` is the hash of the body as the client sent it. Since then the server may have added to ``body.content``
+    what it knows of a file.
+    """
+
+    chat_id: str
+    sender_id: str
+    client_id: str
+    body_hash: bytes
+    body: MessageBody
 
 
 @dataclass(slots=True)
 class StoredRow:
-    """A message that was stored, and its chat after it."""
+    """What PostgreSQL decided about a message that it stored, and the chat after it."""
 
     sent_at: str
     version: int
@@ -67,63 +118,85 @@ class StoredRow:
 
 @dataclass(slots=True)
 class SentRow:
-    """What ``send_message`` says. ``seq``: of the stored message, or of the first one that this repeats."""
+    """What ``send_message`` answers. ``seq``: of the stored message; for a repeat, of the first message."""
 
     outcome: str
     seq: int | None
     stored: StoredRow | None
 
 
-@query("""
+def stored_message(draft: Draft, seq: int, stored: StoredRow) -> dict[str, Any]:
+    """The columns of a message that was just stored, in the order of ``MESSAGE_FIELDS``.
+
+    Written out, because every send needs it: derived from the fields it took three times as long. A test compares the
+    names.
+    """
+    body = draft.body
+    return {
+        "chat_id": draft.chat_id,
+        "seq": seq,
+        "sender_id": draft.sender_id,
+        "type": body.type,
+        "content": body.content,
+        "reply_to": body.reply_to,
+        "mentions": body.mentions,
+        "client_id": draft.client_id,
+        "created_at": stored.sent_at,
+        "edited_at": None,
+        "deleted_at": None,
+        "like_count": 0,
+        "version": stored.version,
+    }
+
+
+def message_columns(table: str, viewer: str, *, prefix: str = "") -> str:
+    """The columns of :class:`MessageRow`, for SELECT.
+
+    ``table`` is the name or alias of the table, ``viewer`` the SQL for the id of the person who reads, ``prefix`` what the
+    names begin with where the message is part of another row.
+    """
+    plain = ", ".join(f'{table}.{name} AS "{prefix}{name}"' for name in MESSAGE_FIELDS)
+    # No EXISTS: for a long chat PostgreSQL would rather read every like of the person than look up those of a page.
+    liked = (
+        f"coalesce((SELECT true FROM likes WHERE likes.chat_id = {table}.chat_id AND likes.seq = {table}.seq"
+        f" AND likes.user_id = {viewer}), false)"
+    )
+    return f'{plain}, {liked} AS "{prefix}liked_by_me"'
+
+
+# The first seq of chat $1 that user $2 may see. The statement itself looks it up, so that a person who was removed a moment
+# ago sees nothing: for someone who is not a member it is null, and no seq is greater than null.
+_FIRST_SEQ: Final = "(SELECT me.first_seq FROM members me WHERE me.chat_id = $1 AND me.user_id = $2 AND me.left_at IS NULL)"
+
+_SENT: Final = "outcome, seq, " + ", ".join(f'{column.name} AS "stored.{column.name}"' for column in fields(StoredRow))
+
+
+@query(f"""
     -- Stores a message, or says why not; see the function in schema.sql.
-    SELECT outcome, seq, sent_at AS "stored.sent_at", version AS "stored.version", chat_type AS "stored.chat_type",
-           chat_title AS "stored.chat_title", creator_id AS "stored.creator_id", member_count AS "stored.member_count",
-           chat_created_at AS "stored.chat_created_at"
-      FROM send_message($1, $2, $3, $4, $5, $6, $7, $8)
+    SELECT {_SENT}
+      FROM send_message({placeholders(Draft)})
 """)
-async def send_message(
-    tx: Tx,
-    chat_id: str,
-    sender_id: str,
-    client_id: str,
-    body_hash: bytes,
-    type: str,
-    content: dict[str, Any],
-    reply_to: int | None,
-    mentions: list[str],
-) -> SentRow: ...
+async def send_message(tx: Tx, draft: Draft) -> SentRow: ...
 
 
-@query("""
+@query(f"""
     -- Stores many messages, or says why not, in the order given; see the function in schema.sql.
-    SELECT outcome, seq, sent_at AS "stored.sent_at", version AS "stored.version", chat_type AS "stored.chat_type",
-           chat_title AS "stored.chat_title", creator_id AS "stored.creator_id", member_count AS "stored.member_count",
-           chat_created_at AS "stored.chat_created_at"
-      FROM send_messages($1, $2, $3, $4, $5, $6, $7, $8)
+    SELECT {_SENT}
+      FROM send_messages({placeholders(Draft)})
      ORDER BY place
 """)
-async def send_messages(
-    tx: Tx,
-    chat_ids: list[str],
-    sender_ids: list[str],
-    client_ids: list[str],
-    body_hashes: list[bytes],
-    types: list[str],
-    contents: list[dict[str, Any]],
-    reply_tos: list[int | None],
-    mentions: list[str],
-) -> list[SentRow]: ...
+async def send_messages(tx: Tx, drafts: list[Draft]) -> list[SentRow]: ...
 
 
 @query("""
-    -- The chat into which the person sent something under this client_id already: a retry without chat_id belongs there.
+    -- The chat into which the person has already sent a message with this client_id: a retry without chat_id belongs there.
     SELECT chat_id FROM messages WHERE sender_id = $1 AND client_id = $2 ORDER BY chat_id LIMIT 1
 """)
 async def find_chat_of_send(tx: Tx, sender_id: str, client_id: str) -> str | None: ...
 
 
 @query("""
-    -- Whether the person sent something into this chat under this client_id already.
+    -- Whether the person has already sent a message with this client_id into this chat.
     SELECT EXISTS (SELECT FROM messages WHERE sender_id = $1 AND client_id = $2 AND chat_id = $3)
 """)
 async def was_sent(tx: Tx, sender_id: str, client_id: str, chat_id: str) -> bool: ...
@@ -180,8 +253,7 @@ async def list_after(tx: Tx, chat_id: str, user_id: str, after: int, limit: int)
 
 
 @query(f"""
-    -- A message from the server itself: the next seq and version, caused by $2, who has thereby read up to it.
-    -- $4 is by how many the chat's members change with it.
+    -- A system message, with the next seq and version. $2 caused it and has read up to it; $4 is added to the member count.
     WITH chat AS (
         UPDATE chats c
            SET message_count = c.message_count + 1, version = c.version + 1, member_count = c.member_count + $4,
@@ -215,7 +287,7 @@ async def edit_message(
 
 
 @query(f"""
-    -- Leaves a tombstone in a locked chat, and nobody likes a tombstone.
+    -- Empties a message of a locked chat, so that only its place stays, and removes its likes.
     WITH unliked AS (DELETE FROM likes WHERE likes.chat_id = $1 AND likes.seq = $2)
     UPDATE messages m SET content = NULL, mentions = '{{}}', like_count = 0, deleted_at = wire_now(), version = $3
      WHERE m.chat_id = $1 AND m.seq = $2
@@ -248,7 +320,7 @@ async def list_changed_since(tx: Tx, chat_id: str, version: int, limit: int) -> 
 
 @query(f"""
     -- A page of the messages in the person's chats, or in one of them ($2), that have the words $3 in any form (a tsquery)
-    -- and a word that begins with $4, newest first, behind ($5, $6, $7). The page is cut before anything else is looked up.
+    -- and a word that begins with $4, newest first, after ($5, $6, $7). The columns are looked up for this page only.
     WITH page AS (
         SELECT m.chat_id, m.seq
           FROM members me

@@ -65,9 +65,9 @@ def _read(folder: Path) -> list[_Migration]:
     numbers = [migration.name[:4] for migration in found]
     for migration, number in zip(found, numbers, strict=True):
         if not _NAME.fullmatch(migration.name) or numbers.count(number) > 1:
-            raise StartupError(f"The migration {migration.name} needs a name like 0001_words and a number of its own.")
+            raise StartupError(f"The migration {migration.name} must have a name like 0001_words and a unique number.")
     if not found:
-        raise StartupError(f"There are no migrations in {folder}: the installation is incomplete.")
+        raise StartupError(f"There are no migrations in {folder}. Install Molva again.")
     return found
 
 
@@ -78,11 +78,11 @@ async def _missing(connection: "asyncpg.Connection[asyncpg.Record]", known: Sequ
         applied = {row["name"]: row["checksum"] for row in rows}
     unknown = sorted(applied.keys() - {migration.name for migration in known})
     if unknown:
-        raise StartupError(f"The database has the migration {unknown[0]} of a newer version of Molva: run that version.")
+        raise StartupError(f"The database has the migration {unknown[0]} of a newer version of Molva. Run that version.")
     for migration in known:
         if applied.get(migration.name, migration.checksum) != migration.checksum:
             raise StartupError(
-                f"The migration {migration.name} is not the one that was applied to this database: restore the file."
+                f"The file of the migration {migration.name} has changed since it was applied. Restore the file."
             )
     return [migration for migration in known if migration.name not in applied]
 
@@ -100,7 +100,7 @@ async def _apply(connection: "asyncpg.Connection[asyncpg.Record]", migration: _M
                 "INSERT INTO schema_migrations (name, checksum) VALUES ($1, $2)", migration.name, migration.checksum
             )
     except asyncpg.PostgresError as error:
-        raise StartupError(f"The migration {migration.name} failed and left no trace: {error}.") from error
+        raise StartupError(f"The migration {migration.name} failed and was rolled back: {error}.") from error
 
 
 async def _lock(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
@@ -110,7 +110,7 @@ async def _lock(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK_KEY)
     except asyncpg.LockNotAvailableError:
         raise StartupError(
-            f"Another node has been migrating this database for more than {_LOCK_TIMEOUT_S:.0f} s."
+            f"Another process has been migrating this database for more than {_LOCK_TIMEOUT_S:.0f} s."
         ) from None
 
 
@@ -125,21 +125,21 @@ async def _connection(url: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Rec
             server_settings={"application_name": "molva migrate", "timezone": "UTC"},
         )
     except asyncpg.InvalidCatalogNameError:
-        raise StartupError(f"There is no database {place}: create it.") from None
+        raise StartupError(f"The database {place} does not exist. Create it.") from None
     except asyncpg.InvalidAuthorizationSpecificationError:
-        raise StartupError(f"The database {place} refuses the user or the password of MOLVA_DATABASE_URL.") from None
+        raise StartupError(f"The database {place} rejected the user or the password in MOLVA_DATABASE_URL.") from None
     except TimeoutError:
         raise StartupError(f"The database {place} did not answer within {_CONNECT_TIMEOUT_S:.0f} s.") from None
     except (OSError, asyncpg.PostgresError) as error:
         raise StartupError(f"The database {place} cannot be reached: {error}.") from None
     except (asyncpg.InterfaceError, ValueError):
         # The driver's words may quote the URL, password and all.
-        raise StartupError(f"MOLVA_DATABASE_URL is not a URL that PostgreSQL's driver understands ({place}).") from None
+        raise StartupError(f"MOLVA_DATABASE_URL is not a valid PostgreSQL URL ({place}).") from None
     try:
         version = connection.get_server_version()
         if version.major < _SERVER_VERSION_MIN:
             raise StartupError(
-                f"The database {place} is PostgreSQL {version.major}; {_SERVER_VERSION_MIN} or newer is needed."
+                f"The database {place} is PostgreSQL {version.major}. Version {_SERVER_VERSION_MIN} or newer is required."
             )
         yield connection
     except (asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.InterfaceError, OSError) as error:

@@ -69,11 +69,11 @@ _SQL: Final = {"db.system.name": "postgresql"}
 _DOUBTFUL: Final = (*_AWAY, asyncio.CancelledError)
 """After these nobody knows what the connection is in the middle of."""
 
-_constraint_errors: dict[str, Callable[[], AppError]] = {}
+_constraint_errors: dict[str, Callable[[], AppError | StartupError]] = {}
 
 
-def constraint_means(name: str, error: Callable[[], AppError]) -> None:
-    """Declare that a violation of the constraint ``name`` is a fault of the client's, and which one."""
+def constraint_means(name: str, error: Callable[[], AppError | StartupError]) -> None:
+    """Declare what a violation of the constraint ``name`` means to the client, or to the operator of a command."""
     _constraint_errors[name] = error
 
 

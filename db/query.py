@@ -5,7 +5,12 @@
     @query("SELECT id, display_name FROM users WHERE id = $1")
     async def find_user(tx: Tx, user_id: str) -> UserRow | None: ...
 
-The parameters after ``tx`` are ``$1``, ``$2``, … in order. The return annotation says what is fetched:
+The parameters after ``tx`` are ``$1``, ``$2``, … in order. Instead of them a function may have one parameter that is a
+dataclass: its fields are ``$1``, ``$2``, … (a field that is itself a dataclass takes as many as it has fields). If the
+parameter is a list of a dataclass, each ``$n`` is an array with one value for each element of the list. PostgreSQL has no
+arrays of arrays of different lengths: in such a list, a field that is a list becomes the text of an array.
+
+The return annotation says what is fetched:
 
 ==================  =====================================================
 ``Row``             one row (a missing one is a bug)
@@ -25,6 +30,7 @@ the function's annotations.
 
 import dataclasses
 import inspect
+import operator
 import types
 import typing
 from collections.abc import Awaitable, Callable
@@ -63,17 +69,93 @@ def query(
         result = hints.pop("return")
         hints.pop("tx")
         name = f"{declaration.__module__.removeprefix('db.')}.{declaration.__name__}"
+        parameters = _parameters(hints)
         many, row = _shape(result)
         fields = _columns(row) if dataclasses.is_dataclass(row) else None
-        STATEMENTS[name] = Statement(name, sql, hints, fields)
+        STATEMENTS[name] = Statement(name, sql, parameters, fields)
         fetch = _fetcher(name, sql, many=many, row=row, nothing=result is types.NoneType, count=result is Affected)
-        carrier: Callable[Concatenate[Tx, P], Awaitable[R]] = _carrier(declaration, tuple(hints), fetch)
+        carrier: Callable[Concatenate[Tx, P], Awaitable[R]] = _carrier(
+            declaration, tuple(hints), _taking_fields(hints, fetch)
+        )
         return carrier
 
     return carry
 
 
 Fetch = Callable[[Tx, tuple[object, ...]], Awaitable[Any]]
+
+
+def _fields_of(kind: type[Any]) -> dict[str, tuple[str, Any]]:
+    """The parameters that the dataclass ``kind`` stands for: name → its path of attributes (``body.type``) and its type."""
+    found: dict[str, tuple[str, Any]] = {}
+    for name, field_kind in typing.get_type_hints(kind).items():
+        if dataclasses.is_dataclass(field_kind) and isinstance(field_kind, type):
+            found |= {inner: (f"{name}.{path}", each) for inner, (path, each) in _fields_of(field_kind).items()}
+        else:
+            found[name] = (name, field_kind)
+    return found
+
+
+def argument_names(kind: type[Any]) -> tuple[str, ...]:
+    """The names of the parameters that the dataclass ``kind`` stands for, in their order."""
+    return tuple(_fields_of(kind))
+
+
+def placeholders(kind: type[Any]) -> str:
+    """``$1, $2, …``: one for each parameter that the dataclass ``kind`` stands for."""
+    return ", ".join(f"${place}" for place in range(1, len(_fields_of(kind)) + 1))
+
+
+def _dataclass_taken(hints: dict[str, Any]) -> tuple[bool, Any]:
+    """Whether the function takes a list, and the dataclass; ``None`` where it takes plain parameters."""
+    if len(hints) != 1:
+        return False, None
+    many, kind = _shape(*hints.values())
+    return many, kind if dataclasses.is_dataclass(kind) else None
+
+
+def _parameters(hints: dict[str, Any]) -> dict[str, Any]:
+    """Parameter name → Python type, as the statement sees them."""
+    many, kind = _dataclass_taken(hints)
+    if kind is None:
+        return hints
+    kinds = {name: field_kind for name, (_, field_kind) in _fields_of(kind).items()}
+    if not many:
+        return kinds
+    return {name: types.GenericAlias(list, str if _is_list(each) else each) for name, each in kinds.items()}
+
+
+def _taking_fields(hints: dict[str, Any], fetch: Fetch) -> Fetch:
+    """``fetch``, given the fields of the dataclass where the function takes one."""
+    many, kind = _dataclass_taken(hints)
+    if kind is None:
+        return fetch
+    found = _fields_of(kind).values()
+    values_of = operator.attrgetter(*(path for path, _ in found))
+    lists = [place for place, (_, field_kind) in enumerate(found) if _is_list(field_kind)]
+
+    def fetch_with_fields(tx: Tx, arguments: tuple[Any, ...]) -> Awaitable[Any]:
+        return fetch(tx, values_of(arguments[0]))
+
+    def fetch_with_arrays(tx: Tx, arguments: tuple[Any, ...]) -> Awaitable[Any]:
+        columns: list[Any] = list(zip(*map(values_of, arguments[0]), strict=True))
+        for place in lists:
+            columns[place] = list(map(_array_text, columns[place]))
+        return fetch(tx, tuple(columns))
+
+    return fetch_with_arrays if many else fetch_with_fields
+
+
+def _is_list(kind: Any) -> bool:
+    return typing.get_origin(kind) is list
+
+
+def _array_text(values: list[str]) -> str:
+    """The text of a PostgreSQL array: https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO."""
+    if not values:
+        return "{}"
+    quoted = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return '{"' + '","'.join(quoted) + '"}'
 
 
 def _shape(result: Any) -> tuple[bool, Any]:

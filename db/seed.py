@@ -1,13 +1,13 @@
-"""Bulk loading for ``molva seed``: rows by COPY, what the numbers of seeded people must not collide with, statistics.
+"""Bulk loading for ``molva seed``: adding rows by COPY, finding phone numbers that are taken, updating statistics.
 
-Columns that are not named here keep their defaults. To seed one more: its name here, and its place in the rows that
-``seeding`` makes.
+Columns that are not named here keep their defaults. To seed one more column, add its name here and its value to the rows
+that ``commands/seeding`` makes.
 """
 
 from collections.abc import Sequence
 from typing import Final
 
-from core.errors import Conflict
+from core.errors import StartupError
 from db.pool import Tx, constraint_means
 from db.query import query
 
@@ -25,7 +25,7 @@ MESSAGES: Final = (
 # Only seeding inserts numbers without ON CONFLICT.
 constraint_means(
     "users_phone_key",
-    lambda: Conflict("phone_taken", "Somebody took one of the numbers meanwhile (two seedings at once?): run it again."),
+    lambda: StartupError("One of the phone numbers was taken in the meantime. Run `molva seed` again, one at a time."),
 )
 
 
@@ -36,25 +36,25 @@ async def load(tx: Tx, table: str, columns: Sequence[str], rows: Sequence[Sequen
 
 
 @query("""
-    -- Which of these numbers (E.164) belong to somebody.
+    -- Those of these phone numbers (E.164) that are taken.
     SELECT phone FROM users WHERE phone = ANY ($1::text[])
 """)
 async def find_taken_phones(tx: Tx, phones: list[str]) -> list[str]: ...
 
 
 @query("""
-    -- Whether the person of the documents' examples, or one of these numbers, is there already.
+    -- Whether the user of the documents' examples, or somebody with one of these phone numbers, exists.
     SELECT EXISTS (SELECT FROM users WHERE id = $1 OR phone = ANY ($2::text[]))
 """)
 async def has_examples(tx: Tx, user_id: str, phones: list[str]) -> bool: ...
 
 
 @query("""
-    -- Who has this number (E.164).
+    -- The user with this phone number (E.164).
     SELECT id FROM users WHERE phone = $1
 """)
 async def find_user_by_phone(tx: Tx, phone: str) -> str | None: ...
 
 
-@query("ANALYZE users, login_sessions, chats, members, messages -- so that plans fit what was loaded")
+@query("ANALYZE users, login_sessions, chats, members, messages -- so that query plans fit what was loaded")
 async def analyze(tx: Tx) -> None: ...

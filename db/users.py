@@ -7,13 +7,14 @@ What answers on behalf of a caller finds nobody who blocked the caller.
 from dataclasses import dataclass
 from typing import Final
 
+from core.conflicts import ConflictReason
 from core.errors import Conflict
 from db.pool import Tx, constraint_means
 from db.query import query
 
 USER_FIELDS: Final = ("id", "display_name", "username", "about", "avatar_id", "last_seen_at")
 
-constraint_means("users_username_key", lambda: Conflict("username_taken", "Somebody has this username already."))
+constraint_means("users_username_key", lambda: Conflict(ConflictReason.USERNAME_TAKEN))
 
 
 def user_columns(table: str, *, prefix: str = "") -> str:

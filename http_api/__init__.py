@@ -1,1 +1,1 @@
-"""The REST companion: FastAPI around the same house. No chat logic lives here."""
+"""The REST API beside the sockets (FastAPI). It has no chat logic: routes parse, call another package, and answer."""

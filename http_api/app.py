@@ -1,7 +1,7 @@
-"""The HTTP application: its layers, its routes, how it says no.
+"""The HTTP application: its middleware, its routes and its error handlers.
 
-From the outside in: the frame (request id, log line, headers), the host's name, CORS, crashes, body limits, FastAPI. To add
-routes: a module with a ``router``, and its name in :data:`_ROUTERS`.
+A request passes, from the outside in: request context (id, log line, headers), host check, CORS, crash handler, body
+limits, FastAPI. To add routes: a module with a ``router``, and its name in :data:`_ROUTERS`.
 """
 
 from collections.abc import Callable
@@ -11,16 +11,17 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from accounts.code_senders import CodeSender, code_sender_for
+from accounts.services import AccountServices, OnSessionEnded
 from core.settings import Settings
 from core.tokens import AccessTokens, CodeHashes, RefreshTokens
 from db.pool import Database
-from http_api.backend import Backend, OnSessionEnded
+from http_api.backend import Backend
 from http_api.identity import authenticate
 from http_api.middleware.bodies import BodyLimits
 from http_api.middleware.host_check import HostCheck
 from http_api.middleware.origins import Origins
 from http_api.middleware.request_context import REQUEST_ID_HEADER, RequestContext
-from http_api.problems import CrashAnswers, handle_problems
+from http_api.problems import CrashHandler, handle_problems
 from http_api.routes import actions, avatars, codes, docs, event_docs, export, files, health, profile, sessions
 from http_api.routes import tokens as token_routes
 from realtime.wire.context import Services
@@ -56,14 +57,14 @@ def create_app(
 ) -> FastAPI:
     """The application, ready to serve.
 
-    ``is_draining``: whether the process is about to end. ``code_sender`` stands in for the one that the settings ask for.
+    ``is_draining``: whether the process is about to end. ``code_sender`` replaces the one that the settings name.
     """
     app = FastAPI(
         title="Molva",
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        redirect_slashes=False,  # a redirect would repeat whatever Host the client invented
+        redirect_slashes=False,  # a redirect would repeat a Host header that the client made up
         middleware=[
             Middleware(RequestContext, trusted_proxies=settings.trusted_proxies),
             Middleware(HostCheck, allowed=settings.allowed_hosts),
@@ -82,12 +83,12 @@ def create_app(
                 ],
                 max_age=_PREFLIGHT_AGE_S,
             ),
-            Middleware(CrashAnswers),
+            Middleware(CrashHandler),
             Middleware(BodyLimits),
         ],
     )
     secret = settings.signing_secret()
-    app.state.backend = Backend(
+    accounts = AccountServices(
         settings=settings,
         database=database,
         access_tokens=tokens,
@@ -95,11 +96,10 @@ def create_app(
         code_hashes=CodeHashes(secret),
         code_sender=code_sender or code_sender_for(settings),
         on_session_ended=on_session_ended,
-        is_draining=is_draining,
-        services=services,
         objects=objects,
         images=images,
     )
+    app.state.backend = Backend(accounts, services, is_draining)
     handle_problems(app)
     for router in _ROUTERS:
         app.include_router(router)

@@ -1,4 +1,4 @@
-"""How much of something that costs may be under way at once: of one person, and of all."""
+"""Limits on how many expensive requests are in progress at once: for each person, and in all."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -11,24 +11,24 @@ _RETRY_AFTER_S: Final = 1
 
 
 class ConcurrencyLimit:
-    """What is under way in this process, of one kind."""
+    """The requests of one kind that are in progress in this process."""
 
-    def __init__(self, *, of_one_max: int, of_all_max: int) -> None:
-        self._of_one_max = of_one_max
-        self._of_all_max = of_all_max
-        self._under_way: Counter[str] = Counter()
+    def __init__(self, *, per_user_max: int, total_max: int) -> None:
+        self._per_user_max = per_user_max
+        self._total_max = total_max
+        self._in_progress: Counter[str] = Counter()
 
     @contextmanager
-    def one_more(self, user_id: str) -> Iterator[None]:
-        """While inside, one more is under way; ``RateLimited`` if the person has too many, ``Unavailable`` if all have."""
-        if self._under_way[user_id] >= self._of_one_max:
+    def slot(self, user_id: str) -> Iterator[None]:
+        """Take a slot while inside. ``RateLimited`` if the person has too many, ``Unavailable`` if none is free."""
+        if self._in_progress[user_id] >= self._per_user_max:
             raise RateLimited(_RETRY_AFTER_S)
-        if self._under_way.total() >= self._of_all_max:
+        if self._in_progress.total() >= self._total_max:
             raise Unavailable
-        self._under_way[user_id] += 1
+        self._in_progress[user_id] += 1
         try:
             yield
         finally:
-            self._under_way[user_id] -= 1
-            if not self._under_way[user_id]:
-                del self._under_way[user_id]
+            self._in_progress[user_id] -= 1
+            if not self._in_progress[user_id]:
+                del self._in_progress[user_id]

@@ -1,11 +1,11 @@
-"""Requests as they come over the wire: bounded in size and time, and framed in a way that means one thing only.
+"""The HTTP/1.1 protocol of one connection: uvicorn's, with bounds on size and time and stricter framing.
 
-uvicorn parses strictly (llhttp), and takes a head of any size for as long as it may take, answers what it cannot read in
-plain text without a request id, and gives up the body of a request that would like another protocol (``Upgrade: h2c``,
-which some clients add to every request). Here the same protocol class does better.
+"Head" is the request line with the headers. uvicorn parses strictly (llhttp), but accepts a head of any size, however long
+it takes to arrive; answers unreadable requests in plain text without a request id; and loses the body of a request that
+asks for another protocol (``Upgrade: h2c``, which some clients add to every request). This class changes that.
 
-What must stay true: every answer is a problem with ``X-Request-ID``; a request that two readers could take for different
-ones (RFC 9112 §6.3) goes no further; a WebSocket's head passes through here before it is handed over.
+What must stay true: every error response is a problem with ``X-Request-ID``; a request that two readers could understand
+differently (RFC 9112 §6.3) is refused; the head of a WebSocket request is read here before the connection is handed over.
 """
 
 import asyncio
@@ -25,17 +25,18 @@ from http_api.problems import problem_of
 log = logging.getLogger("molva.http")
 
 HEAD_BYTES_MAX: Final = 64 * 1024
-"""Of request line and headers together."""
+"""Request line and headers together."""
 HEAD_TIMEOUT_S: Final = 10.0
-"""From a connection's beginning, or a further request's first byte, to the end of its headers."""
+"""From the start of a connection, or the first byte of a later request, to the end of the headers."""
 UNREAD_BODY_S: Final = 30.0
-"""How long the rest of a body may come that was answered unread; it is thrown away. If we hung up at once, the kernel would
-reset the connection, and the answer would be lost to a client that sends everything first."""
+"""How long a client may go on sending a body after the response. The rest is thrown away. If we closed at once, the kernel
+would reset the connection, and a client that sends everything before it reads would lose the response."""
 _LENGTH_DIGITS_MAX: Final = 18
+"""Of ``Content-Length``: what fits into 64 bits everywhere."""
 BODY_STALL_S: Final = 60.0
-"""How long a body may pause that we wait for."""
+"""How long a body may pause while we wait for more of it."""
 _LINGER_S: Final = 1.0
-"""How long a refused client may go on sending: if we hung up at once, the network would drop our answer too."""
+"""How long a refused client may go on sending. If we closed at once, it could lose the response too."""
 _NO_HTTP: Final = "must be a request of HTTP/1.1 or 1.0"
 
 
@@ -48,30 +49,30 @@ class HttpProtocol(HttpToolsProtocol):
         self._is_refused = False
         self._head_bytes = 0
         self._received_bytes = 0
-        """Of the head, in packets before its last."""
+        """Bytes of the head, in the packets before the last one."""
         self._head_timer: asyncio.TimerHandle | None = None
         self._is_in_body = False
-        self._heard_at_s = 0.0
+        self._body_received_at_s = 0.0
         self._body_timer: asyncio.TimerHandle | None = None
         self._refusal: tuple[int, AppError] | None = None
-        """Why the parser was stopped, if it was not by itself."""
+        """Status and error with which our own checks stopped the parser."""
 
     # --- asyncio's hooks
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Somebody is there; a head must follow."""
+        """A client connected: its first request must follow in time."""
         super().connection_made(transport)
-        self._expect_head(HEAD_TIMEOUT_S)
+        self._start_head_timer(HEAD_TIMEOUT_S)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The end."""
-        self._forget_head()
+        """The connection is closed."""
+        self._cancel_head_timer()
         if self._body_timer is not None:
             self._body_timer.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """More of a request. Another protocol than WebSocket is not to be had, so the request is read without its wish."""
+        """Bytes of a request. WebSocket is the only other protocol here: a wish for another one is ignored."""
         if self._is_refused:
             return
         self._unset_keepalive_if_required()
@@ -80,13 +81,13 @@ class HttpProtocol(HttpToolsProtocol):
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             if self._should_upgrade():
-                self._forget_head()
+                self._cancel_head_timer()
                 self.handle_websocket_upgrade()
             else:
                 self._read_without_upgrade(data[upgrade.args[0] :])
             return
         except httptools.HttpParserError:
-            self._refuse(*(self._refusal or (400, _misfit(_NO_HTTP))))
+            self._refuse(*(self._refusal or (400, _bad_request(_NO_HTTP))))
             return
         if was_in_head and self._is_in_head:
             self._received_bytes += len(data)
@@ -94,49 +95,49 @@ class HttpProtocol(HttpToolsProtocol):
                 self._refuse(431, _too_large())
                 return
         if self._head_timer is None and (self._is_in_head or self.cycle is None or self.cycle.response_complete):
-            self._expect_head(UNREAD_BODY_S if self._is_in_body else HEAD_TIMEOUT_S)
+            self._start_head_timer(UNREAD_BODY_S if self._is_in_body else HEAD_TIMEOUT_S)
         if self._is_in_body:
-            self._heard_at_s = self.loop.time()
+            self._body_received_at_s = self.loop.time()
             if self._body_timer is None:
-                self._body_timer = self.loop.call_later(BODY_STALL_S, self._look_for_body)
+                self._body_timer = self.loop.call_later(BODY_STALL_S, self._check_body)
 
     # --- the parser's hooks
 
     def on_message_begin(self) -> None:
-        """A request line follows."""
+        """A request begins."""
         super().on_message_begin()
         self._is_in_head, self._head_bytes, self._received_bytes = True, 0, 0
 
     def on_url(self, url: bytes) -> None:
-        """A part of the target."""
+        """A part of the request target."""
         super().on_url(url)
-        self._count(len(url))
+        self._count_head_bytes(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header, or a trailer."""
+        """A header or a trailer."""
         if self._is_in_head:
             super().on_header(name, value)
-            self._count(len(name) + len(value))
+            self._count_head_bytes(len(name) + len(value))
 
     def on_headers_complete(self) -> None:
-        """The head is whole: begin to answer, unless it is ambiguous."""
+        """The head is complete: start the application, unless the request is ambiguous."""
         self._is_in_head, self._is_in_body = False, True
-        self._forget_head()
-        fault = self._fault()
+        self._cancel_head_timer()
+        fault = self._find_fault()
         if fault:
-            self._stop(400, _misfit(fault))
+            self._stop_parser(400, _bad_request(fault))
         if not self.parser.should_upgrade() or self._should_upgrade():
             super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """The body is whole. Of what asks for an upgrade, whatever follows the head is not looked at yet."""
+        """The body is complete. For a request with ``Upgrade``, the parser has not read the body yet."""
         self._is_in_body = False
-        self._forget_head()
+        self._cancel_head_timer()
         if not self.parser.should_upgrade():
             super().on_message_complete()
 
-    def _fault(self) -> str | None:
-        """What is wrong with a head that the parser took (RFC 9112 §3.2, §6.1, §6.3)."""
+    def _find_fault(self) -> str | None:
+        """What is wrong with a head that the parser accepted (RFC 9112 §3.2, §6.1, §6.3)."""
         fields: dict[bytes, list[bytes]] = {}
         for name, value in self.headers:
             fields.setdefault(name, []).append(value)
@@ -145,31 +146,31 @@ class HttpProtocol(HttpToolsProtocol):
         if version not in {"1.0", "1.1"}:
             return _NO_HTTP
         if len(fields.get(b"host", ())) != 1 and not (is_old and b"host" not in fields):
-            return "must have one header Host"
+            return "must have exactly one Host header"
         if codings is not None and (is_old or codings[0].lower() != b"chunked"):
-            return "must have no other Transfer-Encoding than chunked"
+            return "must not have a Transfer-Encoding other than chunked"
         if any(len(value) > _LENGTH_DIGITS_MAX for value in fields.get(b"content-length", ())):
-            return "must have a Content-Length of fewer digits"
+            return "must have a shorter Content-Length"
         if self.parser.get_method() == b"CONNECT":
-            return "must not be CONNECT: this is no proxy"
+            return "must not use CONNECT: this server is not a proxy"
         return None
 
     # --- bounds and refusals
 
-    def _count(self, size_bytes: int) -> None:
+    def _count_head_bytes(self, size_bytes: int) -> None:
         self._head_bytes += size_bytes
         if self._head_bytes > HEAD_BYTES_MAX:
-            self._stop(431, _too_large())
+            self._stop_parser(431, _too_large())
 
-    def _stop(self, status: int, error: AppError) -> None:
-        """Out of the parser, which says so to ``data_received``."""
+    def _stop_parser(self, status: int, error: AppError) -> None:
+        """Stop the parser from one of its hooks; ``data_received`` then refuses the request."""
         self._refusal = status, error
         raise error
 
-    def _expect_head(self, within_s: float) -> None:
+    def _start_head_timer(self, within_s: float) -> None:
         self._head_timer = self.loop.call_later(within_s, self._time_out)
 
-    def _forget_head(self) -> None:
+    def _cancel_head_timer(self) -> None:
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
@@ -177,24 +178,24 @@ class HttpProtocol(HttpToolsProtocol):
     def _time_out(self) -> None:
         self._head_timer = None
         if self._is_in_head:
-            self._refuse(408, _misfit("must come within a few seconds"))
-        else:  # nothing was asked
+            self._refuse(408, _bad_request("must arrive within a few seconds"))
+        else:  # no request had begun
             self.transport.close()
 
-    def _look_for_body(self) -> None:
-        """Whether a body still comes; one that we do not take in at the moment has time."""
+    def _check_body(self) -> None:
+        """Refuse a body that has paused for too long, unless we ourselves paused reading it."""
         self._body_timer = None
-        paused_s = self.loop.time() - self._heard_at_s
+        paused_s = self.loop.time() - self._body_received_at_s
         if not self._is_in_body:
             return
         if self.flow.read_paused or paused_s < BODY_STALL_S:
-            self._body_timer = self.loop.call_later(max(BODY_STALL_S - paused_s, _LINGER_S), self._look_for_body)
+            self._body_timer = self.loop.call_later(max(BODY_STALL_S - paused_s, _LINGER_S), self._check_body)
         else:
-            self._refuse(408, _misfit("must not pause for so long"))
+            self._refuse(408, _bad_request("must not pause for so long"))
 
     def _refuse(self, status: int, error: AppError) -> None:
-        """Say no and close; a request before this one is answered first, and nothing is said in the midst of an answer."""
-        self._forget_head()
+        """Answer with an error and close. A request before this one is answered first; a response under way is cut off."""
+        self._cancel_head_timer()
         is_pending = self.cycle is not None and not self.cycle.response_complete
         if is_pending and not self.cycle.more_body:
             self.cycle.keep_alive = False
@@ -217,7 +218,7 @@ class HttpProtocol(HttpToolsProtocol):
         return STATUS_LINE[status] + head + b"\r\n" + bytes(answer.body)
 
     def _read_without_upgrade(self, rest: bytes) -> None:
-        """The request that was just read, again, as if it had not asked for another protocol."""
+        """Read the last request again without its header ``Upgrade``."""
         kept = [b"%b: %b\r\n" % field for field in self.headers if field[0] != b"upgrade"]
         line = b"%b %b HTTP/%b\r\n" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
         self.parser = httptools.HttpRequestParser(self)
@@ -225,9 +226,9 @@ class HttpProtocol(HttpToolsProtocol):
         self.data_received(line + b"".join(kept) + b"\r\n" + rest)
 
 
-def _misfit(message: str) -> AppError:
+def _bad_request(message: str) -> AppError:
     return ValidationFailed.at("", message)
 
 
 def _too_large() -> AppError:
-    return PayloadTooLarge(f"Request line and headers have at most {HEAD_BYTES_MAX:,} bytes.")
+    return PayloadTooLarge(f"The request line and headers must be at most {HEAD_BYTES_MAX:,} bytes.")

@@ -1,7 +1,7 @@
-"""``/openapi.json``: the REST routes as FastAPI knows them, actions and events as the registry knows them, in one document.
+"""``/openapi.json``: one document with the REST routes from FastAPI and the actions and events from the registry.
 
-Nothing is written twice: a summary is the first sentence of its docstring, an example is put together from those of the
-fields. What must stay true: a name in ``components`` means one schema. A new tag is added to :data:`TAGS`.
+Nothing is written twice: a summary is the first sentence of the docstring, an example is built from the examples of the
+fields. What must stay true: a name in ``components`` means one schema. A new tag needs an entry in :data:`TAGS`.
 """
 
 import re
@@ -13,27 +13,30 @@ import orjson
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from core.errors import AppError, Conflict, ErrorCode, RateLimited, Unavailable, ValidationFailed
+from core.conflicts import ConflictReason
+from core.errors import AppError, Conflict, ErrorCode, NotFound, RateLimited, Unavailable, ValidationFailed
+from core.faults import REQUIRED
 from http_api.problems import Problem, ProblemResponse
+from realtime.documents.errors import details_by_code, details_schema, error_schemas
 from realtime.documents.examples import build_examples
 from realtime.documents.openapi import REF_TEMPLATE, describe_registry, first_sentence, problem_responses
 from realtime.wire.fields import CHAT_ID
 
 TAGS: Final = {
-    "Sign-in": "A code comes to a phone, and becomes a pair of tokens.",
-    "Profile": "Who you are, and who others are.",
-    "Files": "Attachments: uploaded here, sent with `message:send`, fetched here.",
+    "Sign-in": "Send a code to a phone, and exchange it for a pair of tokens.",
+    "Profile": "Your own profile, and those of others.",
+    "Files": "Attachments: upload and download them here, send them with `message:send`.",
     "Sessions": "The devices you are signed in on.",
-    "Actions: chat": "The list of chats, private chats and groups, and what is your own about them.",
-    "Actions: member": "Who is in a group.",
-    "Actions: message": "Sending, history, changes, likes, the read mark.",
-    "Actions: user": "Finding people, and not hearing from them.",
+    "Actions: chat": "The chat list, private chats, groups, and your own settings of a chat.",
+    "Actions: member": "Members of a group.",
+    "Actions: message": "Send, read, edit, delete, like and search messages; mark them as read.",
+    "Actions: user": "Find people, and block them.",
     "Actions: presence": "Who is online.",
-    "Actions: session": "Keeping a connection, and catching up after one was lost.",
-    "Events": "What arrives by itself on a connection.",
-    "Operations": "Probes and metrics for whoever runs the server.",
+    "Actions: session": "Extend a connection, and catch up after one was lost.",
+    "Events": "Sent by the server on a connection.",
+    "Operations": "Probes and metrics for operators.",
 }
-"""Tag → what stands under it, in the order of a reader."""
+"""Tag → its description, in reading order."""
 
 _DESCRIPTION: Final = """
 A self-hosted chat backend. Clients use it over Socket.IO. On this page you can read about every REST call and every socket
@@ -58,11 +61,11 @@ More: [the Socket.IO side](/docs/events), [a live console](/docs/live), [TypeScr
 """
 
 _WRAPPED: Final = re.compile(r"(?<!\n)\n(?!\n| *(?:[-*|] |\d+\. ))\s*")
-"""The end of a line inside a paragraph or an item of a list."""
+"""A line break inside a paragraph or a list item."""
 
 
 def openapi_of(app: FastAPI) -> dict[str, Any]:
-    """The whole document, made on the first call."""
+    """The whole document, built on the first call."""
     if app.openapi_schema is None:
         app.openapi_schema = _build(app)
     return app.openapi_schema
@@ -73,7 +76,7 @@ def _build(app: FastAPI) -> dict[str, Any]:
         title="Molva", version=version("molva"), openapi_version="3.1.0", description=_DESCRIPTION, routes=app.routes
     )
     described = describe_registry()
-    _polish_rest(document["paths"])
+    _complete_rest(document["paths"])
     document["paths"] |= described.paths
     document["webhooks"] = described.webhooks
     components = document["components"]
@@ -82,14 +85,14 @@ def _build(app: FastAPI) -> dict[str, Any]:
         schemas.pop(leftover, None)
     _merge(schemas, described.schemas)
     _merge(schemas, _problem_schemas())
-    components["examples"] = {code.value: _problem_example(code) for code in ErrorCode}
+    components["examples"] = _problem_examples()
     components["securitySchemes"]["bearer"] |= {
         "bearerFormat": "JWT",
         "description": "The `access_token` of `POST /v1/auth/tokens`.",
     }
     _write_markdown(document)
     for operation in _operations(document):
-        _illustrate(operation, schemas)
+        _add_examples(operation, schemas)
     used = {tag for operation in _operations(document) for tag in operation["tags"]}
     document["tags"] = [{"name": name, "description": text} for name, text in TAGS.items() if name in used]
     return document
@@ -109,24 +112,44 @@ def _merge(schemas: dict[str, Any], more: dict[str, Any]) -> None:
 
 def _problem_schemas() -> dict[str, Any]:
     schema = Problem.model_json_schema(ref_template=REF_TEMPLATE, mode="serialization")
-    return {**schema.pop("$defs"), "Problem": schema}
+    schema["properties"]["details"] = {
+        "examples": schema["properties"]["details"]["examples"],
+        **details_schema(_ref),
+    }
+    return {
+        **schema.pop("$defs"),
+        **error_schemas(_ref),
+        "Problem": {**schema, "allOf": details_by_code(_ref, optional=(ErrorCode.NOT_FOUND,))},
+    }
 
 
-def _problem_example(code: ErrorCode) -> dict[str, Any]:
-    refusals: dict[ErrorCode, AppError] = {
-        ErrorCode.CONFLICT: Conflict("client_id_reused", "This client_id was used for another message."),
+def _ref(model: str) -> dict[str, str]:
+    return {"$ref": REF_TEMPLATE.format(model=model)}
+
+
+def _problem_examples() -> dict[str, Any]:
+    """One for each code, and for each reason of a conflict."""
+    telling: dict[ErrorCode, AppError] = {
+        ErrorCode.NOT_FOUND: NotFound("chat_id"),
         ErrorCode.RATE_LIMITED: RateLimited(42),
         ErrorCode.UNAVAILABLE: Unavailable(),
-        ErrorCode.VALIDATION_FAILED: ValidationFailed.at("content.text", "Field required"),
+        ErrorCode.VALIDATION_FAILED: ValidationFailed.at("content.text", REQUIRED),
     }
-    refusal = refusals.get(code, AppError(code.meaning))
+    plain = [code for code in ErrorCode if code is not ErrorCode.CONFLICT]
+    return {
+        **{code.value: _problem_example(code, telling.get(code, AppError(code.meaning))) for code in plain},
+        **{reason.value: _problem_example(ErrorCode.CONFLICT, Conflict(reason)) for reason in ConflictReason},
+    }
+
+
+def _problem_example(code: ErrorCode, refusal: AppError) -> dict[str, Any]:
     body = refusal.body(CHAT_ID)
     body["code"] = code.value
     return {"value": orjson.loads(ProblemResponse(body).body)}
 
 
-def _polish_rest(paths: dict[str, Any]) -> None:
-    """What FastAPI guesses from names and statuses, as people would say it."""
+def _complete_rest(paths: dict[str, Any]) -> None:
+    """Replace what FastAPI guesses from names and statuses by better operation ids, summaries and descriptions."""
     for path, methods in paths.items():
         for method, operation in methods.items():
             operation["operationId"] = operation["operationId"].removesuffix(re.sub(r"\W", "_", path) + f"_{method}")
@@ -140,7 +163,7 @@ def _polish_rest(paths: dict[str, Any]) -> None:
             operation["responses"] = dict(sorted(responses.items()))
 
 
-def _illustrate(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+def _add_examples(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
     """Give every JSON body of the operation its examples."""
     for body in (operation.get("requestBody", {}), *operation["responses"].values()):
         media = body.get("content", {}).get("application/json")
@@ -154,7 +177,7 @@ def _illustrate(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
 
 
 def _write_markdown(part: Any) -> None:
-    """Docstrings as Markdown: lines joined to paragraphs, literals in single backticks."""
+    """Turn docstrings into Markdown: join the lines of a paragraph, put literals in single backticks."""
     if isinstance(part, list):
         for inner in part:
             _write_markdown(inner)

@@ -1,7 +1,7 @@
-"""Errors as HTTP says them: ``application/problem+json`` (RFC 9457) with the same codes as the acks.
+"""Error responses over HTTP: ``application/problem+json`` (RFC 9457) with the same codes as in acks.
 
-Whatever goes wrong on the way of a request ends here: a refusal (``AppError``), a payload that does not fit, a path or
-method that does not exist, a bug. The last is logged whole and tells the client nothing but its ``request_id``.
+Every error of a request ends here: a refusal (``AppError``), a payload that is not valid, an unknown path or method, a bug.
+A bug is logged with its traceback, and the client gets nothing but the ``request_id``.
 """
 
 import logging
@@ -19,19 +19,20 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core import errors
+from core.conflicts import ConflictReason
 from core.errors import AppError, ErrorBody, ErrorCode, ValidationFailed
+from core.faults import NO_OBJECT, PROBLEMS_SHOWN_MAX, REQUIRED, in_words
 from core.ids import new_id
 from core.logs import current_request
 from realtime.documents.openapi import problem_responses
-from realtime.wire.fields import ServerPayload, in_words
+from realtime.wire.fields import ServerPayload
 
 log = logging.getLogger("molva.http")
 
 CODE_SCOPE_KEY: Final = "molva.problem"
-"""Where the scope of a request keeps the code of the problem that answered it."""
+"""The key in a request's scope for the error code that it was answered with."""
 
 _METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
-_FAULTS_SHOWN_MAX: Final = 20
 _CODE_OF_STATUS: Final = {
     400: ErrorCode.VALIDATION_FAILED,
     401: ErrorCode.UNAUTHORIZED,
@@ -46,27 +47,27 @@ _CODE_OF_STATUS: Final = {
 
 
 class Problem(ServerPayload):
-    """What every error answer holds (RFC 9457). Programs look at ``code``."""
+    """The body of every error response (RFC 9457). Programs look at ``code``."""
 
     type: str = Field(description="A URI for the code.", examples=["urn:molva:error:not_found"])
-    title: str = Field(description="What the code means.", examples=["There is no such thing."])
+    title: str = Field(description="Meaning of the code.", examples=["There is no such thing."])
     status: int = Field(description="The HTTP status again.", examples=[404])
-    detail: str = Field(description="What went wrong, for a person.", examples=["There is no such thing."])
-    code: ErrorCode = Field(description="The stable word for programs.", examples=["not_found"])
+    detail: str = Field(description="What went wrong, in words for people.", examples=["There is no such thing."])
+    code: ErrorCode = Field(description="Stable error code for programs.", examples=["not_found"])
     request_id: str = Field(
-        description="The request's id, as in `X-Request-ID`: the log has everything under it.",
+        description="ID of the request, as in `X-Request-ID`. The server's log lines carry it.",
         examples=["0192f0c1-7a3b-7c4d-8e5f-60718293a4b5"],
     )
     details: Any = Field(
         None,
-        description="Of `validation_failed`: every fault, `[{path, message}]`. Of `conflict`: `{reason}`.",
-        examples=[[{"path": "phone", "message": "Field required"}]],
+        description="By code.",
+        examples=[[{"path": "phone", "message": REQUIRED}]],
     )
     retry_after: int | None = Field(None, description="Seconds to wait, as in `Retry-After`.", examples=[42])
 
 
 class ProblemResponse(Response):
-    """The answer for an error. ``status`` is that of its code unless told otherwise."""
+    """The response for an error. ``status`` is that of the error's code unless given."""
 
     media_type = "application/problem+json"
 
@@ -87,38 +88,38 @@ class ProblemResponse(Response):
             self.headers["Retry-After"] = str(body["retry_after"])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it, and leave the code for the request's log line."""
+        """Send it, and keep the code for the log line of the request."""
         scope[CODE_SCOPE_KEY] = self._code.value
         await super().__call__(scope, receive, send)
 
 
 def problem_of(error: AppError, *, status: int | None = None, headers: Mapping[str, str] | None = None) -> ProblemResponse:
-    """The answer for ``error``, under the id of the current request."""
+    """The response for ``error``, with the id of the current request."""
     request = current_request()
     body = error.body(request.request_id if request is not None else new_id())
     return ProblemResponse(body, status=status, headers=headers)
 
 
-def refusals(*codes: ErrorCode) -> dict[int | str, dict[str, Any]]:
-    """A route's ``responses``: the errors that it may answer with."""
-    return {int(status): answer for status, answer in problem_responses(codes).items()}
+def refusals(*codes: ErrorCode, conflicts: Sequence[ConflictReason] = ()) -> dict[int | str, dict[str, Any]]:
+    """A route's ``responses``: the errors that it may answer with, and the reasons of its ``conflict``."""
+    return {int(status): answer for status, answer in problem_responses(codes, conflicts).items()}
 
 
 def handle_problems(app: FastAPI) -> None:
-    """Let ``app`` answer every refusal as a problem."""
+    """Make ``app`` answer every error as a problem."""
     app.add_exception_handler(AppError, _answer_refusal)
-    app.add_exception_handler(RequestValidationError, _answer_misfit)
-    app.add_exception_handler(HTTPException, _answer_framework)
+    app.add_exception_handler(RequestValidationError, _answer_invalid)
+    app.add_exception_handler(HTTPException, _answer_http_exception)
 
 
-class CrashAnswers:
-    """ASGI middleware: an exception that nobody expected is logged whole and answered ``internal``."""
+class CrashHandler:
+    """ASGI middleware: logs an unexpected exception with its traceback and answers ``internal``."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and catch what comes back instead of an answer."""
+        """Pass the request on and catch its exceptions."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -132,11 +133,11 @@ class CrashAnswers:
         try:
             await self._app(scope, receive, send_noting)
         except ClientDisconnect:
-            log.info("client gone before its request was whole")  # nobody is left to be answered
+            log.info("client gone before its request was whole")  # nobody to answer
         except Exception:
             log.exception("request crashed")
             if has_started:
-                raise  # half an answer is out: let the server cut the connection
+                raise  # a part of the response was sent: the server must close the connection
             await problem_of(AppError())(scope, receive, send)
 
 
@@ -145,24 +146,24 @@ async def _answer_refusal(_request: Request, error: Exception) -> Response:
     return problem_of(error)
 
 
-async def _answer_misfit(_request: Request, error: Exception) -> Response:
+async def _answer_invalid(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    return problem_of(ValidationFailed([_fault(fault) for fault in error.errors()[:_FAULTS_SHOWN_MAX]]))
+    return problem_of(ValidationFailed([_fault(fault) for fault in error.errors()[:PROBLEMS_SHOWN_MAX]]))
 
 
 def _fault(fault: Mapping[str, Any]) -> errors.Problem:
-    """FastAPI's fault in the contract's form: no ``body.`` in front, never the value itself."""
+    """A fault as FastAPI reports it, in the form of our contract: no ``body.`` in front, and never the value itself."""
     path: Sequence[object] = fault["loc"][1:]
-    message = in_words(str(fault["msg"]))
+    message = in_words(fault)
     if fault["type"] == "json_invalid":
         path, message = (), f"must be valid JSON: {fault['ctx']['error']}"
     elif not path and fault["type"].startswith(("model_", "dict_")):
-        message = "must be a JSON object, sent as application/json"
+        message = f"{NO_OBJECT}, sent as application/json"
     return {"path": ".".join(str(part) for part in path), "message": message}
 
 
-async def _answer_framework(request: Request, error: Exception) -> Response:
-    """What Starlette and FastAPI refuse themselves: unknown paths and methods, bodies over the limit or unreadable."""
+async def _answer_http_exception(request: Request, error: Exception) -> Response:
+    """Errors of Starlette and FastAPI themselves: unknown paths and methods, bodies that are too large or unreadable."""
     assert isinstance(error, HTTPException)  # noqa: S101
     default = ErrorCode.VALIDATION_FAILED if error.status_code < 500 else ErrorCode.INTERNAL
     code = _CODE_OF_STATUS.get(error.status_code, default)
@@ -172,14 +173,14 @@ async def _answer_framework(request: Request, error: Exception) -> Response:
     if code is ErrorCode.VALIDATION_FAILED:
         refusal.details = [{"path": "", "message": str(error.detail)}]
     elif error.status_code == 405:
-        refusal.message = "This path does not take this method."
+        refusal.message = "This path does not support this method."
         headers = {"Allow": ", ".join(_methods_of(request))}
     status = code.http_status if error.status_code == 400 else error.status_code
     return problem_of(refusal, status=status, headers=headers)
 
 
 def _methods_of(request: Request) -> list[str]:
-    """What the path takes. Starlette names the methods of the first of its routes alone."""
+    """The methods that the path allows. Starlette itself names only those of the first matching route."""
     scopes = {method: {**request.scope, "method": method} for method in _METHODS}
     routes = request.app.routes
     return [method for method, scope in scopes.items() if any(route.matches(scope)[0] is Match.FULL for route in routes)]

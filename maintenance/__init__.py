@@ -1,1 +1,1 @@
-"""Work in the background: what is removed after its time."""
+"""Maintenance: the jobs that run in the background and remove what is no longer needed. Start with ``scheduler``."""

@@ -49,9 +49,9 @@ _EXPIRY_NOTICE_S: Final = 60
 _RECONNECT_WITHIN_S: Final = 10
 
 _FAULTS: Final[dict[Fault, AppError]] = {
-    Fault.NOT_JSON: ValidationFailed.at("", "must be JSON without lone surrogates, NaN, Infinity or endless nesting"),
-    Fault.BINARY: ValidationFailed.at("", "must be JSON: no action takes binary data"),
-    Fault.TOO_LARGE: PayloadTooLarge(f"A packet has at most {PACKET_BYTES_MAX} bytes."),
+    Fault.NOT_JSON: ValidationFailed.at("", "must be valid JSON, without lone surrogates, NaN, Infinity or deep nesting"),
+    Fault.BINARY: ValidationFailed.at("", "must be JSON without binary data"),
+    Fault.TOO_LARGE: PayloadTooLarge(f"A packet must be at most {PACKET_BYTES_MAX:,} bytes."),
 }
 
 
@@ -66,7 +66,7 @@ class ServerDraining(ServerPayload):
 SERVER_DRAINING = event("server:draining", ServerDraining, to="every connection of the process that ends")
 
 
-NO_NAMESPACE: Final = Refused(f"There is only {NAMESPACE}.", {"code": ErrorCode.NOT_FOUND.value})
+NO_NAMESPACE: Final = Refused(f"The only namespace is {NAMESPACE}.", {"code": ErrorCode.NOT_FOUND.value})
 """What a client hears that asks for another one."""
 
 
@@ -250,7 +250,7 @@ class ChatNamespace(Namespace):
         if not connections:
             self._by_session.pop(connection.session_id, None)
 
-    async def end_session(self, session_id: str, reason: str) -> None:
+    def end_session(self, session_id: str, reason: str) -> None:
         """The login session was ended: its connections are told and closed; one that is just coming in is refused."""
         for connection in self._by_session.pop(session_id, {}).values():
             if connection.is_open:

@@ -11,16 +11,19 @@ import re
 from typing import Final
 
 from core.errors import PayloadTooLarge, ValidationFailed
+from core.faults import NO_OBJECT, NO_STRING, REQUIRED, UNKNOWN_FIELD
 from core.limits import AVATAR_BYTES_MAX, AVATAR_PIXELS_MAX, AVATAR_SIDE_MAX
 from core.strict_json import parse_json
 from storage.formats import HEAD_BYTES, Kind, declared_size, recognise
 from storage.jobs import Bounds
 
 BOUNDS: Final = Bounds(AVATAR_PIXELS_MAX, AVATAR_SIDE_MAX)
-TOO_MANY_PIXELS: Final = f"A picture has at most {AVATAR_PIXELS_MAX:,} pixels, and {AVATAR_SIDE_MAX:,} along a side."
-NO_PICTURE: Final = "must be a whole JPEG, PNG, WebP or GIF picture"
+TOO_MANY_PIXELS: Final = (
+    f"The picture must have at most {AVATAR_PIXELS_MAX:,} pixels, and at most {AVATAR_SIDE_MAX:,} on each side."
+)
+NO_PICTURE: Final = "must be a complete JPEG, PNG, WebP or GIF picture"
 
-_TOO_LARGE: Final = f"A picture has at most {AVATAR_BYTES_MAX:,} bytes."
+_TOO_LARGE: Final = f"The picture must be at most {AVATAR_BYTES_MAX:,} bytes."
 _DATA_URL: Final = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
 
 
@@ -48,13 +51,13 @@ def _read(body: bytes) -> str:
     except json.JSONDecodeError as error:
         raise ValidationFailed.at("", f"must be valid JSON: {error.msg}") from None
     if not isinstance(payload, dict):
-        raise ValidationFailed.at("", "must be a JSON object, sent as application/json")
+        raise ValidationFailed.at("", f"{NO_OBJECT}, sent as application/json")
     unknown = [name for name in payload if name != "image"]
     if unknown:
-        raise ValidationFailed.at(unknown[0][:64], "Extra inputs are not permitted")
+        raise ValidationFailed.at(unknown[0][:64], UNKNOWN_FIELD)
     image = payload.get("image")
     if not isinstance(image, str):
-        raise ValidationFailed.at("image", "Input should be a valid string" if "image" in payload else "Field required")
+        raise ValidationFailed.at("image", NO_STRING if "image" in payload else REQUIRED)
     return image
 
 
@@ -69,4 +72,4 @@ def _decode(text: str) -> bytes:
             raise ValueError("too much padding")
         return base64.b64decode(encoded, validate=True)
     except ValueError:
-        raise ValidationFailed.at("image", "must be base64, bare or as a data URL") from None
+        raise ValidationFailed.at("image", "must be base64, as plain text or as a data URL") from None

@@ -1,16 +1,16 @@
-"""Under which key each object is stored."""
+"""The keys of stored objects."""
 
 
 def avatar_key(avatar_id: str, size: str) -> str:
-    """Where one image of an avatar is."""
+    """Key of one image of an avatar."""
     return f"avatars/{avatar_id}/{size}"
 
 
 def file_key(file_id: str) -> str:
-    """Where the bytes of a file are."""
+    """Key of the bytes of a file."""
     return f"files/{file_id}/content"
 
 
 def thumbnail_key(file_id: str) -> str:
-    """Where the thumbnail of a file is."""
+    """Key of the thumbnail of a file."""
     return f"files/{file_id}/thumbnail"

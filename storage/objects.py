@@ -54,7 +54,7 @@ class Objects:
         try:
             self._store = _open(url)
         except (BaseError, OSError, ValueError) as error:
-            raise StartupError(f"FILES_URL cannot be used: {_first_line(error)}.") from None
+            raise StartupError(f"MOLVA_FILES_URL cannot be used: {_first_line(error)}.") from None
 
     async def put(self, key: str, content: bytes | IO[bytes]) -> None:
         """Store an object; again is harmless. A file is read from where it stands, in pieces."""

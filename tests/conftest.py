@@ -172,6 +172,6 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def _gather(config: pytest.Config, exercised: dict[str, list[str]]) -> None:
-    seen = config.stash.setdefault(_SEEN, {"actions": set(), "events": set(), "codes": set()})
+    seen = config.stash.setdefault(_SEEN, {part: set() for part in contract.SEEN})
     for kind, names in exercised.items():
         seen[kind].update(names)

@@ -1,1 +1,1 @@
-"""What every HTTP request passes before its route."""
+"""ASGI middleware: every HTTP request passes it before its route."""

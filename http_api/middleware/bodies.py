@@ -1,4 +1,4 @@
-"""Request bodies: bounded before anything reads them, and JSON that means one thing only.
+"""Request bodies: limits that apply before anything reads them, and strict JSON.
 
 A route takes at most :data:`JSON_BYTES_MAX` unless :data:`BODY_BYTES_MAX` names it; a route with a larger body is added
 there. Routers that take JSON say ``route_class=StrictRoute``.
@@ -20,20 +20,20 @@ from http_api.problems import problem_of
 
 JSON_BYTES_MAX: Final = PACKET_BYTES_MAX
 _FRAME_BYTES_MAX: Final = 64 * 1024
-"""For what surrounds an upload: JSON and a data URL's head, or multipart boundaries."""
+"""What surrounds an upload: JSON and the start of a data URL, or multipart boundaries."""
 
 BODY_BYTES_MAX: Final[dict[tuple[str, str], int]] = {
     ("PUT", "/v1/me/avatar"): AVATAR_BYTES_MAX * 4 // 3 + _FRAME_BYTES_MAX,  # base64
     ("POST", "/v1/files"): FILE_BYTES_MAX + _FRAME_BYTES_MAX,
 }
-"""Method and path → bytes, where it is not :data:`JSON_BYTES_MAX`."""
+"""Method and path → bytes, where the limit is not :data:`JSON_BYTES_MAX`."""
 
 
 class BodyLimits:
-    """ASGI middleware: 413 for a body over its route's limit, whether it tells its length or comes in chunks.
+    """ASGI middleware: 413 for a body over the limit of its route, with ``Content-Length`` or in chunks.
 
-    Starlette has the like, but answers in plain text where a problem is promised. What is not read here, ``heads`` throws
-    away, within a bound.
+    Starlette has such a middleware, but it answers in plain text instead of a problem. Bytes that nobody reads are thrown
+    away by ``http_protocol``, within its own limit.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -56,7 +56,7 @@ class BodyLimits:
             message = await receive()
             size_bytes += len(message.get("body", b""))
             if size_bytes > size_bytes_max:
-                raise HTTPException(413)  # the one kind that passes through all that reads bodies
+                raise HTTPException(413)  # the only exception that everything that reads bodies lets through
             return message
 
         await self._app(scope, receive_within_limit, send)

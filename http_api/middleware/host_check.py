@@ -1,4 +1,4 @@
-"""Only under its own names does the server answer, so that nobody else's name gets into a link or a cache."""
+"""Refuses requests with a foreign ``Host``, so that no foreign name gets into a link or a cache."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -11,11 +11,11 @@ from core.errors import ValidationFailed
 from http_api.problems import problem_of
 
 PROBES: Final = frozenset({"/health/live", "/health/ready", "/metrics"})
-"""Asked every few seconds by machines, by address: their lines in the log are for debugging alone."""
+"""Paths that machines ask by address every few seconds. They are logged at level DEBUG only."""
 
 
 class HostCheck:
-    """ASGI middleware: ``validation_failed`` for a ``Host`` that is not allowed. Starlette's answers in plain text."""
+    """ASGI middleware: ``validation_failed`` for a ``Host`` that is not allowed. Starlette's own answers in plain text."""
 
     def __init__(self, app: ASGIApp, *, allowed: Sequence[str]) -> None:
         self._app = app
@@ -25,6 +25,6 @@ class HostCheck:
         """Pass the request on, or refuse it."""
         is_checked = scope["type"] == "http" and scope["path"] not in PROBES
         if is_checked and not is_host_allowed(Headers(scope=scope).get("host"), self._allowed):
-            await problem_of(ValidationFailed.at("Host", "must be a name of this server"))(scope, receive, send)
+            await problem_of(ValidationFailed.at("Host", "must be a host name of this server"))(scope, receive, send)
             return
         await self._app(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Which origins browsers may call from: Starlette's CORS, saying no as everything here says no."""
+"""CORS: which origins browsers may call from. Starlette's middleware, with errors in our form."""
 
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
@@ -9,10 +9,10 @@ from http_api.problems import problem_of
 
 
 class Origins(CORSMiddleware):
-    """ASGI middleware: a preflight for what is not allowed is answered with a problem, HTTP 400."""
+    """ASGI middleware: a preflight request that is not allowed is answered with a problem, HTTP 400."""
 
     def preflight_response(self, request_headers: Headers) -> Response:
-        """The answer to ``OPTIONS``; a refusal names nobody in ``Access-Control-Allow-Origin``."""
+        """The response to ``OPTIONS``. A refusal has no ``Access-Control-Allow-Origin``."""
         answer = super().preflight_response(request_headers)
         if answer.status_code < 400:
             return answer

@@ -1,7 +1,7 @@
-"""The frame around every HTTP request: its id, its log line, its metrics, the headers that every answer carries.
+"""The context of every HTTP request: its id, its log line, its metrics, and the headers of every response.
 
-It is the outermost layer, so that even answers of other middlewares (CORS, limits, crashes) are counted and can be found
-by their id. A route never logs that it was called.
+It is the outermost middleware, so that responses of other middleware (CORS, limits, crashes) are counted and logged, too. A
+route never logs that it was called.
 """
 
 import logging
@@ -28,25 +28,25 @@ _PAGES_POLICY: Final = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
-"""The documents load everything from here; Swagger UI styles its elements inline and has icons as data URLs."""
+"""The pages of the documents load everything from this server. Swagger UI uses inline styles and data URLs for icons."""
 
 
 class RequestContext:
-    """ASGI middleware around everything."""
+    """ASGI middleware around all others."""
 
     def __init__(self, app: ASGIApp, *, trusted_proxies: int) -> None:
         self._app = app
         self._trusted_proxies = trusted_proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Open the request, pass it on, close it."""
+        """Run the request in its context, and record its end."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         request = Request(accept_request_id(Headers(scope=scope).get(REQUEST_ID_HEADER)), client=self._address(scope))
         status: int | None = None
 
-        async def send_framed(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -55,7 +55,7 @@ class RequestContext:
 
         with request_scope(request), _span(scope, request):
             try:
-                await self._app(scope, receive, send_framed)
+                await self._app(scope, receive, send_with_headers)
             finally:
                 _record(scope, request, status)
 
@@ -66,14 +66,14 @@ class RequestContext:
 
 
 def _span(scope: Scope, request: Request) -> AbstractContextManager[object]:
-    """The span of a request, part of the caller's trace if it sent one. Probes have none."""
+    """The tracing span of a request, part of the client's trace if it sent one. Probes have none."""
     if scope["path"] in PROBES:
         return nullcontext()
     return remote_span(f"HTTP {scope['method']}", Headers(scope=scope), {"molva.request_id": request.request_id})
 
 
 def complete_headers(headers: MutableHeaders, path: str, request_id: str) -> None:
-    """What every answer carries; a route that knows better has set its own policy or caching already."""
+    """Add the headers of every response. A route may have set its own policy or caching before."""
     headers[REQUEST_ID_HEADER] = request_id
     headers["X-Content-Type-Options"] = "nosniff"
     headers.setdefault("Referrer-Policy", "no-referrer")
@@ -83,8 +83,8 @@ def complete_headers(headers: MutableHeaders, path: str, request_id: str) -> Non
 
 
 def _record(scope: Scope, request: Request, status: int | None) -> None:
-    """The line and the metrics that close a request. The path itself is not logged: anything may stand in it."""
-    # What is mounted, like the files of the documents, has no route; the router notes where it is.
+    """Record the end of a request: log line and metrics. The path is not logged, since clients may write anything in it."""
+    # Mounted applications, like the files of the documents, have no route; the router records their root path.
     route = getattr(scope.get("route"), "path", None) or scope.get("root_path") or "unmatched"
     method = scope["method"] if scope["method"] in _METHODS else "other"
     outcome = str(status or "aborted")

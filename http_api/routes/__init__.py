@@ -1,1 +1,1 @@
-"""The routes, a module for each concept: parse, call, answer."""
+"""The routes, one module for each concept. A route parses the payload, calls another package, and encodes the answer."""

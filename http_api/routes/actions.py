@@ -6,16 +6,16 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request, Response
 
+from accounts.sessions import CallerIdentity
 from core.errors import AppError, ErrorBody, ErrorCode, ValidationFailed
 from core.logs import current_request
 from core.strict_json import parse_json
-from http_api.identity import CallerIdentity
 from realtime.wire.context import Caller
 from realtime.wire.dispatch import Dispatcher
 
 
-class _Answered(AppError):
-    """An error that dispatch has already put into words."""
+class _DispatchError(AppError):
+    """An error that dispatch answered an action with."""
 
     def __init__(self, body: ErrorBody) -> None:
         super().__init__(body["message"], details=body.get("details"), retry_after_s=body.get("retry_after"))
@@ -36,7 +36,7 @@ def mount(app: FastAPI, dispatcher: Dispatcher, authenticate: Callable[..., Awai
         caller = Caller(identity.user_id, identity.session_id)
         reply = await dispatcher.dispatch(action, [_read(body)] if body else [], caller, context)
         if reply.error is not None:
-            raise _Answered(reply.error)
+            raise _DispatchError(reply.error)
         return Response(reply.data, media_type="application/json")
 
 

@@ -1,4 +1,4 @@
-"""``/docs`` and ``/openapi.json``: Swagger UI from its package, nothing fetched from elsewhere; REST and every action."""
+"""``/docs`` and ``/openapi.json``: REST and every action in Swagger UI, which is served from its Python package."""
 
 from importlib.resources import files
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The Socket.IO side of the documents: AsyncAPI and its page, TypeScript types, the live console."""
+"""Documents of the Socket.IO API: AsyncAPI and its page, TypeScript types, the live console."""
 
 from importlib.metadata import version
 from importlib.resources import files
@@ -16,7 +16,7 @@ _PAGES: Final = Path(__file__).parents[1] / "pages"
 
 
 def mount(app: FastAPI) -> None:
-    """Add the pages and the documents; each is made once."""
+    """Add the pages and the documents; each is built once."""
     document = describe_events_api(version=version("molva"))
     types = write_types()
     events_page = (_PAGES / "events.html").read_text(encoding="utf-8")

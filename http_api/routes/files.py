@@ -1,69 +1,65 @@
-"""``/v1/files``: attachments, on their way in and out.
+"""``/v1/files``: upload and download attachments. The rules are in ``accounts.files``.
 
-What must stay true: an upload is never whole in memory; what a file is, its bytes say; only its owner and those who may see
-a message that holds it get it, and to everybody else it does not exist; whatever it is, a browser does nothing with it.
+What must stay true: an upload is never whole in memory; a browser does nothing with a file, whatever it is.
 """
 
 import re
-from typing import IO, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 from starlette.datastructures import FormData, UploadFile
 
-from core.errors import AppError, ErrorCode, NotFound, PayloadTooLarge, RateLimited, ValidationFailed
-from core.ids import new_id
-from core.limits import (
-    DURATION_S_MAX,
-    FILE_BYTES_MAX,
-    FILE_NAME_CHARS_MAX,
-    FILE_PIXELS_MAX,
-    FILE_SIDE_MAX,
-    UPLOADED_BYTES_PER_DAY_MAX,
-)
-from db import files
+from accounts.files import Upload, find_file, refuse_over_quota, store_upload
+from core.errors import ErrorCode, NotFound, PayloadTooLarge, ValidationFailed
+from core.faults import UNKNOWN_FIELD
+from core.limits import DURATION_S_MAX, FILE_BYTES_MAX
 from db.files import FileRow
-from http_api.backend import Backend, BackendOf
+from http_api.backend import BackendOf
 from http_api.identity import CALLER_ERRORS, CallerOf
-from http_api.object_responses import RANGE_ANSWERS, SANDBOX, asked_part, bytes_answers, disposition, has_already, serve
+from http_api.object_responses import (
+    RANGE_ANSWERS,
+    SANDBOX,
+    bytes_answers,
+    disposition,
+    is_not_modified,
+    requested_range,
+    stream_object,
+)
 from http_api.problems import refusals
 from realtime.messages.attachments import describe_file
 from realtime.wire.fields import FILE_ID, Id, ServerPayload, Time
-from storage.formats import HEAD_BYTES, OCTETS, Format, Kind, recognise
-from storage.jobs import BadImage, Bounds, Look, TooManyPixels
+from storage.formats import HEAD_BYTES, Kind
 from storage.keys import file_key, thumbnail_key
 
-_BOUNDS: Final = Bounds(FILE_PIXELS_MAX, FILE_SIDE_MAX)
 _FIELDS_MAX: Final = 4
-_RETRY_AFTER_S: Final = 3600
 _NUMBER: Final = re.compile(r"\d{1,6}(?:\.\d{1,20})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
-_UNFIT_FOR_NAMES: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
-"""Control characters, and those that make a name read other than it is."""
-_NAMELESS: Final = "file"
 
 router = APIRouter(prefix="/v1/files", tags=["Files"])
 
 
 class File(ServerPayload):
-    """An attachment. Nothing of it ever changes."""
+    """An attachment. It never changes."""
 
-    id: Id = Field(description="For `content.file_id` of a message.", examples=[FILE_ID])
+    id: Id = Field(description="ID of the file, for `content.file_id` of a message.", examples=[FILE_ID])
     kind: Kind = Field(
-        description="As what it can be sent, besides `file`: `image` (JPEG, PNG, WebP, GIF), `video`, `audio`.",
+        description="Message type that it can have, besides `file`: `image` (JPEG, PNG, WebP, GIF), `video`, `audio`.",
         examples=["image"],
     )
-    name: str = Field(description="What it was called.", examples=["lake.jpg"])
-    mime: str = Field(description="What it is served as.", examples=["image/jpeg"])
-    size: int = Field(description="Bytes.", examples=[2_343_077])
-    width: int | None = Field(description="Of an image: in pixels, upright.", examples=[4032])
-    height: int | None = Field(description="Of an image: in pixels, upright.", examples=[3024])
-    duration: float | None = Field(description="Of audio and video: seconds, as they were declared.", examples=[None])
-    blurhash: str | None = Field(
-        description="Of an image: a placeholder (blurha.sh).", examples=["L2Eyb[_3ay_3~qofayofayayj[ay"]
+    name: str = Field(description="Name of the uploaded file.", examples=["lake.jpg"])
+    mime: str = Field(description="Media type of its downloads.", examples=["image/jpeg"])
+    size: int = Field(description="Size in bytes.", examples=[2_343_077])
+    width: int | None = Field(description="Of an image: width in pixels, when it is upright.", examples=[4032])
+    height: int | None = Field(description="Of an image: height in pixels, when it is upright.", examples=[3024])
+    duration: float | None = Field(
+        description="Of audio and video: duration in seconds, as declared at the upload.", examples=[None]
     )
-    url: str = Field(description="Where it is.", examples=[f"/v1/files/{FILE_ID}"])
+    blurhash: str | None = Field(
+        description="Of an image: its BlurHash, a placeholder (blurha.sh).", examples=["L2Eyb[_3ay_3~qofayofayayj[ay"]
+    )
+    url: str = Field(description="Path of the file.", examples=[f"/v1/files/{FILE_ID}"])
     thumbnail: str | None = Field(
-        description="Of an image: where a small copy is.", examples=[f"/v1/files/{FILE_ID}/thumbnail"]
+        description="Of an image: path of a small copy.", examples=[f"/v1/files/{FILE_ID}/thumbnail"]
     )
     created_at: Time = Field(description="When it was uploaded.", examples=["2026-11-23T05:08:04.123Z"])
 
@@ -109,7 +105,7 @@ _FORM: Final = {
         },
     }
 }
-"""Told to the document by hand: FastAPI would read the whole body before it asks who sends it."""
+"""Written by hand: with parameters for the form, FastAPI would read the whole body before it checks the token."""
 
 
 @router.post(
@@ -121,102 +117,50 @@ _FORM: Final = {
 async def upload_file(request: Request, backend: BackendOf, caller: CallerOf) -> File:
     """Upload a file, to be sent in a message.
 
-    It is stored byte for byte. Until it is sent only you can get it, and after a day it is gone. An image gets a thumbnail
-    and a placeholder; one that cannot be decoded, or has too many pixels, is an ordinary file.
+    It is stored byte for byte. Until it is sent, only you can download it, and after a day it is removed. An image gets a
+    thumbnail and a placeholder. An image that cannot be decoded, or has too many pixels, is stored as an ordinary file.
     """
-    with backend.uploads.one_more(caller.user_id):
-        await _refuse_over_quota(backend, caller.user_id)
+    with backend.uploads.slot(caller.user_id):
+        await refuse_over_quota(backend.accounts, caller.user_id)
         if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-            raise ValidationFailed.at("", "must be multipart/form-data with a field `file`")
+            raise ValidationFailed.at("", "must be multipart/form-data with a field named file")
         async with request.form(max_files=1, max_fields=_FIELDS_MAX) as form:
-            upload, duration_s = _read_form(form)
-            return File.of(await _store(backend, caller.user_id, upload, duration_s))
+            upload = await _read_form(form)
+            return File.of(await store_upload(backend.accounts, caller.user_id, upload))
 
 
-async def _refuse_over_quota(backend: Backend, user_id: str) -> None:
-    if backend.settings.rate_limits == "off":
-        return
-    async with backend.database.reading() as tx:
-        if await files.sum_uploaded_bytes(tx, user_id) >= UPLOADED_BYTES_PER_DAY_MAX:
-            raise RateLimited(_RETRY_AFTER_S)
-
-
-def _read_form(form: FormData) -> tuple[UploadFile, float | None]:
-    """The file and the declared duration in seconds; everything else is refused."""
+async def _read_form(form: FormData) -> Upload:
+    """The file and its declared duration; ``ValidationFailed`` for everything else in the form."""
     for name in form:
         if name not in {"file", "duration"}:
-            raise ValidationFailed.at(name[:64], "is no field of this form")
-    upload, duration = form.get("file"), form.get("duration")
+            raise ValidationFailed.at(name[:64], UNKNOWN_FIELD)
+    upload = form.get("file")
     if not isinstance(upload, UploadFile):
-        raise ValidationFailed.at("file", "must be a file, with a name")
+        raise ValidationFailed.at("file", "must be a file with a name")
     if not upload.size:
         raise ValidationFailed.at("file", "must not be empty")
     if upload.size > FILE_BYTES_MAX:
-        raise PayloadTooLarge(f"A file has at most {FILE_BYTES_MAX:,} bytes.")
+        raise PayloadTooLarge(f"The file must be at most {FILE_BYTES_MAX:,} bytes.")
+    return Upload(
+        content=upload.file,
+        head=await upload.read(HEAD_BYTES),
+        size_bytes=upload.size,
+        name=upload.filename or "",
+        mime=upload.content_type or "",
+        duration_s=_read_duration(form.get("duration")),
+    )
+
+
+def _read_duration(duration: UploadFile | str | None) -> float | None:
+    """Seconds, if the form has them."""
     if duration is None:
-        return upload, None
+        return None
     if not isinstance(duration, str) or not _NUMBER.fullmatch(duration) or float(duration) > DURATION_S_MAX:
-        raise ValidationFailed.at("duration", f"must be seconds, from 0 to {DURATION_S_MAX}")
-    return upload, float(duration)
+        raise ValidationFailed.at("duration", f"must be a number of seconds from 0 to {DURATION_S_MAX}")
+    return float(duration)
 
 
-async def _store(backend: Backend, owner_id: str, upload: UploadFile, duration_s: float | None) -> FileRow:
-    form, look = await _look_at(backend, upload)
-    is_timed = duration_s is not None and form.kind in {Kind.AUDIO, Kind.VIDEO}
-    file_id, size_bytes = new_id(), upload.size or 0
-    async with backend.database.reading() as tx:
-        row = await files.insert_file(
-            tx,
-            file_id,
-            owner_id,
-            form.kind,
-            form.mime,
-            clean_name(upload.filename or ""),
-            size_bytes,
-            look.width if look else None,
-            look.height if look else None,
-            round(duration_s * 1000) if is_timed and duration_s is not None else None,
-            look.blurhash if look else None,
-            look.thumbnail.mime if look else None,
-        )
-    try:
-        await _put(backend, file_id, upload.file, look)
-    except AppError:
-        async with backend.database.reading() as tx:
-            await files.delete_file(tx, file_id)
-        raise
-    return row
-
-
-async def _look_at(backend: Backend, upload: UploadFile) -> tuple[Format, Look | None]:
-    """What the file is, and how it looks if it is a picture."""
-    form = recognise(await upload.read(HEAD_BYTES), upload.content_type or "")
-    if form.kind is not Kind.IMAGE:
-        return form, None
-    try:
-        return form, await backend.images.examine(upload.file, upload.size or 0, _BOUNDS)
-    except (BadImage, TooManyPixels):
-        return Format(Kind.FILE, OCTETS), None
-
-
-async def _put(backend: Backend, file_id: str, content: IO[bytes], look: Look | None) -> None:
-    if look is not None:
-        await backend.objects.put(thumbnail_key(file_id), look.thumbnail.data)
-    content.seek(0)
-    await backend.objects.put(file_key(file_id), content)
-
-
-def clean_name(name: str) -> str:
-    """A file's name without the folders that some browsers send with it and without what does not belong into a name."""
-    bare = _UNFIT_FOR_NAMES.sub("", re.split(r"[/\\]", name)[-1]).strip()
-    if len(bare) > FILE_NAME_CHARS_MAX:
-        stem, dot, ending = bare.rpartition(".")
-        kept = f"{dot}{ending}" if stem and len(ending) < 16 else ""
-        bare = bare[: FILE_NAME_CHARS_MAX - len(kept)] + kept
-    return bare if bare.strip(".") else _NAMELESS
-
-
-_FileId = Annotated[Id, Path(description="Which file.", examples=[FILE_ID])]
+_FileId = Annotated[Id, Path(description="ID of the file.", examples=[FILE_ID])]
 _FILE_ERRORS: Final = refusals(*CALLER_ERRORS, ErrorCode.NOT_FOUND)
 
 
@@ -225,17 +169,18 @@ _FILE_ERRORS: Final = refusals(*CALLER_ERRORS, ErrorCode.NOT_FOUND)
 )
 @router.head("/{file_id}", include_in_schema=False)
 async def show_file(file_id: _FileId, request: Request, backend: BackendOf, caller: CallerOf) -> Response:
-    """A file, or the part of it that `Range` asks for; if it is yours or in a message that you may see."""
-    row = await _find(backend, file_id, caller.user_id)
+    """Download a file, or the part that `Range` names. It must be yours or in a message that you may see."""
+    row = await find_file(backend.accounts.database, file_id, caller.user_id)
     etag = f'"{row.id}"'
     headers = _headers(etag) | {
         "Accept-Ranges": "bytes",
         "Content-Disposition": disposition(row.name, inline=row.kind != Kind.FILE),
     }
-    if has_already(request, etag):
+    if is_not_modified(request, etag):
         return Response(status_code=304, headers=headers)
-    part = asked_part(request, etag, row.size_bytes)
-    return await serve(backend.objects, file_key(row.id), mime=row.mime, headers=headers, part=part)
+    part = requested_range(request, etag, row.size_bytes)
+    objects = backend.accounts.objects
+    return await stream_object(objects, file_key(row.id), field="file_id", mime=row.mime, headers=headers, part=part)
 
 
 @router.get(
@@ -243,24 +188,17 @@ async def show_file(file_id: _FileId, request: Request, backend: BackendOf, call
 )
 @router.head("/{file_id}/thumbnail", include_in_schema=False)
 async def show_thumbnail(file_id: _FileId, request: Request, backend: BackendOf, caller: CallerOf) -> Response:
-    """A small copy of an image, at most 320 pixels wide and high. Other files have none."""
-    row = await _find(backend, file_id, caller.user_id)
+    """Download a small copy of an image, at most 320 pixels wide and high. Other files have none."""
+    row = await find_file(backend.accounts.database, file_id, caller.user_id)
     if row.thumbnail_mime is None:
-        raise NotFound
+        raise NotFound("file_id")
     etag = f'"{row.id}-thumbnail"'
-    if has_already(request, etag):
+    if is_not_modified(request, etag):
         return Response(status_code=304, headers=_headers(etag))
-    return await serve(backend.objects, thumbnail_key(row.id), mime=row.thumbnail_mime, headers=_headers(etag))
-
-
-async def _find(backend: Backend, file_id: str, user_id: str) -> FileRow:
-    async with backend.database.reading() as tx:
-        row = await files.find_file_for(tx, file_id, user_id)
-    if row is None:
-        raise NotFound
-    return row
+    objects, key = backend.accounts.objects, thumbnail_key(row.id)
+    return await stream_object(objects, key, field="file_id", mime=row.thumbnail_mime, headers=_headers(etag))
 
 
 def _headers(etag: str) -> dict[str, str]:
-    """Kept by nobody but the client, and looked at again each time: the right to see it may be gone."""
+    """Only the client may keep a copy, and it must ask again each time, because the right to see the file may be gone."""
     return {"ETag": etag, "Cache-Control": "private, no-cache", **SANDBOX}

@@ -1,4 +1,4 @@
-"""Probes for whoever runs the process: is it alive, should it get traffic, what are its numbers."""
+"""Probes and metrics for operators: is the process alive, should it get traffic, what are its figures."""
 
 from typing import Literal
 
@@ -15,9 +15,9 @@ router = APIRouter(tags=["Operations"])
 
 
 class Health(ServerPayload):
-    """All is well."""
+    """The process is well."""
 
-    status: Literal["ok"] = Field("ok", description="Always this; anything else is an error.", examples=["ok"])
+    status: Literal["ok"] = Field("ok", description="Always `ok`: everything else is an error response.", examples=["ok"])
 
 
 @router.get("/health/live")
@@ -31,7 +31,7 @@ async def show_liveness() -> Health:
 @router.head("/health/ready", include_in_schema=False)
 async def show_readiness(backend: BackendOf) -> Health:
     """Whether to send requests here: the database answers and takes writes, and the process is not about to end."""
-    if backend.is_draining() or not await backend.database.is_writable():
+    if backend.is_draining() or not await backend.services.database.is_writable():
         raise Unavailable
     return Health()
 

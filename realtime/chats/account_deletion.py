@@ -1,11 +1,11 @@
-"""What becomes of the groups of an account that was deleted. No action: whoever deletes accounts calls it.
+"""Taking a deleted account out of its groups. Not an action: ``realtime.account_changes`` and ``maintenance`` call it.
 
-Private chats stay with the other one, who sees who it was no more, and who is alone in it when it becomes a group. Groups
-are left; one that the account had created passes to whoever has been in it for the longest, and is deleted if nobody is
-left. Again changes nothing, so that what a crash interrupted can simply be done once more.
+A private chat stays with the other person, who no longer sees who the deleted one was. If it becomes a group later, that
+person alone is its first member. A group is left. A group that the account created passes to the member who joined first,
+or is deleted if there is none. Doing it again changes nothing, so what a crash interrupted can simply be repeated.
 """
 
-from db import accounts, chats
+from db import account_deletion, chats
 from realtime.model.chat_changes import add_system_message, hand_over, put_out, view_chat
 from realtime.model.events import Reason, Removal
 from realtime.wire.context import Caller, Context, Services
@@ -14,7 +14,7 @@ from realtime.wire.context import Caller, Context, Services
 async def leave_groups(services: Services, user_id: str) -> None:
     """Take a deleted account out of every group, one after the other. ``Unavailable`` leaves the rest to another time."""
     async with services.database.reading() as tx:
-        group_ids = await accounts.list_groups(tx, user_id)
+        group_ids = await account_deletion.list_groups(tx, user_id)
     for chat_id in group_ids:
         await leave_group(services, user_id, chat_id)
 
@@ -27,7 +27,7 @@ async def leave_group(services: Services, user_id: str, chat_id: str) -> None:
         await chats.lock_chat(tx, chat_id)
         if await chats.find_membership(tx, chat_id, user_id) is None:
             return
-        heir_id = await accounts.find_heir(tx, chat_id, user_id)
+        heir_id = await account_deletion.find_heir(tx, chat_id, user_id)
         if heir_id is None:
             await put_out(change, chat_id, [user_id], why=Removal.DELETED)
             await chats.delete_chat(tx, chat_id)

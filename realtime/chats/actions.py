@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from core.errors import Conflict, NotFound, Unavailable, ValidationFailed
+from core.conflicts import ConflictReason
+from core.errors import NotFound, Unavailable, ValidationFailed
 from core.ids import new_id
 from core.phones import normalise_phone
 from db import chats, members, users
@@ -23,6 +24,7 @@ from realtime.model.chat_changes import let_in, view_chat
 from realtime.model.events import CHAT_UPDATED, Reason, announce_personal
 from realtime.model.lookup_budget import count_look_ups
 from realtime.model.objects import ChatView
+from realtime.model.refusals import refuse_yourself
 from realtime.wire.context import Context
 from realtime.wire.effects import Activated, Advanced
 from realtime.wire.registry import Rate, Role, action
@@ -67,7 +69,7 @@ async def get_chat(context: Context, payload: ChatGet) -> ChatAnswer:
     role=Role.USER,
     rate=Rate.WRITE,
     finds=True,
-    conflicts=("with_yourself",),
+    conflicts=(ConflictReason.WITH_YOURSELF,),
     emits=(CHAT_UPDATED,),
 )
 async def create_private_chat(context: Context, payload: ChatCreatePrivate) -> ChatCreated:
@@ -77,8 +79,7 @@ async def create_private_chat(context: Context, payload: ChatCreatePrivate) -> C
     """
     async with context.reading() as tx:
         peer_id = await _find_peer(tx, context, payload)
-    if peer_id == context.user_id:
-        raise Conflict("with_yourself", "A chat needs another person.")
+    refuse_yourself(context.user_id, peer_id)
     direct_key = ":".join(sorted((context.user_id, peer_id)))
     chat_id, pair = new_id(), [context.user_id, peer_id]
     async with context.changing(chat_id) as change:
@@ -107,7 +108,7 @@ async def _find_peer(tx: Tx, context: Context, payload: ChatCreatePrivate) -> st
         await count_look_ups(context, tx, 1)
         found = [row.user for row in await users.find_users_by_phones(tx, [phone], context.user_id)]
     if not found or found[0] is None:
-        raise NotFound
+        raise NotFound("user_id" if payload.user_id is not None else "phone")
     return found[0].id
 
 

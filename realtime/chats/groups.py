@@ -4,12 +4,11 @@ import hashlib
 
 import orjson
 
+from core.conflicts import ConflictReason
 from core.errors import Conflict, NotFound
 from core.ids import new_id
-from core.limits import GROUP_MEMBERS_MAX
 from db import chats, members
 from realtime.chats.payloads import ChatAnswer, ChatCreateGroup, ChatGet, ChatLeave, ChatTransfer
-from realtime.chats.rules import refuse_creator_leaving, refuse_unless_creator, refuse_unless_group
 from realtime.model.chat_changes import add_system_message, announce_moved_pins, let_in, lock_and_view, put_out, view_chat
 from realtime.model.events import (
     CHAT_REMOVED,
@@ -20,6 +19,8 @@ from realtime.model.events import (
     announce_chat,
     announce_personal,
 )
+from realtime.model.objects import ChatView
+from realtime.model.refusals import refuse_creator_leaving, refuse_overfull, refuse_unless_creator, refuse_unless_group
 from realtime.wire.changes import Change
 from realtime.wire.context import Context
 from realtime.wire.fields import Nothing
@@ -31,7 +32,7 @@ from realtime.wire.registry import Rate, Role, action
     role=Role.USER,
     rate=Rate.WRITE,
     finds=True,
-    conflicts=("client_id_reused", "member_limit"),
+    conflicts=(ConflictReason.CLIENT_ID_REUSED, ConflictReason.MEMBER_LIMIT),
     emits=(CHAT_UPDATED,),
 )
 async def create_group(context: Context, payload: ChatCreateGroup) -> ChatAnswer:
@@ -41,8 +42,7 @@ async def create_group(context: Context, payload: ChatCreateGroup) -> ChatAnswer
     """
     user_id = context.user_id
     others = [other for other in payload.member_ids if other != user_id]
-    if len(others) >= GROUP_MEMBERS_MAX:
-        raise Conflict("member_limit", f"A group has at most {GROUP_MEMBERS_MAX} members.")
+    refuse_overfull(1 + len(others))
     chat_id, key, wish = new_id(), None, None
     if payload.client_id is not None:
         key = f"{user_id}:{payload.client_id}"
@@ -53,7 +53,7 @@ async def create_group(context: Context, payload: ChatCreateGroup) -> ChatAnswer
         if opened is None:
             return await _find_opened(context, change, key or "", wish)
         if len(await members.list_addable(tx, others, user_id)) < len(others):
-            raise NotFound
+            raise NotFound("member_ids")
         await members.insert_members(tx, chat_id, [user_id, *others], user_id, first_seq=1, read_seq=0)
         chat = (await view_chat(tx, chat_id, user_id)).shared()
         content = {"event": "group_created", "user_id": user_id, "title": payload.title}
@@ -64,18 +64,19 @@ async def create_group(context: Context, payload: ChatCreateGroup) -> ChatAnswer
 
 async def _find_opened(context: Context, change: Change, key: str, wish: bytes | None) -> ChatAnswer:
     created = await chats.find_created(change.tx, key)
-    if created is None:
-        raise NotFound
-    if created.creation_hash != wish:
-        raise Conflict("client_id_reused", "This client_id was used for another group.")
-    return ChatAnswer(chat=await view_chat(change.tx, created.chat_id, context.user_id))
+    if created is not None and created.creation_hash != wish:
+        raise Conflict(ConflictReason.CLIENT_ID_REUSED)
+    view = await chats.find_chat(change.tx, created.chat_id, context.user_id) if created is not None else None
+    if view is None:  # the group that this client_id opened is the caller's no more
+        raise NotFound("client_id")
+    return ChatAnswer(chat=ChatView.of(view, context.user_id))
 
 
 @action(
     "chat:leave",
     role=Role.MEMBER,
     rate=Rate.WRITE,
-    conflicts=("not_a_group", "creator_cannot_leave"),
+    conflicts=(ConflictReason.NOT_A_GROUP, ConflictReason.CREATOR_CANNOT_LEAVE),
     emits=(CHAT_REMOVED, CHAT_UPDATED, MESSAGE_CREATED),
 )
 async def leave_chat(context: Context, payload: ChatLeave) -> Nothing:
@@ -88,7 +89,7 @@ async def leave_chat(context: Context, payload: ChatLeave) -> Nothing:
         if past is not None and past.left_reason == Removal.LEFT:
             return Nothing()  # it was done before, and the ack was lost
         view = await lock_and_view(change.tx, payload.chat_id, context.user_id)
-        refuse_creator_leaving(view)
+        refuse_creator_leaving(view, context.user_id)
         moved = await put_out(change, view.id, [context.user_id], why=Removal.LEFT)
         content = {"event": "member_left", "user_id": context.user_id}
         await add_system_message(
@@ -103,7 +104,7 @@ async def leave_chat(context: Context, payload: ChatLeave) -> Nothing:
     role=Role.CREATOR,
     rate=Rate.WRITE,
     forbids=True,
-    conflicts=("not_a_group",),
+    conflicts=(ConflictReason.NOT_A_GROUP,),
     emits=(CHAT_UPDATED,),
 )
 async def transfer_chat(context: Context, payload: ChatTransfer) -> ChatAnswer:
@@ -116,7 +117,7 @@ async def transfer_chat(context: Context, payload: ChatTransfer) -> ChatAnswer:
             return ChatAnswer(chat=view)
         refuse_unless_creator(view)
         if await chats.find_membership(tx, chat_id, payload.user_id) is None:
-            raise NotFound
+            raise NotFound("user_id")
         await chats.transfer_chat(tx, chat_id, payload.user_id)
         view = await view_chat(tx, chat_id, context.user_id)
         pair = frozenset((context.user_id, payload.user_id))
@@ -126,7 +127,14 @@ async def transfer_chat(context: Context, payload: ChatTransfer) -> ChatAnswer:
         return ChatAnswer(chat=view)
 
 
-@action("chat:delete", role=Role.CREATOR, rate=Rate.WRITE, forbids=True, conflicts=("not_a_group",), emits=(CHAT_REMOVED,))
+@action(
+    "chat:delete",
+    role=Role.CREATOR,
+    rate=Rate.WRITE,
+    forbids=True,
+    conflicts=(ConflictReason.NOT_A_GROUP,),
+    emits=(CHAT_REMOVED,),
+)
 async def delete_chat(context: Context, payload: ChatGet) -> Nothing:
     """Delete a group for all members.
 

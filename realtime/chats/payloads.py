@@ -73,7 +73,7 @@ class ChatCreatePrivate(ClientPayload):
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
         if (self.user_id is None) == (self.phone is None):
-            raise ValueError("exactly one of user_id and phone is needed")
+            raise ValueError("exactly one of user_id and phone is required")
         return self
 
 

@@ -3,18 +3,20 @@
 Nobody else ever hears of it.
 """
 
+from core.conflicts import ConflictReason
 from db import members
 from db.members import MovedPinRow
 from realtime.chats.payloads import ChatAnswer, ChatGet, ChatMute, ChatPin, ChatRename
-from realtime.chats.rules import place_pin, refuse_unless_group
+from realtime.chats.rules import place_pin
 from realtime.model.chat_changes import announce_moved_pins, view_chat
 from realtime.model.events import CHAT_UPDATED, Reason, announce_personal
+from realtime.model.refusals import refuse_unless_group
 from realtime.wire.changes import Change
 from realtime.wire.context import Context
 from realtime.wire.registry import Rate, Role, action
 
 
-@action("chat:rename", role=Role.MEMBER, rate=Rate.WRITE, conflicts=("not_a_group",), emits=(CHAT_UPDATED,))
+@action("chat:rename", role=Role.MEMBER, rate=Rate.WRITE, conflicts=(ConflictReason.NOT_A_GROUP,), emits=(CHAT_UPDATED,))
 async def rename_chat(context: Context, payload: ChatRename) -> ChatAnswer:
     """Set the caller's own title for a group. Nobody else sees it. Null removes it."""
     async with context.changing(payload.chat_id) as change:
@@ -35,7 +37,7 @@ async def mute_chat(context: Context, payload: ChatMute) -> ChatAnswer:
         return await _answer(context, change, payload.chat_id, Reason.MUTED)
 
 
-@action("chat:pin", role=Role.MEMBER, rate=Rate.WRITE, conflicts=("pin_limit",), emits=(CHAT_UPDATED,))
+@action("chat:pin", role=Role.MEMBER, rate=Rate.WRITE, conflicts=(ConflictReason.PIN_LIMIT,), emits=(CHAT_UPDATED,))
 async def pin_chat(context: Context, payload: ChatPin) -> ChatAnswer:
     """Pin a chat to the top of the caller's chat list.
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from core import metrics
 from core.logs import current_request
 from realtime.delivery.hub import Hub
-from realtime.wire.effects import Activated, Advanced, Effect, Emit, Joined, Left
+from realtime.wire.effects import Activated, Advanced, Effect, Emit, Joined, Left, SessionEnded
 
 log = logging.getLogger("molva.delivery")
 
@@ -28,12 +28,18 @@ def _record(emit: Emit, recipients: int) -> None:
         log.info("event", extra={"event_name": name, "to": audience, "recipients": recipients})
 
 
+def _end_nothing(session_id: str, reason: str) -> None:
+    """For a process without connections."""
+
+
 class Fanout:
     """The delivery of one process (:class:`realtime.wire.changes.Delivery`)."""
 
     def __init__(self, hub: Hub, encode: Encode) -> None:
         self._hub = hub
         self._encode = encode
+        self.end_session: Callable[[str, str], None] = _end_nothing
+        """Closes the connections of a login session (its ID, the reason); the namespace sets it."""
 
     def deliver(self, effects: Sequence[Effect]) -> None:
         """Carry out committed effects, in order."""
@@ -49,6 +55,8 @@ class Fanout:
                     self._hub.leave(chat_id, user_id)
                 case Activated(session_id, user_id, chat_id):
                     self._hub.activate(session_id, user_id, chat_id)
+                case SessionEnded(session_id, reason):
+                    self.end_session(session_id, reason)
 
     def _emit(self, emit: Emit) -> None:
         listeners = list(self._hub.resolve(emit.audience))

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from core.errors import AppError, ErrorCode
+from core.errors import AppError, ErrorCode, ValidationFailed
+from realtime.documents.errors import details_by_code, details_schema, error_schemas, only_reasons
 from realtime.documents.examples import build_examples
 from realtime.documents.openapi import first_sentence
 from realtime.wire.fields import CHAT_ID
@@ -91,6 +92,10 @@ def describe_events_api(*, version: str) -> dict[str, Any]:
     }
 
 
+def _ref(model: str) -> dict[str, str]:
+    return {"$ref": _REF.format(model=model)}
+
+
 def _schemas() -> tuple[dict[tuple[type[Any], JsonSchemaMode], Any], dict[str, Any]]:
     models: dict[tuple[type[Any], JsonSchemaMode], None] = {}
     for action in ACTIONS.values():
@@ -112,10 +117,12 @@ def _schemas() -> tuple[dict[tuple[type[Any], JsonSchemaMode], Any], dict[str, A
             },
             "message": {"type": "string", "description": "What went wrong, in words for a person. The words may change."},
             "request_id": {"type": "string", "description": "ID of the request. The server's log lines have it too."},
-            "details": {"description": "The faults of the payload by path, or the stable `reason` of a conflict."},
+            "details": details_schema(_ref),
             "retry_after": {"type": "integer", "minimum": 1, "description": "Seconds to wait before the next try."},
         },
+        "allOf": details_by_code(_ref),
     }
+    schemas |= error_schemas(_ref)
     return refs, schemas
 
 
@@ -145,10 +152,13 @@ def _action_message(action: Action, ref: Any, schemas: dict[str, Any]) -> dict[s
 
 def _ack_message(action: Action, ref: Any, schemas: dict[str, Any]) -> dict[str, Any]:
     data = {"type": "object", "required": ["data"], "properties": {"data": ref}, "additionalProperties": False}
+    rules = [_ref("ActionError"), {"properties": {"code": {"enum": [code.value for code in action.all_errors]}}}]
+    if action.conflicts:
+        rules.append(only_reasons(action.conflicts))
     error = {
         "type": "object",
         "required": ["error"],
-        "properties": {"error": {"$ref": _REF.format(model="ActionError")}},
+        "properties": {"error": {"allOf": rules}},
         "additionalProperties": False,
     }
     return {
@@ -162,7 +172,7 @@ def _ack_message(action: Action, ref: Any, schemas: dict[str, Any]) -> dict[str,
             {
                 "name": "error",
                 "summary": "The action was refused.",
-                "payload": {"error": _refusal(ErrorCode.VALIDATION_FAILED)},
+                "payload": {"error": _refusal(ValidationFailed.at("chat_id", "must be a UUID"))},
             },
         ],
     }
@@ -183,9 +193,8 @@ def _example(ref: Any, schemas: dict[str, Any]) -> Any:
     return next(iter(build_examples(ref, schemas).values()))
 
 
-def _refusal(code: ErrorCode) -> dict[str, Any]:
-    error = AppError(code.meaning)
-    return {**error.body(CHAT_ID), "code": code.value}
+def _refusal(error: AppError) -> dict[str, Any]:
+    return {**error.body(CHAT_ID), "code": error.code.value}
 
 
 def _receive(action: Action, key: str) -> dict[str, Any]:

@@ -10,8 +10,10 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from core.conflicts import ConflictReason
 from core.errors import ErrorCode
-from realtime.wire.registry import ACTIONS, COMMON_ERRORS, EVENTS, Action, Event, Role
+from realtime.documents.errors import explain, only_reasons
+from realtime.wire.registry import ACTIONS, EVENTS, Action, Event, Role
 
 REF_TEMPLATE: Final = "#/components/schemas/{model}"
 _PROBLEM: Final = {"$ref": REF_TEMPLATE.format(model="Problem")}
@@ -78,7 +80,7 @@ def _operation(declared: Action, refs: Mapping[Mode, Any]) -> dict[str, Any]:
                 "description": "The action succeeded. The body is the `data` of the ack.",
                 "content": {"application/json": {"schema": refs[declared.answer, "serialization"]}},
             },
-            **problem_responses((*declared.errors, *COMMON_ERRORS, ErrorCode.PAYLOAD_TOO_LARGE)),
+            **problem_responses((*declared.all_errors, ErrorCode.PAYLOAD_TOO_LARGE), declared.conflicts),
         },
     }
 
@@ -116,20 +118,39 @@ def first_sentence(text: str) -> str:
     return line.partition(". ")[0].removesuffix(".")
 
 
-def problem_responses(codes: Sequence[ErrorCode]) -> dict[str, Any]:
-    """``responses`` for the errors that an operation may answer with, by status; examples are in the components."""
+def problem_responses(codes: Sequence[ErrorCode], conflicts: Sequence[ConflictReason] = ()) -> dict[str, Any]:
+    """``responses`` for the errors that an operation may answer with, by status; examples are in the components.
+
+    ``conflicts``: the reasons that its ``conflict`` may have.
+    """
     by_status: dict[int, list[ErrorCode]] = {}
-    for code in dict.fromkeys(codes):
+    for code in dict.fromkeys((*codes, ErrorCode.CONFLICT) if conflicts else codes):
         by_status.setdefault(code.http_status, []).append(code)
     return {
         str(status): {
-            "description": " ".join(f"`{code.value}`: {code.meaning}" for code in found),
+            "description": _describe(found, conflicts),
             "content": {
                 "application/problem+json": {
-                    "schema": _PROBLEM,
-                    "examples": {code.value: {"$ref": f"#/components/examples/{code.value}"} for code in found},
+                    "schema": {"allOf": [_PROBLEM, only_reasons(conflicts)]} if ErrorCode.CONFLICT in found else _PROBLEM,
+                    "examples": {
+                        word: {"$ref": f"#/components/examples/{word}"}
+                        for code in found
+                        for word in _examples(code, conflicts)
+                    },
                 }
             },
         }
         for status, found in sorted(by_status.items())
     }
+
+
+def _examples(code: ErrorCode, conflicts: Sequence[ConflictReason]) -> list[str]:
+    """Names of the examples of a code; a conflict has one for each reason."""
+    return [reason.value for reason in conflicts] if code is ErrorCode.CONFLICT else [code.value]
+
+
+def _describe(codes: Sequence[ErrorCode], conflicts: Sequence[ConflictReason]) -> str:
+    words = " ".join(f"`{code.value}`: {code.meaning}" for code in codes)
+    if ErrorCode.CONFLICT not in codes:
+        return words
+    return "\n".join((f"{words} `details.reason` is one of:", "", *(f"- {explain(reason)}" for reason in conflicts)))

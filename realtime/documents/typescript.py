@@ -4,12 +4,15 @@ Made from the same JSON Schemas as both documents. Payloads are what a client ma
 out), answers and events what it gets (every field is there).
 """
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import orjson
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from core.conflicts import ConflictReason
 from core.errors import ErrorCode
+from realtime.documents.errors import explain
 from realtime.wire.registry import ACTIONS, EVENTS
 
 _HEAD: Final = """\
@@ -20,6 +23,14 @@ _HEAD: Final = """\
 //   const socket: Socket<ServerToClientEvents, ClientToServerEvents> = io("http://…/chat", { auth: { token } });
 //   const answer = await socket.emitWithAck("chat:list", { limit: 20 });
 """
+_MORE: Final = {
+    (ErrorCode.CONFLICT,): "details: { reason: ConflictReason }",
+    (ErrorCode.NOT_FOUND,): "details: { field: string }",
+    (ErrorCode.VALIDATION_FAILED,): "details: { path: string; message: string }[]",
+    (ErrorCode.RATE_LIMITED, ErrorCode.UNAVAILABLE): "retry_after: number",
+}
+"""Codes → what their errors have beside what every error has."""
+_WITH_MORE: Final = {code for codes in _MORE for code in codes}
 _PLAIN: Final = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
 
 
@@ -30,13 +41,9 @@ def write_types() -> str:
         models |= {(action.payload, "validation"): None, (action.answer, "serialization"): None}
     models |= {(event.payload, "serialization"): None for event in EVENTS.values()}
     refs, document = models_json_schema(list(models), ref_template="{model}")
-    codes = " | ".join(f'"{code.value}"' for code in ErrorCode)
     parts = [
         _HEAD,
-        f"export type ErrorCode = {codes};",
-        _comment("Why an action was refused. Switch on `code`; a conflict's stable word is in `details.reason`.")
-        + "export interface ActionError {\n  code: ErrorCode;\n  message: string;\n  request_id: string;\n"
-        "  details?: { reason: string } | { path: string; message: string }[];\n  retry_after?: number;\n}",
+        *_errors(),
         _comment("What every action answers: exactly one of the two.")
         + "export type Ack<T> = { data: T; error?: undefined } | { data?: undefined; error: ActionError };",
     ]
@@ -60,6 +67,27 @@ def write_types() -> str:
         )
     )
     return "\n\n".join(parts) + "\n"
+
+
+def _errors() -> list[str]:
+    """``ActionError``, a union by ``code``."""
+    plain = [code.value for code in ErrorCode if code not in _WITH_MORE]
+    variants = [f"{{ code: {_union(code.value for code in codes)}; {more} }}" for codes, more in _MORE.items()]
+    members = "".join(f"\n  | (ErrorBase & {variant})" for variant in (*variants, f"{{ code: {_union(plain)} }}"))
+    return [
+        f"export type ErrorCode = {_union(code.value for code in ErrorCode)};",
+        _comment("Why the current state forbids a request.\n\n" + "\n".join(f"- {explain(one)}" for one in ConflictReason))
+        + f"export type ConflictReason = {_union(reason.value for reason in ConflictReason)};",
+        _comment("What every error has. `message` is for people and may change.")
+        + "export interface ErrorBase {\n  message: string;\n  request_id: string;\n"
+        "  details?: unknown;\n  retry_after?: number;\n}",
+        _comment("Why an action was refused. Switch on `code`: it decides what `details` is.")
+        + f"export type ActionError ={members};",
+    ]
+
+
+def _union(words: Iterable[str]) -> str:
+    return " | ".join(f'"{word}"' for word in words)
 
 
 def _interface(name: str, members: dict[str, str], comments: dict[str, str]) -> str:

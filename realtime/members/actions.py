@@ -1,5 +1,6 @@
 """``member:*``: who is in a chat. Adding somebody to a private chat turns it into a group, in place."""
 
+from core.conflicts import ConflictReason
 from core.errors import NotFound
 from db import chats, members
 from realtime.members.payloads import (
@@ -15,8 +16,6 @@ from realtime.members.payloads import (
 from realtime.members.rules import (
     NAMES_IN_TITLE_MAX,
     first_seq_of_newcomers,
-    refuse_overfull,
-    refuse_removal,
     title_of,
 )
 from realtime.model.chat_changes import (
@@ -31,6 +30,7 @@ from realtime.model.chat_changes import (
 )
 from realtime.model.events import CHAT_REMOVED, CHAT_UPDATED, MESSAGE_CREATED, Reason, Removal
 from realtime.model.objects import Chat, ChatView, User
+from realtime.model.refusals import refuse_creator_leaving, refuse_overfull, refuse_unless_creator
 from realtime.wire.changes import Change
 from realtime.wire.context import Context
 from realtime.wire.effects import Left
@@ -43,7 +43,7 @@ async def list_members(context: Context, payload: MemberList) -> MemberPage:
     joined_at, user_id = MEMBERS_CURSOR.read(payload.cursor)
     async with context.reading() as tx:
         if await chats.find_membership(tx, payload.chat_id, context.user_id) is None:
-            raise NotFound
+            raise NotFound("chat_id")
         rows = await members.list_members(tx, payload.chat_id, context.user_id, joined_at, user_id, payload.limit + 1)
     page = rows[: payload.limit]
     return MemberPage(
@@ -65,7 +65,7 @@ async def list_members(context: Context, payload: MemberList) -> MemberPage:
     role=Role.MEMBER,
     rate=Rate.WRITE,
     forbids=True,
-    conflicts=("member_limit",),
+    conflicts=(ConflictReason.MEMBER_LIMIT,),
     emits=(CHAT_UPDATED, MESSAGE_CREATED),
 )
 async def add_members(context: Context, payload: MemberAdd) -> MembersAdded:
@@ -83,7 +83,7 @@ async def add_members(context: Context, payload: MemberAdd) -> MembersAdded:
         present = set(await members.list_member_ids(tx, chat_id))
         newcomers = [user_id for user_id in payload.user_ids if user_id not in present]
         if len(await members.list_addable(tx, newcomers, context.user_id)) < len(newcomers):
-            raise NotFound
+            raise NotFound("user_ids")
         refuse_overfull(len(present) + len(newcomers))
         was_private = view.type == "private" or await chats.find_group_since(tx, chat_id) is not None
         first_seq = first_seq_of_newcomers(view, history=payload.history, was_private=was_private)
@@ -134,7 +134,7 @@ async def _convert(change: Change, chat: Chat, actor_id: str) -> Chat:
     role=Role.CREATOR,
     rate=Rate.WRITE,
     forbids=True,
-    conflicts=("not_a_group", "creator_cannot_leave"),
+    conflicts=(ConflictReason.NOT_A_GROUP, ConflictReason.CREATOR_CANNOT_LEAVE),
     emits=(CHAT_REMOVED, CHAT_UPDATED, MESSAGE_CREATED),
 )
 async def remove_member(context: Context, payload: MemberRemove) -> MemberRemoved:
@@ -145,10 +145,11 @@ async def remove_member(context: Context, payload: MemberRemove) -> MemberRemove
     async with context.changing(payload.chat_id) as change:
         tx, chat_id = change.tx, payload.chat_id
         view = await lock_and_view(tx, chat_id, context.user_id)
-        refuse_removal(view, context.user_id, payload.user_id)
+        refuse_unless_creator(view)
+        refuse_creator_leaving(view, payload.user_id)
         target = await members.find_past_member(tx, chat_id, payload.user_id)
         if target is None:
-            raise NotFound
+            raise NotFound("user_id")
         if not target.is_present:  # it was done before, and the ack was lost
             return MemberRemoved(chat=view)
         moved = await put_out(change, chat_id, [payload.user_id], why=Removal.REMOVED)

@@ -1,15 +1,15 @@
 """``message:*``: sending once, history, the read mark."""
 
-import hashlib
 from typing import Any
 
 import orjson
 
+from core.conflicts import ConflictReason
 from core.errors import AppError, Conflict, NotFound
 from core.limits import SEQ_MAX
 from core.logs import note_chat
 from db import chats, members, messages
-from db.messages import MessageRow
+from db.messages import Draft, MessageBody, MessageRow
 from db.pool import Tx
 from realtime.messages.attachments import ATTACHMENTS, attach
 from realtime.messages.contents import stored_content
@@ -32,17 +32,22 @@ from realtime.model.events import (
     announce_read,
 )
 from realtime.model.objects import MessageView
+from realtime.model.refusals import chosen_chat
 from realtime.wire.context import Context
 from realtime.wire.fields import EncodedPayload
 from realtime.wire.registry import Rate, Role, action
-from realtime.wire.sends import Draft
 
 
 @action(
     "message:send",
     role=Role.MEMBER,
     rate=Rate.SEND,
-    conflicts=("no_active_chat", "client_id_reused", "you_blocked_user", "mention_not_member"),
+    conflicts=(
+        ConflictReason.NO_ACTIVE_CHAT,
+        ConflictReason.CLIENT_ID_REUSED,
+        ConflictReason.YOU_BLOCKED_USER,
+        ConflictReason.MENTION_NOT_MEMBER,
+    ),
     emits=(CHAT_UPDATED, MESSAGE_CREATED),
 )
 async def send_message(context: Context, payload: MessageSend) -> MessageSent | EncodedPayload:
@@ -54,18 +59,11 @@ async def send_message(context: Context, payload: MessageSend) -> MessageSent | 
     """
     send = payload.root
     content = stored_content(send.content)
-    body = {"type": send.type, "content": content, "reply_to": send.reply_to, "mentions": send.mentions}
     chat_id = send.chat_id or await _chat_of_send(context, send.client_id)
-    draft = Draft(
-        chat_id=chat_id,
-        sender_id=context.user_id,
-        client_id=send.client_id,
-        body_hash=hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).digest(),
-        type=send.type,
-        content=await _attached(context, send, chat_id, content) if send.type in ATTACHMENTS else content,
-        reply_to=send.reply_to,
-        mentions=send.mentions,
-    )
+    body = MessageBody.of(send, content)
+    draft = Draft(chat_id, context.user_id, send.client_id, body.hash(), body)
+    if send.type in ATTACHMENTS:  # after the hash, which is that of what was asked for
+        body.content = orjson.Fragment(orjson.dumps(await _attached(context, send, chat_id, content)))
     note_chat(chat_id)
     sent = await context.services.sends.send(draft)
     if sent.message is not None:
@@ -75,7 +73,7 @@ async def send_message(context: Context, payload: MessageSend) -> MessageSent | 
     async with context.reading() as tx:
         first = await messages.find_message(tx, chat_id, context.user_id, sent.row.seq)
     if first is None:
-        raise NotFound
+        raise NotFound("chat_id")
     return MessageSent(message=MessageView.model_validate(first), duplicate=True)
 
 
@@ -84,7 +82,8 @@ async def _attached(context: Context, send: AnySend, chat_id: str, content: dict
     async with context.reading() as tx:
         attached = await attach(tx, send.type, content, context.user_id)
         if attached is None and not await messages.was_sent(tx, context.user_id, send.client_id, chat_id):
-            raise NotFound
+            is_member = await chats.find_membership(tx, chat_id, context.user_id) is not None
+            raise NotFound("file_id" if is_member else "chat_id")
     return attached or content  # a repeat stores nothing, even if its file has gone since
 
 
@@ -93,25 +92,25 @@ async def _chat_of_send(context: Context, client_id: str) -> str:
     async with context.reading() as tx:
         chat_id = await messages.find_chat_of_send(tx, context.user_id, client_id)
         chat_id = chat_id or await chats.find_active_chat(tx, context.caller.session_id)
-    if chat_id is None:
-        raise Conflict("no_active_chat", "There is no active chat: name one, or activate one.")
-    return chat_id
+    return chosen_chat(chat_id)
 
 
 def _refusal(outcome: str) -> AppError:
     match outcome:
-        case "not_found" | "reply_not_found":
-            return NotFound()
+        case "not_found":
+            return NotFound("chat_id")
+        case "reply_not_found":
+            return NotFound("reply_to")
         case "reused":
-            return Conflict("client_id_reused", "This client_id was used for another message.")
+            return Conflict(ConflictReason.CLIENT_ID_REUSED)
         case "you_blocked_user":
-            return Conflict("you_blocked_user", "You have blocked this person: unblock them first.")
+            return Conflict(ConflictReason.YOU_BLOCKED_USER)
         case "mention_not_found":
-            return Conflict("mention_not_member", "Only members of the chat can be mentioned.")
+            return Conflict(ConflictReason.MENTION_NOT_MEMBER)
     raise ValueError(f"send_message answered {outcome}")
 
 
-@action("message:list", role=Role.MEMBER, rate=Rate.READ, conflicts=("no_active_chat",))
+@action("message:list", role=Role.MEMBER, rate=Rate.READ, conflicts=(ConflictReason.NO_ACTIVE_CHAT,))
 async def list_messages(context: Context, payload: MessageList) -> MessagePage:
     """Return one page of the history of a chat, in ascending order of ``seq``.
 
@@ -120,12 +119,10 @@ async def list_messages(context: Context, payload: MessageList) -> MessagePage:
     other side fills the page.
     """
     async with context.reading() as tx:
-        chat_id = payload.chat_id or await chats.find_active_chat(tx, context.caller.session_id)
-        if chat_id is None:
-            raise Conflict("no_active_chat", "There is no active chat: name one, or activate one.")
+        chat_id = chosen_chat(payload.chat_id or await chats.find_active_chat(tx, context.caller.session_id))
         bounds = await messages.find_bounds(tx, chat_id, context.user_id)
         if bounds is None:
-            raise NotFound
+            raise NotFound("chat_id")
         rows, has_more = await _page(tx, chat_id, context.user_id, payload)
     # An empty page lies where the bound is: before everything, or behind it.
     first, last = (rows[0].seq, rows[-1].seq) if rows else _edges(payload)

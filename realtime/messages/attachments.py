@@ -1,8 +1,8 @@
-"""Messages that hold a file: whose it has to be, what it has to be, and what the server adds to the content.
+"""Messages that hold a file: who may send it, which kind it must be, and what the server adds to the content.
 
-What must stay true: only the uploader sends a file, to anybody else it does not exist; a file that a message is about to
-hold is kept until the message is stored (``db.files``). What is added never changes, so a message never has to be
-looked at again because of its file.
+What must stay true: only the uploader can send a file; for everybody else it does not exist. A file is kept until the
+message that holds it is stored (``db.files``). What the server adds never changes, so a stored message never has to be
+updated because of its file.
 """
 
 from typing import Any, Final
@@ -13,7 +13,7 @@ from db.files import FileRow
 from db.pool import Tx
 
 ATTACHMENTS: Final = {"image": "image", "video": "video", "audio": "audio", "file": None}
-"""Message type → what its file has to be; ``None``: anything."""
+"""Message type → the kind that its file must have; ``None``: any kind."""
 
 
 async def attach(tx: Tx, message_type: str, content: dict[str, Any], sender_id: str) -> dict[str, Any] | None:
@@ -26,12 +26,14 @@ async def attach(tx: Tx, message_type: str, content: dict[str, Any], sender_id: 
         return None
     needed = ATTACHMENTS[message_type]
     if needed not in {None, own.file.kind}:
-        raise ValidationFailed.at("content.file_id", f"must be a file of the kind {needed}; this is a {own.file.kind}")
+        raise ValidationFailed.at(
+            "content.file_id", f"must be a file of kind {needed}, and this one is of kind {own.file.kind}"
+        )
     return describe_file(own.file) | content
 
 
 def describe_file(row: FileRow) -> dict[str, Any]:
-    """What a client needs to show the file before it has it."""
+    """What a client needs to show the file before it has downloaded it."""
     url = f"/v1/files/{row.id}"
     described = {
         "file_id": row.id,

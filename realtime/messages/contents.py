@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from core import limits
 from core.errors import ValidationFailed
-from realtime.wire.dispatch import problems_of
+from core.faults import problems_of
 from realtime.wire.fields import FILE_ID, ClientPayload, Id, VisibleText
 
 
@@ -114,9 +114,8 @@ def read_content(message_type: str, content: dict[str, Any]) -> dict[str, Any]:
     try:
         return stored_content(CONTENTS[message_type].model_validate(content))
     except ValidationError as error:
-        raise ValidationFailed(
-            [{"path": f"content.{fault['path']}".rstrip("."), "message": fault["message"]} for fault in problems_of(error)]
-        ) from None
+        faults = error.errors(include_url=False, include_input=False)
+        raise ValidationFailed(problems_of({**fault, "loc": ("content", *fault["loc"])} for fault in faults)) from None
 
 
 def stored_content(content: ClientPayload) -> dict[str, Any]:

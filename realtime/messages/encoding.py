@@ -1,7 +1,7 @@
-"""What is said of a message that was just stored, as JSON: to its sender, to the chat's members, to those who look at it.
+"""The JSON that goes out when a message was just stored: the answer to its sender, and the two events.
 
-The message is encoded once and put into each. The models say the same (``protocol.objects``, ``protocol.events``), at
-several times the cost; a test compares the two byte for byte.
+The message is encoded once and put into each of them. The models (``model.objects``, ``model.events``) would make the same
+bytes at several times the cost; a test compares the two byte for byte.
 """
 
 from collections.abc import Sequence
@@ -9,11 +9,10 @@ from typing import Final
 
 import orjson
 
-from db.messages import StoredRow
+from db.messages import Draft, StoredRow, stored_message
 from realtime.model.events import CHAT_UPDATED, MESSAGE_CREATED, Reason
 from realtime.wire.effects import Advanced, Effect, Emit, Members, Viewers
 from realtime.wire.fields import EncodedPayload
-from realtime.wire.sends import Draft
 
 _AS_THE_SENDER_SEES_IT: Final = b',"liked_by_me":false}'
 
@@ -27,30 +26,17 @@ class EncodedMessage:
         self._stored = stored
         self._seq = seq
         self._chat_id = draft.chat_id
-        self._json = orjson.dumps(
-            {
-                "chat_id": draft.chat_id,
-                "seq": seq,
-                "sender_id": draft.sender_id,
-                "type": draft.type,
-                "content": draft.content,
-                "reply_to": draft.reply_to,
-                "mentions": draft.mentions,
-                "client_id": draft.client_id,
-                "created_at": stored.sent_at,
-                "edited_at": None,
-                "deleted_at": None,
-                "like_count": 0,
-                "version": stored.version,
-            }
-        )
+        self._json = orjson.dumps(stored_message(draft, seq, stored))
 
     def view(self) -> bytes:
-        """``MessageView`` of the sender."""
+        """The message as its sender sees it: the JSON of ``MessageView``."""
         return self._json[:-1] + _AS_THE_SENDER_SEES_IT
 
     def announce(self) -> Sequence[Effect]:
-        """``protocol.events.announce_message``."""
+        """The events that ``model.events.announce_message`` would make.
+
+        Every member gets the changed chat; those who have the chat open get the message too.
+        """
         chat_id = self._chat_id
         created = b'{"message":%b,"message_count":%d}' % (self._json, self._seq)
         return (

@@ -144,7 +144,7 @@ class MessageList(ClientPayload):
     @model_validator(mode="after")
     def _one_bound(self) -> Self:
         if sum(bound is not None for bound in (self.before, self.after, self.around)) > 1:
-            raise ValueError("at most one of before, after and around can be given")
+            raise ValueError("only one of before, after and around is allowed")
         return self
 
 

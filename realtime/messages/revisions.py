@@ -1,4 +1,4 @@
-"""What happens to a message after it was sent: editing, deleting, likes.
+"""Changes of a message that was sent: editing, deleting, likes.
 
 Each is a change of the chat: it raises the chat's ``version``, which becomes the message's, so that
 ``message:changes`` finds it.
@@ -6,8 +6,9 @@ Each is a change of the chat: it raises the chat's ``version``, which becomes th
 
 from typing import Any
 
+from core.conflicts import ConflictReason
 from core.errors import NotFound
-from db import likes, messages
+from db import chats, likes, messages
 from db.chats import raise_version
 from db.messages import MessageRow
 from db.pool import Tx
@@ -22,7 +23,7 @@ from realtime.messages.payloads import (
     MessageEdit,
     MessageLikes,
 )
-from realtime.messages.rules import refuse_delete, refuse_edit, refuse_like
+from realtime.messages.rules import refuse_delete, refuse_edit
 from realtime.model.chat_changes import lock_and_view, refuse_blocked
 from realtime.model.events import (
     CHAT_UPDATED,
@@ -35,6 +36,7 @@ from realtime.model.events import (
     announce_chat,
 )
 from realtime.model.objects import Chat, ChatView, MessageView, User
+from realtime.model.refusals import refuse_deleted
 from realtime.wire.changes import Change
 from realtime.wire.context import Context
 from realtime.wire.effects import Advanced, Emit, Viewers, ViewersWithoutMessage
@@ -44,7 +46,8 @@ from realtime.wire.registry import Rate, Role, action
 async def _find(tx: Tx, chat_id: str, user_id: str, seq: int) -> MessageRow:
     message = await messages.find_message(tx, chat_id, user_id, seq)
     if message is None:
-        raise NotFound
+        is_member = await chats.find_membership(tx, chat_id, user_id) is not None
+        raise NotFound("seq" if is_member else "chat_id")
     return message
 
 
@@ -53,7 +56,7 @@ async def _find(tx: Tx, chat_id: str, user_id: str, seq: int) -> MessageRow:
     role=Role.MEMBER,
     rate=Rate.WRITE,
     forbids=True,
-    conflicts=("message_deleted",),
+    conflicts=(ConflictReason.MESSAGE_DELETED,),
     emits=(CHAT_UPDATED, MESSAGE_UPDATED),
 )
 async def edit_message(context: Context, payload: MessageEdit) -> MessageAnswer:
@@ -76,7 +79,7 @@ async def _content_of(tx: Tx, message_type: str, asked: dict[str, Any], user_id:
         return content
     attached = await attach(tx, message_type, content, user_id)
     if attached is None:
-        raise NotFound
+        raise NotFound("file_id")
     return attached
 
 
@@ -99,7 +102,11 @@ async def delete_message(context: Context, payload: MessageAt) -> MessageAnswer:
 
 
 def _announce_revision(change: Change, view: ChatView, row: MessageRow, reason: Reason) -> MessageAnswer:
-    """The message to who looks and may see it; the chat to all if the list shows it, else to who looks and may not."""
+    """Announce a changed message to those who have the chat open and may see it.
+
+    The chat is announced to all members if the message is its newest, because chat lists show that one. Otherwise it is
+    announced to those who have the chat open and may not see the message: they need the new version.
+    """
     message = MessageView.model_validate(row)
     after = _after(view, message)
     if row.seq == view.message_count:
@@ -114,7 +121,7 @@ def _announce_revision(change: Change, view: ChatView, row: MessageRow, reason: 
 
 
 def _after(view: ChatView, message: MessageView) -> Chat:
-    """The chat behind a revision of one of its messages."""
+    """The chat after one of its messages was changed."""
     chat = view.shared()
     is_last = message.seq == chat.message_count
     return chat.model_copy(
@@ -123,18 +130,22 @@ def _after(view: ChatView, message: MessageView) -> Chat:
 
 
 def _announce_version(after: Chat, seq: int, reason: Reason) -> Emit:
-    """Who looks at the chat and may not see the message learns of the new version all the same."""
+    """The new version, for those who have the chat open and may not see the message."""
     payload = ChatUpdated.model_construct(chat=after, reason=reason)
     return Emit(CHAT_UPDATED, payload, ViewersWithoutMessage(after.id, seq))
 
 
-@action("message:like", role=Role.MEMBER, rate=Rate.WRITE, conflicts=("message_deleted",), emits=(MESSAGE_LIKED,))
+@action(
+    "message:like", role=Role.MEMBER, rate=Rate.WRITE, conflicts=(ConflictReason.MESSAGE_DELETED,), emits=(MESSAGE_LIKED,)
+)
 async def like_message(context: Context, payload: MessageAt) -> LikeCount:
     """Like a message. If the caller likes it already, nothing changes."""
     return await _set_like(context, payload, liked=True)
 
 
-@action("message:unlike", role=Role.MEMBER, rate=Rate.WRITE, conflicts=("message_deleted",), emits=(MESSAGE_LIKED,))
+@action(
+    "message:unlike", role=Role.MEMBER, rate=Rate.WRITE, conflicts=(ConflictReason.MESSAGE_DELETED,), emits=(MESSAGE_LIKED,)
+)
 async def unlike_message(context: Context, payload: MessageAt) -> LikeCount:
     """Take back the caller's like. If there is none, nothing changes."""
     return await _set_like(context, payload, liked=False)
@@ -145,7 +156,7 @@ async def _set_like(context: Context, payload: MessageAt, *, liked: bool) -> Lik
         tx, chat_id, user_id = change.tx, payload.chat_id, context.user_id
         view = await lock_and_view(tx, chat_id, user_id)
         message = await _find(tx, chat_id, user_id, payload.seq)
-        refuse_like(message)
+        refuse_deleted(message)
         if message.liked_by_me == liked:
             return LikeCount(like_count=message.like_count)
         if liked:

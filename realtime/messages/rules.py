@@ -1,26 +1,20 @@
-"""Who may change which message. Pure: what is known in, an error out."""
+"""The rules about changing messages. Each function gets what is known and raises the refusal, or nothing."""
 
-from core.errors import Conflict, Forbidden
+from core.errors import Forbidden
 from db.messages import MessageRow
 from realtime.model.objects import ChatView
+from realtime.model.refusals import refuse_deleted
 
 
 def refuse_edit(message: MessageRow, user_id: str) -> None:
-    """One's own message, not a system one, not a deleted one."""
+    """Refuse unless it is the user's own message, neither a system message nor deleted."""
     if message.type == "system" or message.sender_id != user_id:
-        raise Forbidden("Only a message's author may edit it.")
-    if message.deleted_at is not None:
-        raise Conflict("message_deleted", "The message was deleted.")
+        raise Forbidden("Only the sender of a message is allowed to edit it.")
+    refuse_deleted(message)
 
 
 def refuse_delete(message: MessageRow, chat: ChatView, user_id: str) -> None:
-    """One's own message, or any in a group of one's own; never a system one."""
+    """Refuse unless it is the user's own message, or one in a group that they created. Never a system message."""
     is_master = chat.type == "group" and chat.me.role == "creator"
     if message.type == "system" or not (message.sender_id == user_id or is_master):
-        raise Forbidden("Only a message's author, or the group's creator, may delete it.")
-
-
-def refuse_like(message: MessageRow) -> None:
-    """A tombstone is not liked."""
-    if message.deleted_at is not None:
-        raise Conflict("message_deleted", "The message was deleted.")
+        raise Forbidden("Only the sender of a message or the creator of the group is allowed to delete it.")

@@ -1,10 +1,10 @@
-"""Group commit: sends that arrive while the database is busy with others are stored together, in one round trip.
+"""Group commit: messages that arrive while the database is busy are stored together, in one round trip and one commit.
 
-A send takes its place in its chat's line. When the chat's turn comes (``Turns``: no other change of it is
-under way), the line joins the next batch, with everything that is in it when the batch begins; the next batch begins when
-one has returned: two are under way at most, so that the database works on one while the other is delivered. Nobody waits
-for a timer: a lone message goes at once, by the plain statement. So a chat keeps its order, busy chats share a commit, and
-a chat whose turn is taken by something else holds up nobody.
+Each chat has a line of sends that wait. A line is ready when the chat's turn has come, that is, when no other change of the
+chat is under way (``Turns``). The next batch takes all lines that are ready, with all sends that are in them by
+then. At most two batches are under way, so that the database works on one while the events of the other are delivered; the
+next one begins when one of them has returned. There is no timer: a message that comes alone is stored at once, by the plain
+statement. So each chat keeps its order, busy chats share a commit, and a chat that waits for its turn delays no other chat.
 
 What must stay true: a send is answered after the commit that holds it; its events leave before the next change of its chat
 begins, in the order of ``seq``.
@@ -22,23 +22,25 @@ from core.errors import Unavailable
 from core.logs import Request, current_request, request_scope
 from core.tracing import span
 from db import messages
-from db.messages import SentRow
+from db.messages import Draft, SentRow
 from db.pool import Database, Tx
 from realtime.messages.encoding import EncodedMessage
 from realtime.wire.changes import Delivery, Turns, chat_subject
-from realtime.wire.sends import Draft, Sent
+from realtime.wire.sends import Sent
 
 BATCH_MAX: Final = 200
 """Messages in one commit."""
 BATCHES_MAX: Final = 2
 """Batches under way, each on a connection of its own."""
 WAITING_MAX: Final = 20_000
-"""Messages waiting for theirs; more are refused with ``unavailable``."""
+"""Messages that wait for a batch; more are refused with ``unavailable``."""
 _CONNECTION_S: Final = 1.0
-"""How long batches that follow each other use one connection before it goes back to the pool."""
+"""How long one connection is used for batch after batch before it goes back to the pool."""
 
 
 class _Waiting:
+    """A send that waits: its draft, the request that it belongs to, and the future that gets its result."""
+
     __slots__ = ("done", "draft", "request")
 
     def __init__(self, draft: Draft, request: Request, done: asyncio.Future[Sent]) -> None:
@@ -48,7 +50,7 @@ class _Waiting:
 
 
 class _Line:
-    """A chat's sends that wait."""
+    """The sends of one chat that wait, in the order in which they came."""
 
     __slots__ = ("chat_id", "subject", "waiting")
 
@@ -59,11 +61,11 @@ class _Line:
 
 
 _Batch = list[tuple[_Line, list[_Waiting]]]
-"""Lines whose chats' turn it is, each with the sends that are stored now."""
+"""The lines that have sends in a batch, each with those sends."""
 
 
 class SendQueue:
-    """The sends of one process."""
+    """Stores the messages that are sent in this process; see the module."""
 
     def __init__(self, database: Database, turns: Turns, delivery: Delivery) -> None:
         self._database = database
@@ -71,15 +73,18 @@ class SendQueue:
         self._delivery = delivery
         self._lines: dict[str, _Line] = {}
         self._ready: deque[_Line] = deque()
-        """The lines whose chats' turn it is."""
+        """The lines whose turn has come."""
         self._flushing = 0
-        """How many batches are under way."""
+        """The number of batches under way."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiting = 0
         metrics.SENDS_WAITING.set_function(lambda: self._waiting)
 
     async def send(self, draft: Draft) -> Sent:
-        """Store ``draft``; returns after the commit, its events handed over. ``Unavailable`` if that is in doubt."""
+        """Store ``draft``. Returns after the commit, when its events are handed over.
+
+        ``Unavailable`` where it is not known whether the message was stored, or where too many wait.
+        """
         if self._waiting >= WAITING_MAX:
             raise Unavailable
         done: asyncio.Future[Sent] = asyncio.get_running_loop().create_future()
@@ -108,20 +113,20 @@ class SendQueue:
         self._join(line)
 
     def _join(self, line: _Line) -> None:
-        """The chat's turn has come: its line is part of the next batch."""
+        """Put a line whose turn has come into the next batch."""
         self._ready.append(line)
         if self._flushing < BATCHES_MAX:
             self._flushing += 1
             self._start(self._flush())
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Start a task that belongs to no request, because it works for all of them."""
+        """Start a task outside the context of the current request, because it works for many requests."""
         task = asyncio.get_running_loop().create_task(work, context=contextvars.Context())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _flush(self) -> None:
-        """Batch after batch, until nobody waits."""
+        """Store batch after batch until no line is ready."""
         batch: _Batch = []
         while self._ready:
             try:
@@ -132,7 +137,7 @@ class SendQueue:
                         self._deliver(batch, await _store(tx, batch))
                         self._end_turns(batch)
                         batch = []
-            except Exception as error:  # whatever it was, those who wait must hear of it
+            except Exception as error:  # whatever it was, those who wait must be told
                 batch = batch or self._take_batch()
                 self._fail(batch, error)
                 self._end_turns(batch)
@@ -140,7 +145,7 @@ class SendQueue:
         self._flushing -= 1
 
     def _take_batch(self) -> _Batch:
-        """The lines that are ready, as far as they fit; one that does not fit whole goes on with the next batch."""
+        """Take ready lines until the batch is full. What does not fit of the last line waits for the next batch."""
         batch: _Batch = []
         room = BATCH_MAX
         while self._ready and room:
@@ -172,7 +177,7 @@ class SendQueue:
                     waiting.done.set_exception(error)
 
     def _end_turns(self, batch: _Batch) -> None:
-        """Whatever else wants to change the chats comes first; then what came into their lines meanwhile."""
+        """Give back the turns of the chats. Other changes that wait come first, then the sends that arrived meanwhile."""
         for line, _ in batch:
             self._turns.give_back(line.subject)
             if line.waiting:
@@ -182,7 +187,10 @@ class SendQueue:
 
 
 def _take_group(line: _Line, count_max: int) -> list[_Waiting]:
-    """The head of the line, as far as nothing in it repeats: of two equal sends the second must find the first stored."""
+    """Take sends from the head of the line, up to the first that repeats one of them.
+
+    Of two equal sends the second must find the first one stored, so it waits for the next batch.
+    """
     group: list[_Waiting] = []
     taken: set[tuple[str, str]] = set()
     while line.waiting and len(group) < count_max:
@@ -195,40 +203,12 @@ def _take_group(line: _Line, count_max: int) -> list[_Waiting]:
 
 
 async def _store(tx: Tx, batch: _Batch) -> list[SentRow]:
-    """One statement, one commit."""
+    """Store a batch: one statement, one commit. The rows are in the order of the batch."""
     started = time.perf_counter()
     waiting = [one for _, group in batch for one in group]
     drafts = [one.draft for one in waiting]
-    rows = [await _store_one(tx, drafts[0])] if len(drafts) == 1 else await _store_many(tx, drafts)
+    rows = [await messages.send_message(tx, drafts[0])] if len(drafts) == 1 else await messages.send_messages(tx, drafts)
     duration_s = time.perf_counter() - started
     for one in waiting:
         one.request.note_statement("messages.send", duration_s)
     return rows
-
-
-async def _store_one(tx: Tx, draft: Draft) -> SentRow:
-    return await messages.send_message(
-        tx,
-        draft.chat_id,
-        draft.sender_id,
-        draft.client_id,
-        draft.body_hash,
-        draft.type,
-        draft.content,
-        draft.reply_to,
-        draft.mentions,
-    )
-
-
-async def _store_many(tx: Tx, drafts: Sequence[Draft]) -> list[SentRow]:
-    return await messages.send_messages(
-        tx,
-        [draft.chat_id for draft in drafts],
-        [draft.sender_id for draft in drafts],
-        [draft.client_id for draft in drafts],
-        [draft.body_hash for draft in drafts],
-        [draft.type for draft in drafts],
-        [draft.content for draft in drafts],
-        [draft.reply_to for draft in drafts],
-        ["{" + ",".join(draft.mentions) + "}" for draft in drafts],
-    )

@@ -27,7 +27,7 @@ async def view_chat(tx: Tx, chat_id: str, user_id: str) -> ChatView:
     """The chat as ``user_id`` sees it; ``NotFound`` for who is not in it."""
     row = await chats.find_chat(tx, chat_id, user_id)
     if row is None:
-        raise NotFound
+        raise NotFound("chat_id")
     return ChatView.of(row, user_id)
 
 
@@ -40,7 +40,7 @@ async def lock_and_view(tx: Tx, chat_id: str, user_id: str) -> ChatView:
 async def refuse_blocked(tx: Tx, chat: ChatView, user_id: str) -> None:
     """Whom the other one of a private chat has blocked can say nothing there: ``NotFound``, as for a stranger."""
     if chat.peer is not None and await blocks.has_blocked(tx, chat.peer.id, user_id):
-        raise NotFound
+        raise NotFound("chat_id")
 
 
 async def add_system_message(

@@ -4,11 +4,10 @@ from typing import Any, Literal, Self
 
 from pydantic import Field
 
+from core.limits import AVATAR_SIZES
 from db.chats import ChatRow
 from db.users import ProfileRow, UserRow
 from realtime.wire.fields import CHAT_ID, CLIENT_ID, PHONE, USER_ID, Id, ServerPayload, Time
-
-AVATAR_SIZES = ("50", "100", "400", "original")
 
 
 class Avatar(ServerPayload):

@@ -5,6 +5,7 @@ still running when its pass began. Whatever commits later, however long it took 
 transaction at or above that one, so the next pass finds it. A chat may come twice; it is never left out.
 """
 
+from core.conflicts import ConflictReason
 from core.errors import Conflict
 from db import chats
 from db.chats import HorizonRow
@@ -14,7 +15,7 @@ from realtime.wire.context import Context
 from realtime.wire.registry import Rate, Role, action
 
 
-@action("session:sync", role=Role.USER, rate=Rate.READ, conflicts=("cursor_unknown",))
+@action("session:sync", role=Role.USER, rate=Rate.READ, conflicts=(ConflictReason.CURSOR_UNKNOWN,))
 async def sync_session(context: Context, payload: SessionSync) -> SessionSynced:
     """Return the chats that changed since the cursor, and the IDs of the chats that the caller lost.
 
@@ -51,16 +52,12 @@ def _position(cursor: str | None, horizon: HorizonRow, epoch: str) -> tuple[int,
     if cursor is None:
         return 0, horizon.oldest_running, None, None
     if any(form.owns(cursor) for form in OLD_CURSORS):
-        raise _unknown_cursor()
+        raise Conflict(ConflictReason.CURSOR_UNKNOWN)
     if SYNC_CURSOR.owns(cursor):
         cursor_epoch, since, next_since, after_xid, after_id = SYNC_CURSOR.read(cursor)
     else:
         cursor_epoch, since = SYNCED_CURSOR.read(cursor)
         next_since = horizon.oldest_running
     if cursor_epoch != epoch or since > horizon.next_unused:
-        raise _unknown_cursor()
+        raise Conflict(ConflictReason.CURSOR_UNKNOWN)
     return since, next_since, after_xid, after_id
-
-
-def _unknown_cursor() -> Conflict:
-    return Conflict("cursor_unknown", "The database has another history than when this cursor was made: sync without one.")

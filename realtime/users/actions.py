@@ -3,12 +3,14 @@
 from dataclasses import replace
 from typing import Final
 
+from core.conflicts import ConflictReason
 from core.errors import Conflict, NotFound, ValidationFailed
 from core.phones import normalise_phone
 from db import blocks, users
 from db.users import UserRow
 from realtime.model.lookup_budget import count_look_ups
 from realtime.model.objects import User
+from realtime.model.refusals import refuse_yourself
 from realtime.users.payloads import BlockedUsers, FoundUser, UserFind, UserNamed, UsersFound
 from realtime.wire.context import Context
 from realtime.wire.fields import NoPayload, Nothing
@@ -49,7 +51,13 @@ def _normalised(phones: list[str], region: str) -> dict[str, str]:
     return asked
 
 
-@action("user:block", role=Role.USER, rate=Rate.WRITE, finds=True, conflicts=("with_yourself", "block_limit"))
+@action(
+    "user:block",
+    role=Role.USER,
+    rate=Rate.WRITE,
+    finds=True,
+    conflicts=(ConflictReason.WITH_YOURSELF, ConflictReason.BLOCK_LIMIT),
+)
 async def block_user(context: Context, payload: UserNamed) -> Nothing:
     """Block a person.
 
@@ -57,15 +65,14 @@ async def block_user(context: Context, payload: UserNamed) -> Nothing:
     in it, or add anybody to it. They cannot add the caller to a group, and they see neither typing nor presence of the
     caller. They are not told about the block: they get the same answers as a stranger.
     """
-    if payload.user_id == context.user_id:
-        raise Conflict("with_yourself", "You cannot block yourself.")
+    refuse_yourself(context.user_id, payload.user_id)
     async with context.reading() as tx:
         if await blocks.has_blocked(tx, context.user_id, payload.user_id):
             return Nothing()
         if await users.find_user_for(tx, payload.user_id, context.user_id) is None:
-            raise NotFound
+            raise NotFound("user_id")
         if await blocks.count_blocked(tx, context.user_id) >= _BLOCKED_MAX:
-            raise Conflict("block_limit", f"At most {_BLOCKED_MAX} people can be blocked.")
+            raise Conflict(ConflictReason.BLOCK_LIMIT)
         await blocks.block_user(tx, context.user_id, payload.user_id)
     return Nothing()
 

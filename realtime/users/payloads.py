@@ -24,7 +24,7 @@ class UserFind(ClientPayload):
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
         if (self.phones is None) == (self.username is None):
-            raise ValueError("exactly one of phones and username is needed")
+            raise ValueError("exactly one of phones and username is required")
         return self
 
 

@@ -86,5 +86,5 @@ class CursorOf:
 
     def _check(self, text: str) -> str:
         if self._compiled.fullmatch(text) is None:
-            raise ValueError("is not a cursor of this action")
+            raise ValueError("must be a cursor from an answer of this action")
         return text

@@ -12,22 +12,20 @@ from dataclasses import dataclass
 from typing import Final
 
 import orjson
-from pydantic import BaseModel, RootModel, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from core import metrics
-from core.errors import AppError, ErrorBody, ErrorCode, Problem, Unavailable, UnknownAction, ValidationFailed
+from core.errors import AppError, Conflict, ErrorBody, ErrorCode, Unavailable, UnknownAction, ValidationFailed
+from core.faults import NO_OBJECT, problems_of
 from core.logs import Request, request_scope
 from core.rates import RateLimits
 from core.tracing import span
 from realtime.wire.context import Caller, Context, Services
-from realtime.wire.fields import in_words
-from realtime.wire.registry import ACTIONS, COMMON_ERRORS, Action, Rate
+from realtime.wire.registry import ACTIONS, Action, Rate
+from realtime.wire.variants import faults_of_variant, is_union
 
 log = logging.getLogger("molva.action")
 
-_PROBLEMS_SHOWN_MAX: Final = 20
-_UNKNOWN_VARIANT: Final = re.compile(r"Input tag '.*' found using '\w+' ", re.DOTALL)
-"""The one place where pydantic's words repeat what was sent."""
 _WORD: Final = re.compile(r"[a-z_]{1,24}(?::[a-z_]{1,24})?")
 """What may be a mistaken name of an action, and is no code, number or token."""
 _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -88,8 +86,8 @@ class Dispatcher:
                 reply = Reply(b"", Unavailable().body(request.request_id))
             except AppError as error:
                 reply = Reply(b"", error.body(request.request_id))
-                if declared is not None and error.code not in (*declared.errors, *COMMON_ERRORS):
-                    log.error("undeclared error", extra={"code": error.code.value})
+                if declared is not None:
+                    _note_undeclared(declared, error)
             except Exception:
                 log.exception("action crashed")
                 reply = Reply(b"", AppError().body(request.request_id))
@@ -115,6 +113,14 @@ def _record(request: Request, declared: Action | None, reply: Reply, asked: dict
     log.log(level, "action", extra=extra)
 
 
+def _note_undeclared(declared: Action, error: AppError) -> None:
+    """Log a refusal that the action's declaration does not have, and so the documents do not have either."""
+    if error.code not in declared.all_errors:
+        log.error("undeclared error", extra={"code": error.code.value})
+    elif isinstance(error, Conflict) and error.reason not in declared.conflicts:
+        log.error("undeclared conflict reason", extra={"reason": error.reason.value})
+
+
 def loggable(payload: BaseModel) -> dict[str, object]:
     """What a log may hold of a payload: ids, numbers and lengths of lists; never text."""
     if payload.__pydantic_root_model__:
@@ -133,25 +139,14 @@ def loggable(payload: BaseModel) -> dict[str, object]:
 def read_payload(declared: Action, arguments: Sequence[object]) -> BaseModel:
     """The payload, validated; ``ValidationFailed`` with every fault's path otherwise."""
     if len(arguments) > 1:
-        raise ValidationFailed.at("", "an action takes one JSON object")
+        raise ValidationFailed.at("", "must be one JSON object")
     argument = arguments[0] if arguments else {}
     if not isinstance(argument, dict):
-        raise ValidationFailed.at("", "must be a JSON object")
+        raise ValidationFailed.at("", NO_OBJECT)
     try:
         return declared.payload.model_validate(argument)
     except ValidationError as error:
-        problems = problems_of(error)
-        if issubclass(declared.payload, RootModel):  # a union by type: pydantic names the variant first
-            problems = [{**problem, "path": problem["path"].partition(".")[2] or "type"} for problem in problems]
-        raise ValidationFailed(problems) from None
-
-
-def problems_of(error: ValidationError) -> list[Problem]:
-    """pydantic's faults in the contract's form; never the value itself."""
-    return [
-        {
-            "path": ".".join(str(part) for part in fault["loc"]),
-            "message": in_words(_UNKNOWN_VARIANT.sub("", fault["msg"])),
-        }
-        for fault in error.errors(include_url=False, include_input=False, include_context=False)[:_PROBLEMS_SHOWN_MAX]
-    ]
+        faults = error.errors(include_url=False, include_input=False)
+        if is_union(declared.payload):
+            raise ValidationFailed(faults_of_variant(declared.payload, faults)) from None
+        raise ValidationFailed(problems_of(faults)) from None

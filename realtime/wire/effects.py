@@ -110,4 +110,12 @@ class Activated:
     chat_id: str | None
 
 
-Effect = Emit | Advanced | Joined | Left | Activated
+@dataclass(frozen=True, slots=True)
+class SessionEnded:
+    """The login session was ended: its connections are told ``reason`` and closed."""
+
+    session_id: str
+    reason: str
+
+
+Effect = Emit | Advanced | Joined | Left | Activated | SessionEnded

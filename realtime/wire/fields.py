@@ -19,7 +19,6 @@ from core.phones import PHONE_CHARS_MAX, international_pattern
 
 _VISIBLE_PATTERN: Final = r"[^\s\u0000-\u0020\u007f-\u00a0\u00ad\u200b-\u200f\u2060\ufeff]"
 _VISIBLE: Final = re.compile(_VISIBLE_PATTERN)
-_TEXT_LENGTH: Final = re.compile(r"Value (should have at (?:most|least) \d+) item(s?) after validation, not \d+")
 
 
 _DAYS: Final = r"(0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8])"
@@ -73,14 +72,6 @@ class Nothing(ServerPayload):
     """It is done; there is nothing more to say."""
 
 
-def in_words(message: str) -> str:
-    """pydantic's words for a fault, as a client gets them.
-
-    The length of a text is checked behind our own validators, where pydantic takes it for a collection of items.
-    """
-    return _TEXT_LENGTH.sub(r"String \1 character\2", message).removeprefix("Value error, ")
-
-
 def storable(text: str) -> str:
     """``text`` if PostgreSQL can hold it; ``ValueError`` for NUL and lone surrogates."""
     if "\x00" in text:
@@ -106,7 +97,7 @@ def given(*names: str) -> dict[str, Any]:
 
 def _unique(ids: list[str]) -> list[str]:
     if len(set(ids)) != len(ids):
-        raise ValueError("must not repeat an id")
+        raise ValueError("must not have the same id twice")
     return ids
 
 

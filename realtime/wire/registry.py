@@ -23,6 +23,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel
 
+from core.conflicts import ConflictReason
 from core.errors import ErrorCode
 from realtime.wire.fields import EncodedPayload, ServerPayload
 
@@ -80,9 +81,14 @@ class Action:
     role: Role
     rate: Rate
     errors: tuple[ErrorCode, ...]
-    conflicts: tuple[str, ...]
+    conflicts: tuple[ConflictReason, ...]
     emits: tuple[Event, ...]
     description: str
+
+    @property
+    def all_errors(self) -> tuple[ErrorCode, ...]:
+        """Every code that its answer may have."""
+        return (*self.errors, *COMMON_ERRORS)
 
     @property
     def summary(self) -> str:
@@ -103,14 +109,14 @@ def action(
     *,
     role: Role,
     rate: Rate,
-    conflicts: tuple[str, ...] = (),
+    conflicts: tuple[ConflictReason, ...] = (),
     forbids: bool = False,
     finds: bool = False,
     emits: tuple[Event, ...] = (),
 ) -> Callable[[Handler[P, A]], Handler[P, A]]:
     """Declare an action.
 
-    ``conflicts``: the stable words its ``conflict`` may carry. ``forbids``: it may answer ``forbidden``. ``finds``: it may
+    ``conflicts``: the reasons that its ``conflict`` may carry. ``forbids``: it may answer ``forbidden``. ``finds``: it may
     answer ``not_found`` though it is for everybody; one that is not always may.
     """
 

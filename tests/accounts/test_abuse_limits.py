@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from accounts import code_caps
-from accounts.code_caps import ADDRESS_SENDS_MAX, JUDGED_FROM
+from accounts.code_caps import ADDRESS_SENDS_MAX, BREAKER_CODES_MIN
 from core import limits
 from core.addresses import network_of
 from core.errors import StartupError
@@ -110,7 +110,7 @@ async def test_many_at_once_from_many_networks_do_not_get_a_country_past_its_cap
 
 async def test_block_whose_codes_are_not_redeemed_gets_no_more(strict: Settings, database: Database) -> None:
     async with open_api(strict, database) as api:
-        block = [f"+799912{place:05d}" for place in range(JUDGED_FROM + 1)]
+        block = [f"+799912{place:05d}" for place in range(BREAKER_CODES_MIN + 1)]
         for place, phone in enumerate(block[:-1]):
             assert (await ask(api, phone, f"192.0.{place}.1")).status_code == 202
         assert (await ask(api, block[-1], "192.0.99.1")).status_code == 202, "they may still be typed in"
@@ -123,7 +123,7 @@ async def test_block_whose_codes_are_not_redeemed_gets_no_more(strict: Settings,
 
 async def test_block_of_which_a_fifth_signs_in_goes_on(strict: Settings, database: Database) -> None:
     async with open_api(strict, database) as api:
-        for place in range(JUDGED_FROM):
+        for place in range(BREAKER_CODES_MIN):
             phone = f"+799912{place:05d}"
             assert (await ask(api, phone, f"192.0.{place}.1")).status_code == 202
             if place % 5 == 0:
@@ -253,7 +253,7 @@ def test_test_numbers_are_impossible_in_production_unless_set_explicitly(monkeyp
 @pytest.mark.parametrize("value", ["79990000001:123456", "+79990000001", "+79990000001:12345", "+79990000001:abcdef"])
 def test_test_numbers_that_cannot_be_read_stop_the_start(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("MOLVA_TEST_NUMBERS", value)
-    with pytest.raises(StartupError, match="MOLVA_TEST_NUMBERS is wrong"):
+    with pytest.raises(StartupError, match="MOLVA_TEST_NUMBERS must be"):
         load_settings()
 
 

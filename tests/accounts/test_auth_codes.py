@@ -5,9 +5,9 @@ import itertools
 
 import pytest
 
+from accounts.codes import wait_before_next_s
 from core.settings import Environment, Settings
 from db.codes import SentRow
-from http_api.routes.codes import wait_before_next_s
 from tests.support.api_client import Api, open_api, open_connections, run_sql, wrong_code
 
 PHONE, OTHER_PHONE = "+79161234567", "+79161234568"
@@ -79,7 +79,7 @@ async def test_only_a_keyed_hash_is_stored(api: Api, database):
 
 
 async def test_same_code_is_stored_differently_each_time(api: Api, database, monkeypatch):
-    monkeypatch.setattr("http_api.routes.codes.new_code", lambda: "123456")
+    monkeypatch.setattr("accounts.codes.new_code", lambda: "123456")
     for phone in (PHONE, OTHER_PHONE):
         await api.request_code(phone)
     rows = await run_sql(database, "SELECT code_hash FROM login_codes")
@@ -104,7 +104,7 @@ async def test_code_is_good_until_five_minutes(api: Api, database):
 
 async def test_new_code_makes_the_older_one_dead(api: Api, database, monkeypatch):
     codes = iter(["111111", "222222"])
-    monkeypatch.setattr("http_api.routes.codes.new_code", lambda: next(codes))
+    monkeypatch.setattr("accounts.codes.new_code", lambda: next(codes))
     old = await api.request_code(PHONE)
     await let_time_pass(database, 61)
     new = await api.request_code(PHONE)
@@ -115,7 +115,7 @@ async def test_new_code_makes_the_older_one_dead(api: Api, database, monkeypatch
 @pytest.mark.parametrize("end", ["used", "guessed out"])
 async def test_end_of_the_new_code_does_not_revive_the_older_one(api: Api, database, monkeypatch, end):
     codes = iter(["111111", "222222"])
-    monkeypatch.setattr("http_api.routes.codes.new_code", lambda: next(codes))
+    monkeypatch.setattr("accounts.codes.new_code", lambda: next(codes))
     old = await api.request_code(PHONE)
     await let_time_pass(database, 61)
     new = await api.request_code(PHONE)
@@ -324,7 +324,7 @@ async def test_failed_send_may_be_repeated_at_once(api: Api):
 
 
 async def test_code_that_never_left_is_worthless(api: Api, monkeypatch):
-    monkeypatch.setattr("http_api.routes.codes.new_code", lambda: "123456")
+    monkeypatch.setattr("accounts.codes.new_code", lambda: "123456")
     api.sender.is_broken = True
     await api.post("/v1/auth/codes", {"phone": PHONE})
     assert (await api.guess(PHONE, "123456")).status_code == 401

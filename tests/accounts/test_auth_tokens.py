@@ -6,9 +6,9 @@ import base64
 import jwt
 import pytest
 
+from accounts.tokens import NEW_USER_NAME
 from core.ids import new_id
 from core.tokens import RefreshClaim, RefreshTokens, read_refresh_token
-from http_api.routes.tokens import NEW_USER_NAME
 from tests.support.api_client import Api, open_api, open_connections, run_sql, wrong_code
 
 PHONE, OTHER_PHONE = "+79161234567", "+79161234568"

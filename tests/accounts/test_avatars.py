@@ -10,8 +10,8 @@ import httpx
 import pytest
 from PIL import Image, ImageCms
 
+from accounts.avatars import remove_unused_avatar
 from core.errors import Unavailable, ValidationFailed
-from maintenance import sweeping
 from storage import workers as workers_module
 from storage.avatar_body import BOUNDS
 from storage.jobs import BadImage, Bounds
@@ -185,7 +185,7 @@ async def test_picture_that_is_held_is_not_swept(town: Town, running: RunningSer
     anna = await town.register()
     avatar = await put_well(anna, encoded(Image.effect_noise((64, 64), 60)))
     molva = running.molva
-    assert not await sweeping.remove_unused_avatar(molva.database, molva.objects, avatar["id"])
+    assert not await remove_unused_avatar(molva.database, molva.objects, avatar["id"])
     assert (await fetch(anna, avatar, "50")).status_code == 200
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from http_api.routes import export
+from accounts import export
 from tests.support.clients import Person, Town, new_client_id
 from tests.support.pictures import base64_of, decoded, encoded, scene
 
@@ -29,8 +29,8 @@ def json_in(archive: zipfile.ZipFile, name: str) -> Any:
 async def test_archive_holds_everything_of_ones_own_and_nothing_of_others(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export, "_WINDOW", 2)
-    monkeypatch.setattr(export, "_PAGE", 1)
+    monkeypatch.setattr(export, "WINDOW", 2)
+    monkeypatch.setattr(export, "PAGE", 1)
     anna, boris, chat_id = await town.pair()
     person, other = town.people
     await anna.send("chat:create_group", title="Notes")

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from db import accounts
-from maintenance import sweeping
+from db import account_deletion
+from maintenance.deleted_accounts import leave_groups_of_deleted_accounts
 from realtime.wire.context import Services
 from tests.support.clients import Client, Person, Town, new_phone
 from tests.support.running import RunningServer
@@ -221,14 +221,14 @@ async def test_what_a_deleted_account_said_stays_without_its_name(town: Town) ->
     told = (await boris.expect_event("user:updated")).payload["user"]
     assert told == {
         "id": person.id,
-        "display_name": accounts.DELETED_NAME,
+        "display_name": account_deletion.DELETED_NAME,
         "username": None,
         "about": None,
         "avatar": None,
         "last_seen_at": None,
     }
     chat = (await boris.send("chat:get", chat_id=chat_id))["chat"]
-    assert chat["peer"]["display_name"] == accounts.DELETED_NAME
+    assert chat["peer"]["display_name"] == account_deletion.DELETED_NAME
     (message,) = (await boris.send("message:list", chat_id=chat_id))["messages"]
     assert (message["content"], message["sender_id"]) == (said["content"], person.id)
 
@@ -264,7 +264,7 @@ async def test_private_chat_with_a_deleted_account_becomes_a_group_of_the_living
     chat = (await pair[1].send("member:add", chat_id=chat_id, user_ids=[ids[2]]))["chat"]
     assert (chat["type"], chat["creator_id"], chat["member_count"]) == ("group", ids[1], 2)
     assert chat["me"]["role"] == "creator"
-    assert accounts.DELETED_NAME not in chat["title"]
+    assert account_deletion.DELETED_NAME not in chat["title"]
     members = (await vera.send("member:list", chat_id=chat_id))["members"]
     assert {member["user"]["id"]: member["role"] for member in members} == {ids[1]: "creator", ids[2]: "member"}
     messages = (await vera.send("message:list", chat_id=chat_id))["messages"]
@@ -303,10 +303,10 @@ async def test_interrupted_farewell_is_finished_by_the_sweeper(
         """The process ended here."""
 
     with monkeypatch.context() as patched:
-        patched.setattr("http_api.routes.profile.leave_groups", crash)
+        patched.setattr("realtime.account_changes.leave_groups", crash)
         await delete(town.people[0])
     assert (await boris.send("chat:get", chat_id=chat_id))["chat"]["member_count"] == 2
-    await sweeping.sweep(running.molva.services, running.molva.objects)
+    await leave_groups_of_deleted_accounts(running.molva.services)
     chat = (await boris.send("chat:get", chat_id=chat_id))["chat"]
     assert (chat["creator_id"], chat["member_count"]) == (boris.ready["user"]["id"], 1)
 

@@ -65,12 +65,12 @@ async def test_messages_go_in_bounded_batches(database: Database, monkeypatch: p
         await chats.delete_chat(tx, doomed)
     monkeypatch.setattr(deleted_chats, "_BATCH", 10)
     with request_scope(Request("sweep")) as request:
-        await deleted_chats.sweep(database)
+        await deleted_chats.remove_deleted_chats(database)
     assert [name for name, _ in request.statements] == ["messages.sweep_messages"] * 3 + ["chats.mark_swept"]
     assert await rows_of(database, doomed) == (0, 0)
     assert await rows_of(database, kept) == (25, 25)
     with request_scope(Request("sweep again")) as request:
-        await deleted_chats.sweep(database)
+        await deleted_chats.remove_deleted_chats(database)
     assert request.statement_count == 2, "nothing is left to do"
 
 
@@ -79,7 +79,7 @@ async def test_sync_tells_of_a_deletion_for_ever(running: RunningServer, town: T
     cursor = (await boris.send("session:sync"))["cursor"]
     await boris.close()
     await anna.send("chat:delete", chat_id=chat_id)
-    await deleted_chats.sweep(running.molva.database)
+    await deleted_chats.remove_deleted_chats(running.molva.database)
     back = await town.people[1].connect()
     for _ in range(2):
         page = await back.send("session:sync", cursor=cursor)
@@ -94,7 +94,7 @@ async def test_deletion_and_sends_at_once_leave_nothing_behind(running: RunningS
     await anna.send("chat:delete", chat_id=chat_id)
     outcomes = await asyncio.gather(*sends, return_exceptions=True)
     assert {outcome.code for outcome in outcomes if isinstance(outcome, ActionFailed)} <= {"not_found"}
-    await deleted_chats.sweep(running.molva.database)
+    await deleted_chats.remove_deleted_chats(running.molva.database)
     assert await rows_of(running.molva.database, chat_id) == (0, 0)
 
 

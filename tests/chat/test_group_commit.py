@@ -3,15 +3,15 @@
 import asyncio
 import hashlib
 import random
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import orjson
 import pytest
 
 from core.ids import new_id
 from db import blocks, chats, members, messages, users
-from db.messages import SentRow, StoredRow
+from db.messages import Draft, MessageBody, SentRow, StoredRow
 from db.pool import Database
 from realtime.delivery.fanout import Fanout
 from realtime.delivery.hub import Hub
@@ -22,8 +22,11 @@ from realtime.model.events import Reason, announce_message
 from realtime.model.objects import Chat, Message, MessageView
 from realtime.wire.changes import Subject
 from realtime.wire.effects import Emit
-from realtime.wire.sends import Draft
 from tests.support.clients import Town
+
+
+def encoded(content: dict[str, Any]) -> orjson.Fragment:
+    return orjson.Fragment(orjson.dumps(content))
 
 
 class House:
@@ -49,9 +52,9 @@ class House:
             await chats.insert_private_chat(tx, strange, boris, f"{boris}:{dima}")
             await members.insert_members(tx, strange, [boris, dima], boris, 1, 0)
 
-    def wishes(self, dice: random.Random, count: int) -> list[tuple[Any, ...]]:
-        known: list[tuple[Any, ...]] = []
-        wishes = []
+    def drafts(self, dice: random.Random, count: int) -> list[Draft]:
+        known: list[tuple[str, str, str]] = []
+        drafts = []
         for place in range(count):
             if known and dice.random() < 0.2:
                 chat_id, sender_id, client_id = dice.choice(known)
@@ -63,8 +66,9 @@ class House:
             reply_to = dice.choice((None, None, 1, 1000)) if place > count // 2 else None
             mentions = dice.choice(([], [], [self.people[1]], [self.people[4]]))
             body_hash = hashlib.sha256(text.encode()).digest()
-            wishes.append((chat_id, sender_id, client_id, body_hash, "text", {"text": text}, reply_to, mentions))
-        return wishes
+            body = MessageBody("text", encoded({"text": text}), reply_to, mentions)
+            drafts.append(Draft(chat_id, sender_id, client_id, body_hash, body))
+        return drafts
 
 
 def outcome_of(row: SentRow) -> tuple[Any, ...]:
@@ -84,11 +88,13 @@ async def state_of(database: Database) -> list[Any]:
         ]
 
 
-async def send_together(database: Database, wishes: Sequence[tuple[Any, ...]]) -> list[SentRow]:
-    columns = [list(column) for column in zip(*wishes, strict=True)]
-    columns[7] = ["{" + ",".join(mentions) + "}" for mentions in columns[7]]
+async def send_together(database: Database, drafts: list[Draft]) -> list[SentRow]:
     async with database.reading() as tx:
-        return await messages.send_messages(tx, *columns)
+        return await messages.send_messages(tx, drafts)
+
+
+def key_of(one: Draft) -> tuple[str, str, str]:
+    return one.chat_id, one.sender_id, one.client_id
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -96,11 +102,11 @@ async def test_batch_becomes_what_single_sends_become(database: Database, seed: 
     house, dice = House(), random.Random(seed)
     await house.build(database)
     together = []
-    batches: list[list[tuple[Any, ...]]] = [[]]
-    for wish in house.wishes(dice, 120):
-        if any(wish[:3] == other[:3] for other in batches[-1]) or len(batches[-1]) == 15:
+    batches: list[list[Draft]] = [[]]
+    for one in house.drafts(dice, 120):
+        if any(key_of(one) == key_of(other) for other in batches[-1]) or len(batches[-1]) == 15:
             batches.append([])
-        batches[-1].append(wish)
+        batches[-1].append(one)
     for batch in batches:
         together += await send_together(database, batch)
     after_together = await state_of(database)
@@ -111,15 +117,14 @@ async def test_batch_becomes_what_single_sends_become(database: Database, seed: 
         )
         await tx.execute("reset", "UPDATE members SET read_seq = 0", [])
     async with database.reading() as tx:
-        alone = [await messages.send_message(tx, *wish) for batch in batches for wish in batch]
+        alone = [await messages.send_message(tx, one) for batch in batches for one in batch]
     assert [row.outcome for row in together] == [row.outcome for row in alone]
     assert [outcome_of(row) for row in together] == [outcome_of(row) for row in alone]
     assert after_together == await state_of(database)
 
 
 def draft(chat_id: str, sender_id: str, client_id: str | None = None) -> Draft:
-    return Draft(chat_id=chat_id, sender_id=sender_id, client_id=client_id or new_id(), body_hash=b"x" * 32,
-                 type="text", content={"text": "hello"}, reply_to=None, mentions=[])  # fmt: skip
+    return Draft(chat_id, sender_id, client_id or new_id(), b"x" * 32, MessageBody("text", encoded({"text": "hello"})))
 
 
 async def queue_on(database: Database) -> SendQueue:
@@ -169,12 +174,13 @@ async def test_a_lost_database_fails_those_who_wait_and_no_one_after(database: D
 @pytest.mark.parametrize("title", [None, 'The "old" tower\\ \u2028'])
 def test_what_is_said_of_a_stored_message_is_what_the_models_say(title: str | None):
     content = {"text": 'Ünïcode "quoted" \\ \u2028 \U0001f600', "latitude": 55.75, "nothing": None}
-    one = replace(draft(new_id(), new_id()), content=content, reply_to=7, mentions=[new_id()])
+    mentions = [new_id()]
+    one = replace(draft(new_id(), new_id()), body=MessageBody("text", encoded(content), reply_to=7, mentions=mentions))
     sent_at, opened_at = "2026-11-23T05:08:04.123Z", "2026-11-20T18:00:00.000Z"
     stored = StoredRow(sent_at, 9, "group", title, new_id(), 3, opened_at)
     message = Message(
-        chat_id=one.chat_id, seq=8, sender_id=one.sender_id, type=one.type, content=content, reply_to=7,
-        mentions=one.mentions, client_id=one.client_id, created_at=sent_at, edited_at=None, deleted_at=None,
+        chat_id=one.chat_id, seq=8, sender_id=one.sender_id, type="text", content=content, reply_to=7,
+        mentions=mentions, client_id=one.client_id, created_at=sent_at, edited_at=None, deleted_at=None,
         like_count=0, version=9,
     )  # fmt: skip
     chat = Chat(

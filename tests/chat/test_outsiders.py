@@ -120,7 +120,7 @@ async def test_outsider_gets_what_an_invented_chat_gets(scene: Scene, name: str,
 async def refused_alike(client: Client, person: Person, name: str, real: Any, invented: Any) -> None:
     """Over the socket and over HTTP."""
     errors = [(await client.push(name, payload))["error"] for payload in (real, invented)]
-    assert errors[0]["code"] == "not_found"
+    assert (errors[0]["code"], errors[0]["details"]) == ("not_found", {"field": "chat_id"})
     assert without_id(errors[0]) == without_id(errors[1])
     answers = [await person.act(name, **payload) for payload in (real, invented)]
     assert answers[0].status_code == answers[1].status_code == 404
@@ -149,3 +149,46 @@ async def test_what_is_the_creators_is_forbidden_to_members(scene: Scene, name: 
     (payload,) = payloads_of(name).values()
     answer = await scene.guest.act(name, **aim(payload, scene, scene.guest, scene.chat_ids["group"]))
     assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+
+
+# What a member of the chat may name that is not there: the field, and the actions that have it.
+MISSING = {
+    "seq": ("message:edit", "message:delete", "message:like", "message:unlike", "message:likes"),
+    "user_id": ("member:remove", "chat:transfer", "user:block", "chat:create_private"),
+    "user_ids": ("member:add",),
+    "member_ids": ("chat:create_group",),
+    "reply_to": ("message:send",),
+    "file_id": ("message:send",),
+}
+FOUND_NOWHERE = {"user:find", "user:unblock", "presence:watch", "message:list", "message:read", "message:changes"}
+"""Actions that take such a field and leave out, or do nothing about, what is not there."""
+IDS = {*MISSING} - {"file_id"}
+
+
+@pytest.mark.parametrize("name", sorted(ACTIONS))
+def test_action_that_names_a_thing_is_tried_with_a_missing_one(name: str):
+    taken = _properties(
+        ACTIONS[name].payload.model_json_schema(), ACTIONS[name].payload.model_json_schema().get("$defs", {})
+    )
+    for field in taken & IDS - {field for field, names in MISSING.items() if name in names}:
+        assert name in FOUND_NOWHERE, f"{name} takes {field}: add it to MISSING"
+
+
+@pytest.mark.parametrize(("field", "name"), [(field, name) for field, names in MISSING.items() for name in names])
+async def test_not_found_names_the_field_of_what_is_missing(scene: Scene, field: str, name: str):
+    chat_id = scene.chat_ids["group"]
+    said = await scene.host.send(
+        "message:send", chat_id=chat_id, client_id=new_client_id(), type="text", content={"text": "x"}
+    )
+    variant = "image" if field == "file_id" else "text"
+    payloads = payloads_of(name)
+    payload = aim(payloads.get(variant, next(iter(payloads.values()))), scene, scene.guest, chat_id)
+    for known, value in {"seq": said["message"]["seq"], "reply_to": None, "mentions": []}.items():
+        if known in payload:
+            payload[known] = value
+    if field == "file_id":
+        payload["content"]["file_id"] = new_id()
+    else:
+        payload[field] = [new_id()] if field.endswith("_ids") else new_id() if field.endswith("_id") else 1_000_000
+    answer = await scene.host.push(name, payload)
+    assert (answer["error"]["code"], answer["error"]["details"]) == ("not_found", {"field": field})

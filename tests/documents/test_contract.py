@@ -3,6 +3,9 @@
 import orjson
 import pytest
 
+from core.conflicts import ConflictReason
+from core.errors import AppError, Conflict, NotFound
+from core.ids import new_id
 from realtime.wire.dispatch import Reply
 from realtime.wire.registry import ACTIONS, EVENTS
 from tests.support import contract
@@ -46,9 +49,58 @@ def test_ack_that_differs_from_its_document_is_noticed(own_witness: Witness):
     assert "differs from the document" in own_witness.take_violations()
 
 
+def test_every_conflict_reason_is_declared_somewhere(own_witness: Witness):
+    declared = {
+        reason
+        for methods in own_witness.openapi["paths"].values()
+        for operation in methods.values()
+        for reason in reasons_of(operation["responses"].get("409"))
+    }
+    assert declared == {reason.value for reason in ConflictReason}
+
+
+def reasons_of(response: dict | None) -> list[str]:
+    """The reasons that an operation's 409 may have."""
+    if response is None:
+        return []
+    _, rule = response["content"]["application/problem+json"]["schema"]["allOf"]
+    return rule["then"]["properties"]["details"]["properties"]["reason"]["enum"]
+
+
 def test_what_no_test_exercised_is_named():
-    seen = {"actions": set(ACTIONS) - {"chat:list"}, "events": set(EVENTS) - {"chat:read"}, "codes": set()}
+    seen = {
+        "actions": set(ACTIONS) - {"chat:list"},
+        "events": set(EVENTS) - {"chat:read"},
+        "codes": set(),
+        "reasons": {"pin_limit"},
+    }
     missing = contract.unexercised(seen)
     assert "action chat:list" in missing
     assert "event chat:read" in missing
     assert "error code internal" in missing
+    assert "conflict reason member_limit" in missing
+    assert "conflict reason pin_limit" not in missing
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "complaint"),
+    [
+        ("chat:pin", Conflict(ConflictReason.NOT_A_GROUP), "chat:pin: declare the reason not_a_group"),
+        ("chat:get", Conflict(ConflictReason.NOT_A_GROUP), "chat:get answered conflict, which @action does not declare"),
+        ("chat:get", NotFound("user_id"), "chat:get answered not_found for user_id, which its payload has not"),
+    ],
+    ids=["reason", "code", "field"],
+)
+def test_refusal_that_nobody_declared_is_noticed(own_witness: Witness, name: str, error: AppError, complaint: str):
+    own_witness.saw_reply(name, Reply(b"", error.body(new_id())))
+    assert complaint in own_witness.take_violations()
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [("chat:pin", Conflict(ConflictReason.PIN_LIMIT)), ("message:send", NotFound("file_id"))],
+    ids=["reason", "field of a content"],
+)
+def test_declared_refusal_is_let_pass(own_witness: Witness, name: str, error: AppError):
+    own_witness.saw_reply(name, Reply(b"", error.body(new_id())))
+    assert own_witness.take_violations() == ""

@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from core import limits
+from core.conflicts import ConflictReason
 from core.errors import ErrorCode
 from realtime.documents.typescript import write_types
 from realtime.messages.contents import CONTENTS
@@ -25,6 +26,8 @@ declare let tokens: { access_token: string; refresh_token: string };
 declare function refresh(token: string): Promise<typeof tokens>;
 declare function showSignIn(): void;
 declare function retry(): void;
+declare function showTooManyPins(): void;
+declare function forgetChat(chatId: string): void;
 declare const chatId: string;
 declare const draft: { client_id: string; text: string };
 declare const outbox: Map<string, unknown>;
@@ -44,8 +47,23 @@ def table(text: str) -> list[list[str]]:
 
 
 def test_errors_are_those_of_the_code():
-    written = {row[0].strip("`"): (int(row[1]), row[3]) for row in table(page("errors.md"))}
+    codes, _ = page("errors.md").split("## Conflicts")
+    written = {row[0].strip("`"): (int(row[1]), row[3]) for row in table(codes)}
     assert written == {code.value: (code.http_status, code.meaning) for code in ErrorCode}
+
+
+def test_conflict_reasons_are_those_of_the_code():
+    _, conflicts = page("errors.md").split("## Conflicts")
+    written = [tuple(row) for row in table(conflicts)]
+    assert written == [
+        (f"`{one.value}`", one.meaning, in_code(one.remedy), "then yes" if one.retry_helps else "no")
+        for one in sorted(ConflictReason)
+    ]
+
+
+def in_code(text: str) -> str:
+    """A sentence with the names of the wire between backticks."""
+    return re.sub(r"\b([a-z]+(?:[:_.][a-z_]+)+)\b", r"`\1`", text)
 
 
 def test_limits_are_those_that_clients_are_shown():

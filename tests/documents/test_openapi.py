@@ -13,6 +13,7 @@ from PIL import Image
 from pydantic import BaseModel, Field, RootModel
 
 import realtime.actions  # noqa: F401  (declares every action)
+from core.conflicts import ConflictReason
 from core.errors import ErrorCode
 from http_api import app as application
 from http_api import openapi
@@ -132,7 +133,8 @@ def test_errors_of_every_action_are_described(document: dict[str, Any]) -> None:
         for code in (*declared.errors, *COMMON_ERRORS):
             described = responses[str(code.http_status)]
             assert f"`{code.value}`" in described["description"], name
-            assert code.value in described["content"]["application/problem+json"]["examples"], name
+            words = declared.conflicts if code is ErrorCode.CONFLICT else (code,)
+            assert {*words} <= described["content"]["application/problem+json"]["examples"].keys(), name
 
 
 def test_every_refusal_is_a_problem(document: dict[str, Any]) -> None:
@@ -145,7 +147,8 @@ def test_every_refusal_is_a_problem(document: dict[str, Any]) -> None:
             assert "401" in refusals, name
         if "requestBody" in operation and name.startswith("POST /"):
             assert "422" in refusals, name
-    assert set(document["components"]["examples"]) == {code.value for code in ErrorCode}
+    codes = {code.value for code in ErrorCode if code is not ErrorCode.CONFLICT}
+    assert set(document["components"]["examples"]) == codes | {reason.value for reason in ConflictReason}
 
 
 def test_tags_are_in_a_readers_order(document: dict[str, Any]) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 import httpx
 import pytest
 
+from accounts.files import clean_name
 from core.errors import Unavailable
 from core.limits import FILE_BYTES_MAX
 from http_api.object_responses import disposition
-from http_api.routes.files import clean_name
-from maintenance import sweeping
+from maintenance.unused_files import remove_unused_files
 from storage.formats import recognise
 from tests.support.clients import Client, Person, Town, new_client_id
 from tests.support.hostile_avatars import png_with_pixels
@@ -299,7 +299,8 @@ async def test_file_of_somebody_else_cannot_be_sent_even_by_who_got_it(town: Tow
     await send(anna, chat_id, "image", file)
     for file_id in (file["id"], new_client_id()):
         asked = {"chat_id": chat_id, "client_id": new_client_id(), "type": "image", "content": {"file_id": file_id}}
-        await boris.expect_refusal("message:send", "not_found", **asked)
+        error = await boris.expect_refusal("message:send", "not_found", **asked)
+        assert error["details"] == {"field": "file_id"}
 
 
 @pytest.mark.parametrize(("kind", "content"), [("image", WAV), ("audio", MP4), ("video", b"hello"), ("image", b"hello")])
@@ -341,7 +342,9 @@ async def test_edit_changes_the_caption_or_the_file(town: Town) -> None:
     assert (content["file_id"], content["caption"], content["width"]) == (second["id"], "better", 60)
     assert (await get(town.people[1], second["url"])).status_code == 200
     assert (await get(town.people[1], first["url"])).status_code == 404
-    await anna.expect_refusal("message:edit", "not_found", chat_id=chat_id, seq=seq, content={"file_id": new_client_id()})
+    invented = {"file_id": new_client_id()}
+    error = await anna.expect_refusal("message:edit", "not_found", chat_id=chat_id, seq=seq, content=invented)
+    assert error["details"] == {"field": "file_id"}
     assert boris.ready
 
 
@@ -424,7 +427,7 @@ async def expire(running: RunningServer, file_id: str) -> None:
 
 
 async def sweep(running: RunningServer) -> None:
-    await sweeping.sweep_files(running.molva.database, running.molva.objects)
+    await remove_unused_files(running.molva.database, running.molva.objects)
 
 
 async def test_file_that_was_never_sent_expires(town: Town, running: RunningServer) -> None:

@@ -62,7 +62,7 @@ async def test_faults_are_listed_by_path(api: Api):
 
 async def test_text_is_refused_by_its_characters(api: Api):
     problem = assert_problem(await api.post(CODES, {"phone": "7" * 41}), 422, "validation_failed")
-    assert problem["details"] == [{"path": "phone", "message": "String should have at most 40 characters"}]
+    assert problem["details"] == [{"path": "phone", "message": "must be at most 40 characters"}]
 
 
 async def test_problem_never_repeats_what_was_sent(api: Api):

@@ -11,7 +11,7 @@ from moto.server import ThreadedMotoServer
 
 from core.errors import NotFound, StartupError, Unavailable
 from core.settings import Settings
-from maintenance import sweeping
+from maintenance.scheduler import background_jobs, run_once
 from storage.objects import Objects
 from tests.support.clients import Town
 from tests.support.pictures import assert_upright, base64_of, decoded, encoded, scene
@@ -148,7 +148,8 @@ async def test_avatars_and_files_live_in_the_bucket(server: RunningServer, s3: A
     await anna.http.delete("/v1/me", headers=anna.headers)
     async with server.molva.database.reading() as tx:
         await tx.execute("test", "UPDATE files SET expires_at = now() - interval '1 second'", [])
-    await sweeping.sweep(server.molva.services, server.molva.objects)
+    for job in background_jobs(server.molva.services, server.molva.objects):
+        await run_once(job)
     assert keys_in(s3, "house/") == []
     assert not (server.settings.data_dir / "files").exists()
     await town.close()

@@ -1,4 +1,4 @@
-"""The bench works: everybody starts, is loaded, and is compared. How fast is not judged here."""
+"""The benchmark works: every peer starts, gets its load and is compared. Speed is not tested here."""
 
 import json
 import shutil

@@ -163,7 +163,7 @@ async def test_what_the_operator_can_mend_is_one_sentence(command, variables, tm
 
 def test_bus_is_refused_rather_than_ignored(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MOLVA_BUS_URL", "nats://127.0.0.1:4222")
-    with pytest.raises(StartupError, match=r"^MOLVA_BUS_URL is wrong: this version runs as one node; leave it empty\.$"):
+    with pytest.raises(StartupError, match=r"^MOLVA_BUS_URL must be empty: this version runs as a single node\.$"):
         load_settings()
     monkeypatch.setenv("MOLVA_BUS_URL", "")
     assert load_settings().bus_url is None

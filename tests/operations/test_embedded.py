@@ -152,7 +152,7 @@ def test_environment_with_its_secrets_stays_hidden_from_postgres(home: Path, mon
 
 
 def test_second_server_on_the_same_directory_is_refused_with_the_process_id_of_the_first(home: Path) -> None:
-    with server(home), pytest.raises(StartupError, match=f"in use by the server with the process id {os.getpid()}:"):
+    with server(home), pytest.raises(StartupError, match=f"in use by the process {os.getpid()}\\."):
         server(home).start()
 
 
@@ -296,13 +296,13 @@ def test_failed_start_says_what_postgres_said(home: Path) -> None:
 
 def test_data_of_another_major_version_is_refused(own_home: Path) -> None:
     (own_home / "postgres/PG_VERSION").write_text("17\n")
-    with pytest.raises(StartupError, match="was made by PostgreSQL 17 and PostgreSQL 18 is installed"):
+    with pytest.raises(StartupError, match="was created by PostgreSQL 17, but PostgreSQL 18 is installed"):
         server(own_home).start()
 
 
 def test_missing_password_is_named(own_home: Path) -> None:
     (own_home / "postgres.password").unlink()
-    with pytest.raises(StartupError, match=r"postgres\.password, which holds the password of .* is missing"):
+    with pytest.raises(StartupError, match=r"postgres\.password with the password of .* is missing"):
         server(own_home).start()
 
 

@@ -12,7 +12,8 @@ import phonenumbers
 import pytest
 
 from commands import seed as seeding
-from commands.seed import Plan
+from commands.seeding import loading
+from commands.seeding.plan import Plan
 from core.errors import StartupError
 from core.settings import Settings
 from core.tokens import AccessTokens
@@ -91,7 +92,7 @@ _WRONG = {
 @pytest.mark.parametrize("batch_rows", [20_000, 7], ids=["one batch", "chats longer than a batch"])
 @pytest.mark.parametrize("members", [2, 5])
 async def test_seeded_chats_are_consistent(settings, members, batch_rows, tmp_path, monkeypatch):
-    monkeypatch.setattr(seeding, "_BATCH_ROWS", batch_rows)
+    monkeypatch.setattr(loading, "_BATCH_ROWS", batch_rows)
     people = await seed(settings, Plan(users=12, chats=20, members=members, messages=310), tmp_path)
     for rule, sql in _WRONG.items():
         assert await rows(settings, sql) == [], rule

@@ -1,7 +1,7 @@
 """The HTTP application in this process, a client for it, and what left through its openings meanwhile."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -82,7 +82,7 @@ async def open_api(settings: Settings, database: Database) -> AsyncIterator[Api]
         tokens=tokens,
         dispatcher=None,
         on_session_ended=note_end,
-        services=_services(database, tokens),
+        services=_services(database, tokens, lambda session_id, reason: ended.append((session_id, str(reason)))),
         objects=Objects(settings.files_place),
         images=(images := ImageWorkers()),
         code_sender=sender,
@@ -97,9 +97,10 @@ def _encode_nothing(name: str, payload: bytes) -> bytes:
     raise AssertionError("nobody is online here")
 
 
-def _services(database: Database, tokens: AccessTokens) -> Services:
+def _services(database: Database, tokens: AccessTokens, end_session: Callable[[str, str], None]) -> Services:
     hub = Hub()
     fanout = Fanout(hub, _encode_nothing)
+    fanout.end_session = end_session
     changes = Changes(database, TurnQueue(_repair_nothing), fanout)
     return Services(database, changes, fanout, hub, None, None, tokens, "RU")
 

@@ -7,6 +7,7 @@ in which it happened; an action, event or error code that no test of a whole run
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ import orjson
 import pytest
 
 import realtime.actions  # noqa: F401  (declares every action)
+from core.conflicts import ConflictReason
 from core.errors import ErrorCode
 from core.settings import Settings
 from core.tokens import AccessTokens
@@ -23,9 +25,11 @@ from http_api.openapi import openapi_of
 from realtime import namespace
 from realtime.documents.asyncapi import describe_events_api
 from realtime.wire.dispatch import Dispatcher, Reply
-from realtime.wire.registry import ACTIONS, EVENTS
+from realtime.wire.registry import ACTIONS, EVENTS, Action
 
 _VIOLATIONS_SHOWN_MAX = 5
+SEEN = ("actions", "events", "codes", "reasons")
+"""What a whole run must have exercised."""
 
 
 @dataclass
@@ -35,6 +39,7 @@ class Witness:
     actions: set[str] = field(default_factory=set)
     events: set[str] = field(default_factory=set)
     codes: set[str] = field(default_factory=set)
+    reasons: set[str] = field(default_factory=set)
     violations: list[str] = field(default_factory=list)
     validators: dict[str, Any] = field(default_factory=dict)
 
@@ -57,8 +62,10 @@ class Witness:
     def saw_reply(self, name: str, reply: Reply) -> None:
         """An ack, or the answer of ``/v1/actions``."""
         if reply.error is not None:
-            self.codes.add(reply.error["code"])
+            self._saw_error(dict(reply.error))
         if name in ACTIONS:
+            if reply.error is not None:
+                self._check_declared(ACTIONS[name], dict(reply.error))
             self.actions.add(name)
             key = f"{name.replace(':', '_')}_ack"
             self._check(f"ack of {name}", self._message(key), orjson.loads(reply.ack()))
@@ -76,14 +83,28 @@ class Witness:
     def saw_answer(self, request: httpx.Request, response: httpx.Response) -> None:
         """An HTTP answer to a test's client."""
         if response.headers.get("content-type", "").startswith("application/problem+json"):
-            code = response.json()["code"]
-            self.codes.add(code)
+            self._saw_error(response.json())
         path = request.url.path
         for pattern, template, methods in self.routes:
             operation = methods.get(request.method.lower())
             if operation is not None and pattern.match(path):
                 self._check_answer(f"{request.method} {template}", operation, response)
                 return
+
+    def _saw_error(self, error: dict[str, Any]) -> None:
+        self.codes.add(error["code"])
+        if error["code"] == ErrorCode.CONFLICT:
+            self.reasons.add(error["details"]["reason"])
+
+    def _check_declared(self, action: Action, error: dict[str, Any]) -> None:
+        """A refusal is one that the declaration has, and names a field that the payload has."""
+        code, details = error["code"], error.get("details")
+        if code not in action.all_errors:
+            self.violations.append(f"{action.name} answered {code}, which @action does not declare")
+        elif code == ErrorCode.CONFLICT and details["reason"] not in action.conflicts:
+            self.violations.append(f"{action.name}: declare the reason {details['reason']} in @action(conflicts=…)")
+        elif code == ErrorCode.NOT_FOUND and details["field"] not in _fields_of(action):
+            self.violations.append(f"{action.name} answered not_found for {details['field']}, which its payload has not")
 
     def _check_answer(self, title: str, operation: dict[str, Any], response: httpx.Response) -> None:
         declared = operation["responses"].get(str(response.status_code))
@@ -100,6 +121,10 @@ class Witness:
                 root = {"components": self.openapi["components"], **schema}
                 validator = self.validators[key] = jsonschema_rs.validator_for(root)
             self._check(key, validator, response.json())
+        if response.status_code == 404 and "json" in kind and not title.startswith("POST /v1/actions/"):
+            field = response.json().get("details", {}).get("field")
+            if f"{{{field}}}" not in title:
+                self.violations.append(f"{title} answered not_found for {field}, which is no parameter of the path")
 
     def _message(self, key: str) -> Any:
         validator = self.validators.get(key)
@@ -121,7 +146,14 @@ class Witness:
 
     def exercised(self) -> dict[str, list[str]]:
         """What was seen, for the process that gathers it."""
-        return {"actions": sorted(self.actions), "events": sorted(self.events), "codes": sorted(self.codes)}
+        return {part: sorted(getattr(self, part)) for part in SEEN}
+
+
+@cache
+def _fields_of(action: Action) -> frozenset[str]:
+    """Every field of the action's payload, whatever its variant, those of ``content`` included."""
+    schema = action.payload.model_json_schema()
+    return frozenset(name for part in (schema, *schema.get("$defs", {}).values()) for name in part.get("properties", ()))
 
 
 def _absent(function: Callable[..., Any]) -> dict[str, Any]:
@@ -138,6 +170,7 @@ def unexercised(seen: dict[str, set[str]]) -> str:
         *(f"action {name}" for name in ACTIONS if name not in seen["actions"]),
         *(f"event {name}" for name in EVENTS if name not in seen["events"]),
         *(f"error code {code.value}" for code in ErrorCode if code.value not in seen["codes"]),
+        *(f"conflict reason {reason.value}" for reason in ConflictReason if reason.value not in seen["reasons"]),
     ]
     return ", ".join(missing)
 

@@ -4,6 +4,7 @@ import types
 import typing
 
 import asyncpg
+import orjson
 import pytest
 
 import realtime.actions  # noqa: F401  (imports every module that declares statements)
@@ -12,8 +13,8 @@ from tests.conftest import named
 
 _PYTHON_OF = {
     "uuid": str, "text": str, "timestamptz": str, "bool": bool, "int2": int, "int4": int, "int8": int, "float8": float,
-    "bytea": bytes, "jsonb": dict, "uuid[]": list, "text[]": list, "int8[]": list, "bool[]": list, "jsonb[]": list,
-    "bytea[]": list,
+    "bytea": bytes, "jsonb": (dict, orjson.Fragment), "uuid[]": list, "text[]": list, "int8[]": list, "bool[]": list,
+    "jsonb[]": list, "bytea[]": list,
 }  # fmt: skip
 
 

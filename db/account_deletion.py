@@ -1,8 +1,8 @@
-"""Leaving for good: what is erased with an account, and what is left to do afterwards.
+"""Deleting an account: what is erased with it, and which groups it still has to leave.
 
-The row of the person stays, emptied, because messages and chats refer to it. What must stay true: the moment the account is
-erased its sessions are over, its phone and username are free, and nothing personal is in the row; the groups are left one
-by one afterwards, each under its own lock, and :func:`list_unfinished` finds those that a crash left over.
+The row of the person stays, emptied, because messages and chats refer to it. What must stay true: when the account is
+erased, its sessions have ended, its phone and username are free, and nothing personal is in the row. The groups are left
+one by one afterwards, each under its own lock; :func:`list_unfinished` finds those that were not left because of a crash.
 """
 
 from dataclasses import dataclass

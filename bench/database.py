@@ -1,4 +1,7 @@
-"""Where the peers play: a durable PostgreSQL, seeded once by ``molva seed``; a fresh copy of the database for each run."""
+"""The PostgreSQL of a benchmark: ``molva seed`` fills one database, and every run gets a fresh copy of it.
+
+It is durable, with the settings of ``molva serve``, so that a commit costs what it costs in use.
+"""
 
 import asyncio
 import json
@@ -20,7 +23,7 @@ from db.embedded import EmbeddedPostgres
 
 SECRET: Final = "a secret for load tests that protects nothing"  # noqa: S105
 ACCESS_KEY: Final = derive_key(SECRET.encode(), "access token")
-"""What signs access tokens, for the peers."""
+"""The key that signs access tokens; the peers check tokens with it."""
 _TEMPLATE: Final = "bench_template"
 _SETTINGS: Final = {"max_connections": "60"}
 
@@ -39,16 +42,16 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """The running PostgreSQL."""
+class SeededPostgres:
+    """A running PostgreSQL with the seeded database. ``pid`` is that of its first process."""
 
     url: str
     pid: int
-    casts: Mapping[str, Sequence[Person]]
-    """The people of each scenario, room after room."""
+    people: Mapping[str, Sequence[Person]]
+    """The seeded people by the name of the scenario, those of one chat after the other."""
 
     @contextmanager
-    def database(self) -> Iterator[str]:
+    def fresh_copy(self) -> Iterator[str]:
         """The URL of a fresh copy of the seeded database, dropped at the end."""
         name = "bench_run"
         asyncio.run(_execute(self.url, f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} STRATEGY file_copy"))
@@ -59,13 +62,13 @@ class Stage:
 
 
 @contextmanager
-def set_stage(home: Path, scenarios: Sequence[Scenario]) -> Iterator[Stage]:
-    """Start PostgreSQL with the settings of ``molva serve`` in ``home``, on the cores of this process, and seed it."""
+def run_postgres(home: Path, scenarios: Sequence[Scenario]) -> Iterator[SeededPostgres]:
+    """Start PostgreSQL in ``home``, on the cores of this process, and seed it for ``scenarios``; stop it at the end."""
     with EmbeddedPostgres(home / "data", durable=True, settings=_SETTINGS) as url:
         asyncio.run(_execute(url, f"CREATE DATABASE {_TEMPLATE}"))
-        casts = {scenario.name: _seed(_named(url, _TEMPLATE), home, scenario) for scenario in scenarios}
+        people = {scenario.name: _seed(_named(url, _TEMPLATE), home, scenario) for scenario in scenarios}
         pid = int((home / "data/postgres/postmaster.pid").read_text().splitlines()[0])
-        yield Stage(url, pid, casts)
+        yield SeededPostgres(url, pid, people)
 
 
 def _seed(url: str, home: Path, scenario: Scenario) -> list[Person]:

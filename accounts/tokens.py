@@ -1,0 +1,173 @@
+"""Signing in with a code, and replacing tokens with a refresh token.
+
+What must stay true:
+
+- A code opens one session, in the same transaction that uses the code up.
+- A wrong guess is counted: its transaction commits although the answer is an error.
+- Every refused guess gets the same answer.
+- A refresh token that is used again after it was replaced ends its session. The exception is a short grace period, because
+  the answer with the new token may have been lost. This end, too, is committed before the error is answered.
+"""
+
+import hmac
+import logging
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from accounts.codes import normalise_in_payload
+from accounts.services import AccountServices
+from core import metrics
+from core.errors import ErrorCode, Unauthorized
+from core.ids import new_id
+from core.logs import note_identity
+from core.phones import mask_phone
+from core.tokens import IssuedToken, RefreshClaim, RefreshTokens, read_refresh_token, refresh_hash
+from db import codes, sessions, users
+from db.pool import Tx
+from db.sessions import EndReason, RefreshRow
+from db.users import ProfileRow
+
+log = logging.getLogger("molva.auth")
+
+NEW_USER_NAME: Final = "New user"
+"""The display name of a person who has not chosen one. It must reveal nothing of the number."""
+
+_BAD_CODE: Final = "The code is not valid."
+"""For a wrong, expired or used code, and for a number that no code was sent to."""
+_BAD_REFRESH_TOKEN: Final = "The refresh token is not valid."  # noqa: S105  (words, not a password)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    """An access token and the refresh token that gets the next pair."""
+
+    access: IssuedToken
+    refresh_token: str
+    refresh_expires_in_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A new session: its tokens and its owner."""
+
+    tokens: TokenPair
+    owner: ProfileRow
+    is_new_user: bool
+
+
+async def sign_in(services: AccountServices, *, phone_text: str, code: str, device_name: str | None) -> SignedIn:
+    """Open a session with a one-time code; the first time, this registers the person.
+
+    ``ValidationFailed`` for what is no number, ``Unauthorized`` for every code that is not the number's living one.
+    """
+    phone = normalise_in_payload(phone_text, services.settings)
+    async with services.database.transaction() as tx:
+        signed_in = None
+        if await _use_code(services, tx, phone=phone, code=code):
+            signed_in = await _open_session(services, tx, phone=phone, device_name=device_name)
+    if signed_in is None:
+        metrics.SIGN_INS.labels("token", "refused").inc()
+        log.info("sign-in refused", extra={"phone": mask_phone(phone)})
+        raise Unauthorized(message=_BAD_CODE)
+    metrics.SIGN_INS.labels("token", "registered" if signed_in.is_new_user else "ok").inc()
+    log.info("signed in", extra={"phone": mask_phone(phone), "is_new_user": signed_in.is_new_user, "device": device_name})
+    return signed_in
+
+
+async def _use_code(services: AccountServices, tx: Tx, *, phone: str, code: str) -> bool:
+    """Compare a guess with the number's living code, if there is one. The caller must commit, whatever the result.
+
+    Every guess passes here, so limits on guesses belong here.
+    """
+    code_id = await codes.find_live_code(tx, phone)
+    if code_id is None:
+        return False
+    return await codes.compare_guess(tx, code_id, services.code_hashes.of(code_id, code)) is True
+
+
+async def _open_session(services: AccountServices, tx: Tx, *, phone: str, device_name: str | None) -> SignedIn:
+    """A new session of the number's owner, who is registered if the number has none."""
+    new_user_id, session_id, seed = new_id(), new_id(), services.refresh_tokens.new_seed()
+    owner = await users.register_user(tx, new_user_id, phone, NEW_USER_NAME)
+    refresh_token = services.refresh_tokens.derive(RefreshClaim(session_id, 1), seed)
+    refresh_expires_in_s = await sessions.insert_session(
+        tx, session_id, owner.user.id, device_name, seed, refresh_hash(refresh_token)
+    )
+    note_identity(user_id=owner.user.id, session_id=session_id)
+    access = services.access_tokens.issue(user_id=owner.user.id, session_id=session_id)
+    return SignedIn(TokenPair(access, refresh_token, refresh_expires_in_s), owner, owner.user.id == new_user_id)
+
+
+class Verdict(StrEnum):
+    """What a refresh token turns out to be."""
+
+    CURRENT = "current"
+    """The newest one: replace it."""
+    LATE = "late"
+    """The one before, within the grace period: its answer may have been lost, so give the same answer again."""
+    REUSED = "reused"
+    """Replaced some time ago, and used again: somebody has a copy."""
+    ENDED = "ended"
+    """Of a session that was ended."""
+    WORTHLESS = "worthless"
+    """Not issued by this server, or expired."""
+
+
+def judge_refresh_token(row: RefreshRow | None, token: str, claim: RefreshClaim, tokens: RefreshTokens) -> Verdict:
+    """What ``token``, which makes ``claim``, is to the session's row (``None``: there is no such session).
+
+    The current token is recognised by its hash, which works even after the server's secret has changed. Older ones are
+    derived. A token that only names a session is worthless and does no harm to the session.
+    """
+    if row is None:
+        return Verdict.WORTHLESS
+    is_current = hmac.compare_digest(refresh_hash(token), row.refresh_hash)
+    if not is_current and not tokens.is_genuine(token, claim, row.refresh_seed):
+        return Verdict.WORTHLESS
+    if row.is_revoked:
+        return Verdict.ENDED
+    if row.expires_in_s <= 0:
+        return Verdict.WORTHLESS
+    if is_current:
+        return Verdict.CURRENT
+    is_previous = claim.generation == row.generation - 1
+    return Verdict.LATE if is_previous and row.in_grace else Verdict.REUSED
+
+
+async def refresh(services: AccountServices, token: str) -> TokenPair:
+    """Replace both tokens of a session.
+
+    ``Unauthorized`` for a worthless token; with ``session_revoked`` when the session was ended, or is ended now because the
+    token was used before.
+    """
+    try:
+        claim = read_refresh_token(token)
+    except Unauthorized:
+        raise Unauthorized(message=_BAD_REFRESH_TOKEN) from None
+    async with services.database.transaction() as tx:
+        row = await sessions.lock_session(tx, claim.session_id)
+        verdict = judge_refresh_token(row, token, claim, services.refresh_tokens)
+        metrics.SIGN_INS.labels("refresh", verdict.value).inc()
+        if row is None or verdict is Verdict.WORTHLESS:
+            raise Unauthorized(message=_BAD_REFRESH_TOKEN)
+        note_identity(user_id=row.user_id, session_id=claim.session_id)
+        if verdict in {Verdict.CURRENT, Verdict.LATE}:
+            return await _next_pair(services, tx, row, claim, rotate=verdict is Verdict.CURRENT)
+        if verdict is Verdict.REUSED:
+            await sessions.end_session(tx, claim.session_id, row.user_id, EndReason.TOKEN_REUSED)
+    if verdict is Verdict.REUSED:
+        log.warning("refresh token reused: session ended")
+        await services.on_session_ended(claim.session_id, EndReason.TOKEN_REUSED)
+    raise Unauthorized(ErrorCode.SESSION_REVOKED)
+
+
+async def _next_pair(services: AccountServices, tx: Tx, row: RefreshRow, claim: RefreshClaim, *, rotate: bool) -> TokenPair:
+    """The tokens of the next generation; without ``rotate`` those of the current generation again."""
+    generation = row.generation + 1 if rotate else row.generation
+    refresh_token = services.refresh_tokens.derive(RefreshClaim(claim.session_id, generation), row.refresh_seed)
+    refresh_expires_in_s = row.expires_in_s
+    if rotate:
+        refresh_expires_in_s = await sessions.rotate_session(tx, claim.session_id, refresh_hash(refresh_token))
+    access = services.access_tokens.issue(user_id=row.user_id, session_id=claim.session_id)
+    return TokenPair(access, refresh_token, refresh_expires_in_s)

@@ -1,0 +1,1 @@
+"""What ``molva seed`` makes up, and how it is loaded."""

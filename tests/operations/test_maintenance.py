@@ -1,0 +1,76 @@
+"""The scheduler of background jobs: what it logs, and that no failure ends it."""
+
+import asyncio
+from collections.abc import Mapping
+
+import pytest
+
+from core.errors import Unavailable
+from maintenance.scheduler import Job, run_forever, run_once
+
+
+def outcomes(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+    return [(record.levelname, record.message) for record in caplog.records if record.name == "molva.maintenance"]
+
+
+async def removes(count: int) -> Mapping[str, int]:
+    return {"files": count}
+
+
+async def is_unavailable() -> Mapping[str, int]:
+    raise Unavailable
+
+
+async def crashes() -> Mapping[str, int]:
+    raise ZeroDivisionError
+
+
+async def test_run_is_logged_with_what_it_removed(caplog: pytest.LogCaptureFixture):
+    caplog.set_level("INFO")
+    await run_once(Job("unused files", 60, lambda: removes(3)))
+    (record,) = [record for record in caplog.records if record.name == "molva.maintenance"]
+    assert (record.message, record.job, record.files) == ("maintenance done", "unused files", 3)
+
+
+async def test_run_that_removed_nothing_is_not_logged(caplog: pytest.LogCaptureFixture):
+    caplog.set_level("DEBUG")
+    await run_once(Job("unused files", 60, lambda: removes(0)))
+    assert outcomes(caplog) == []
+
+
+async def test_unavailable_is_a_warning_and_a_bug_an_error_with_its_trace(caplog: pytest.LogCaptureFixture):
+    await run_once(Job("unused files", 60, is_unavailable))
+    await run_once(Job("unused files", 60, crashes))
+    assert outcomes(caplog) == [("WARNING", "maintenance put off"), ("ERROR", "maintenance failed")]
+    assert caplog.records[-1].exc_info is not None
+
+
+async def test_failed_job_runs_again_and_holds_up_no_other():
+    runs: dict[str, int] = {"failing": 0, "waiting": 0, "working": 0}
+    is_done = asyncio.Event()
+
+    async def fail() -> Mapping[str, int]:
+        runs["failing"] += 1
+        if runs["failing"] >= 3 and runs["working"] >= 3:
+            is_done.set()
+        raise ZeroDivisionError
+
+    async def wait() -> Mapping[str, int]:
+        runs["waiting"] += 1
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets it")
+
+    async def work() -> Mapping[str, int]:
+        runs["working"] += 1
+        if runs["working"] >= 3 and runs["failing"] >= 3:
+            is_done.set()
+        return {}
+
+    jobs = [Job("failing", 0, fail), Job("waiting", 0, wait), Job("working", 0, work)]
+    scheduler = asyncio.create_task(run_forever(jobs))
+    async with asyncio.timeout(5):
+        await is_done.wait()
+    scheduler.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await scheduler
+    assert runs["waiting"] == 1
