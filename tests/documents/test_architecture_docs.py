@@ -17,7 +17,7 @@ def setup() -> ConfigParser:
 
 def arrows(diagram: str) -> set[tuple[str, str]]:
     """(above, below) for each arrow; a node is its names, without its label."""
-    labels = dict(re.findall(r'(\w+)\["([^"]*)"\]', diagram))
+    labels = {node: label.replace(".py", "") for node, label in re.findall(r'(\w+)\["([^"]*)"\]', diagram)}
     found = re.findall(r'^ +(\w+)(?:\["[^"]*"\])? --> (\w+)', diagram, re.MULTILINE)
     return {
         (above, below)
@@ -45,7 +45,7 @@ def test_arrows_run_as_the_contracts_say() -> None:
     outer, inner = re.findall(r"```mermaid\n(flowchart.*?)```", MAP, re.DOTALL)
     for diagram, contract in ((outer, "floors"), (inner, "realtime")):
         depth = layers(contract)
-        drawn = {(above.removesuffix(".py"), below) for above, below in arrows(diagram)}
+        drawn = arrows(diagram)
         assert set(depth) <= {name for arrow in drawn for name in arrow}
         for above, below in drawn:
             if above in depth:
