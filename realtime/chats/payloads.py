@@ -43,9 +43,7 @@ class ChatPage(ServerPayload):
 
     chats: list[ChatView] = Field(description="The chats of this page.")
     next_cursor: str | None = Field(description="Cursor of the next page, or null on the last page.", examples=[None])
-    active_chat_id: Id | None = Field(
-        description="ID of the active chat of this login session, or null if there is none.", examples=[CHAT_ID]
-    )
+    active_chat_id: Id | None = Field(description="ID of the active chat, or null if there is none.", examples=[CHAT_ID])
 
 
 class ChatGet(ClientPayload):
@@ -94,6 +92,21 @@ class ChatActivated(ServerPayload):
     """The chat that is active now."""
 
     chat: ChatView | None = Field(description="The active chat, as the caller sees it, or null if there is none.")
+
+
+class ChatWatch(ClientPayload):
+    """The chats that this connection watches in addition to its active chat."""
+
+    chat_ids: Annotated[Ids, Field(max_length=limits.WATCHED_CHATS_MAX)] = Field(
+        description="IDs of the chats to watch. They replace the previous list. An empty list watches no chats.",
+        examples=[[CHAT_ID]],
+    )
+
+
+class ChatsWatched(ServerPayload):
+    """The chats that this connection watches now."""
+
+    chats: list[ChatView] = Field(description="The chats, as the caller sees them, in the order of the request.")
 
 
 class ChatCreateGroup(ClientPayload):

@@ -1,6 +1,7 @@
 """What a message of each type holds. The server alone makes ``system`` messages.
 
-To add a type, follow docs/how-to/add-a-message-type.md.
+To add a type, follow docs/how-to/add-a-message-type.md. A type with words that a search
+should find also needs ``plain_words`` in ``schema.sql``, with a migration.
 """
 
 from functools import reduce

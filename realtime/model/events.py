@@ -108,7 +108,7 @@ class UserUpdated(ServerPayload):
     user: User = Field(description="The public profile, as it is now.")
 
 
-VIEWERS = "connections whose active chat it is"
+VIEWERS = "connections whose active (or watched) chat it is"
 CHAT_UPDATED = event(
     "chat:updated", ChatUpdated, to="all connections of all members; a change of personal settings goes to their owner only"
 )

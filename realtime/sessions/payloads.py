@@ -17,7 +17,7 @@ class SessionReady(ServerPayload):
     user: Profile = Field(description="The user of this connection, with the fields that only they see.")
     session_id: Id = Field(description="ID of the login session (one device).", examples=[USER_ID])
     active_chat_id: Id | None = Field(
-        description="ID of the active chat of this login session, or null if there is none.", examples=[CHAT_ID]
+        description="ID of the active chat of this connection, or null if there is none.", examples=[CHAT_ID]
     )
     epoch: str = Field(
         description="Name of the history of the database. If it differs from the last one, a backup was restored: delete "

@@ -22,6 +22,8 @@ from db.query import STATEMENTS
 from tests.conftest import named
 from tests.support.clients import Client, Town
 
+pytestmark = pytest.mark.slow
+
 MESSAGES = 1_000_000
 CHATS = 60_000
 MINE = 2_000
