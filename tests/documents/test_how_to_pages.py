@@ -28,7 +28,7 @@ EXAMPLES = (
 FOLLOWED = ("add-an-action.md", "add-an-event.md", "add-a-message-type.md", "add-a-setting.md")
 DEADLINE_S = 240
 
-_BLOCK = re.compile(r"^In `([\w/.-]+)`(?: \(.*\))?:$|^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^In `([\w/.-]+)`(?: \([^)\n]*\))?:$|^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"^\| `([\w/.-]+)` \|", re.MULTILINE)
 
 _SEEN = """
