@@ -43,7 +43,8 @@ A self-hosted chat backend. Socket.IO carries the chats; this page shows **and r
 included: over HTTP, through the same handlers.
 
 1. `POST /v1/auth/codes` with your phone number. In development the answer holds the `code`.
-2. `POST /v1/auth/tokens` with the number and the code: you are registered and get an `access_token`.
+2. `POST /v1/auth/tokens` with the number, the code and your name (outside of development also with the `verification_id`
+   of the answer): you are registered and get an `access_token`.
 3. Press **Authorize** and paste the token. Now every operation below can be executed.
 4. Do 1 and 2 for a second number and copy that person's `user.id`.
 5. `chat:create_private` with this `user_id`; with the `chat.id` of its answer `message:send` (each new message has a new
@@ -119,7 +120,7 @@ def _problem_schemas() -> dict[str, Any]:
     return {
         **schema.pop("$defs"),
         **error_schemas(_ref),
-        "Problem": {**schema, "allOf": details_by_code(_ref, optional=(ErrorCode.NOT_FOUND,))},
+        "Problem": {**schema, "allOf": details_by_code(_ref, optional=(ErrorCode.NOT_FOUND, ErrorCode.RATE_LIMITED))},
     }
 
 

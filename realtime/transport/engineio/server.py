@@ -21,7 +21,7 @@ import engineio
 import orjson
 from starlette.types import Receive, Scope, Send
 
-from core.addresses import is_host_allowed
+from core.addresses import address_key, is_host_allowed
 from realtime.transport.engineio.handshake import Handshake, Refusal
 from realtime.transport.engineio.session import CloseReason, Heartbeat, Link, Owner
 from realtime.transport.websocket import frames
@@ -125,12 +125,12 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # the library h
         if self.is_draining:
             raise Refusal(3, "Shutting down", 503)
         bound = self.terms.links_per_address_max
-        if bound is not None and self._links_of[handshake.address] >= bound:
+        if bound is not None and self._links_of[address_key(handshake.address)] >= bound:
             log.warning("too many connections", extra={"client": handshake.address})
             raise Refusal(4, "Too many connections", 429)
         link = Link(self.generate_id(), handshake, self.owner, self.terms.heartbeat, self._forget)
         self.sockets[link.link_id] = link
-        self._links_of[link.address] += 1
+        self._links_of[address_key(link.address)] += 1
         hello = {
             "sid": link.link_id,
             "upgrades": upgrades,
@@ -144,9 +144,10 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # the library h
 
     def _forget(self, link: Link) -> None:
         if self.sockets.pop(link.link_id, None) is not None:
-            self._links_of[link.address] -= 1
-            if not self._links_of[link.address]:
-                del self._links_of[link.address]
+            key = address_key(link.address)
+            self._links_of[key] -= 1
+            if not self._links_of[key]:
+                del self._links_of[key]
 
     def _link_of(self, handshake: Handshake) -> Link:
         """The polling client that ``handshake`` is about; ``Refusal`` if there is none, or it is somebody else's."""
