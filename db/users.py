@@ -81,6 +81,13 @@ async def find_user_for(tx: Tx, user_id: str, caller_id: str) -> UserRow | None:
 async def find_users_by_phones(tx: Tx, phones: list[str], caller_id: str) -> list[ProfileRow]: ...
 
 
+@query("""
+    -- Whether the number is somebody's.
+    SELECT EXISTS (SELECT FROM users WHERE phone = $1 AND deleted_at IS NULL)
+""")
+async def is_registered(tx: Tx, phone: str) -> bool: ...
+
+
 @query(f"""
     -- The person with this username, whatever its case, as the caller may see them.
     SELECT {user_columns("u")} FROM users u
