@@ -204,7 +204,8 @@ async def test_deleted_account_is_found_no_more_and_its_number_and_name_are_free
     assert (await boris.http.get(f"/v1/users/{anna.id}", headers=boris.headers)).status_code == 404
     assert (await boris.act("user:find", phones=[anna.phone])).json()["users"] == []
     assert (await boris.act("user:find", username=name)).json()["users"] == []
-    assert (await boris.act("chat:create_private", user_id=anna.id)).status_code == 404
+    opened = (await boris.act("chat:create_private", user_id=anna.id)).json()
+    assert (opened["code"], opened["details"]["reason"]) == ("conflict", "peer_unavailable")
     again = await town.register(anna.phone)
     assert again.id != anna.id
     assert again.tokens["is_new_user"]

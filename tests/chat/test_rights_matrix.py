@@ -25,8 +25,8 @@ TABLE = """
                       anonymous  stranger  blocked      left   removed  member               creator              deleted
 chat:list             401        ok        ok           ok     ok       ok                   ok                   401
 chat:get              401        404       ok           404    404      ok                   ok                   401
-chat:create_private   401        ok        404          ok     ok       ok                   with_yourself        401
-chat:create_group     401        ok        404          ok     ok       ok                   ok                   401
+chat:create_private   401        ok        ok           ok     ok       ok                   with_yourself        401
+chat:create_group     401        ok        ok           ok     ok       ok                   ok                   401
 chat:rename           401        404       not_a_group  404    404      ok                   ok                   401
 chat:delete           401        404       not_a_group  404    404      403                  ok                   401
 chat:leave            401        404       not_a_group  ok     404      ok                   creator_cannot_leave 401
