@@ -42,7 +42,7 @@ from realtime.messages.send_queue import SendQueue
 from realtime.namespace import NO_NAMESPACE, ChatNamespace, encode
 from realtime.presence.tracker import PresenceTracker
 from realtime.repair import Repairs
-from realtime.transport.engineio.server import Terms
+from realtime.transport.options import TransportOptions
 from realtime.transport.socketio.server import SocketServer, with_sockets
 from realtime.wire.changes import Changes
 from realtime.wire.context import Services
@@ -71,18 +71,26 @@ class Molva:
     objects: Objects
 
 
-@asynccontextmanager
-async def compose(settings: Settings, database_url: str) -> AsyncIterator[Molva]:
-    """Everything wired on a migrated database; closed in reverse order at the end."""
-    objects, images = Objects(settings.files_place), ImageWorkers()
-    database = Database(
-        database_url,
-        pool_max=settings.database_pool_max,
-        timeout_s=settings.database_timeout_s,
-        slow_s=settings.slow_statement_s,
-    )
-    await database.connect()
-    tokens = AccessTokens(settings.signing_secret(), previous=settings.previous_signing_secret())
+@dataclass(frozen=True, slots=True)
+class _Chat:
+    """What carries the chat: who is online, how changes are ordered and delivered, what runs the actions."""
+
+    fanout: Fanout
+    turns: TurnQueue
+    epoch: EpochWatch
+    services: Services
+    dispatcher: Dispatcher
+    presence: PresenceTracker
+    namespace: ChatNamespace
+
+    async def close(self) -> None:
+        """Stop what works in the background."""
+        await self.presence.close()
+        await self.epoch.close()
+        await self.turns.close()
+
+
+async def _compose_chat(settings: Settings, database: Database, tokens: AccessTokens) -> _Chat:
     hub = Hub()
     fanout = Fanout(hub, encode)
     turns = TurnQueue(Repairs(database, hub, fanout).repair)
@@ -110,50 +118,64 @@ async def compose(settings: Settings, database_url: str) -> AsyncIterator[Molva]
         connections_max=settings.connections_per_user,
         epoch=epoch,
     )
-    await epoch.start(namespace.begin_afresh)
     fanout.end_session = namespace.end_session
+    await epoch.start(namespace.begin_afresh)
+    return _Chat(fanout, turns, epoch, services, dispatcher, presence, namespace)
+
+
+@asynccontextmanager
+async def compose(settings: Settings, database_url: str) -> AsyncIterator[Molva]:
+    """Everything wired on a migrated database; closed in reverse order at the end."""
+    objects, images = Objects(settings.files_place), ImageWorkers()
+    database = Database(
+        database_url,
+        pool_max=settings.database_pool_max,
+        timeout_s=settings.database_timeout_s,
+        slow_s=settings.slow_statement_s,
+    )
+    await database.connect()
+    tokens = AccessTokens(settings.signing_secret(), previous=settings.previous_signing_secret())
+    chat = await _compose_chat(settings, database, tokens)
 
     async def announce_session_end(session_id: str, reason: str) -> None:
-        fanout.deliver([SessionEnded(session_id, reason)])
+        chat.fanout.deliver([SessionEnded(session_id, reason)])
 
-    sockets = SocketServer(_terms(settings), no_namespace=NO_NAMESPACE)
-    sockets.register_namespace(namespace)
+    sockets = SocketServer(_transport_options(settings), no_namespace=NO_NAMESPACE)
+    sockets.register_namespace(chat.namespace)
     api = create_app(
         settings=settings,
         database=database,
         tokens=tokens,
-        dispatcher=dispatcher,
+        dispatcher=chat.dispatcher,
         on_session_ended=announce_session_end,
         is_draining=lambda: sockets.eio.is_draining,
-        services=services,
+        services=chat.services,
         objects=objects,
         images=images,
     )
-    maintenance = asyncio.create_task(run_forever(background_jobs(services, objects)))
+    maintenance = asyncio.create_task(run_forever(background_jobs(chat.services, objects)))
     lag_watch = asyncio.create_task(watch_loop_lag())
     try:
-        yield Molva(with_sockets(sockets, api), database, sockets, services, objects)
+        yield Molva(with_sockets(sockets, api), database, sockets, chat.services, objects)
     finally:
         maintenance.cancel()
         lag_watch.cancel()
         await sockets.shutdown()
         await sockets.settle()
-        await presence.close()
-        await epoch.close()
-        await turns.close()
+        await chat.close()
         await images.close()
         await objects.close()
         await database.disconnect()
 
 
-def _terms(settings: Settings) -> Terms:
-    return Terms(
+def _transport_options(settings: Settings) -> TransportOptions:
+    return TransportOptions(
         packet_bytes_max=limits.PACKET_BYTES_MAX,
         allows_polling=settings.long_polling == "on",
         origins=None if settings.allowed_origins == ("*",) else settings.allowed_origins,
         hosts=settings.allowed_hosts,
         trusted_proxies=settings.trusted_proxies,
-        links_per_address_max=settings.links_per_address_max,
+        connections_per_address_max=settings.connections_per_address_max,
     )
 
 

@@ -22,10 +22,12 @@ PAGE_SIZE_MAX: Final = 100
 PHONES_PER_FIND_MAX: Final = 100
 PINS_MAX: Final = 10
 WATCH_LIST_MAX: Final = 200
+WATCHED_CHATS_MAX: Final = 50
 CONNECTIONS_PER_USER: Final = 10
 """Unless the operator sets another number."""
 
 PACKET_BYTES_MAX: Final = 64 * 1024
+"""A larger packet is refused; one of more than twice as much closes the connection."""
 AVATAR_BYTES_MAX: Final = 5 * 1024 * 1024
 AVATAR_PIXELS_MAX: Final = 25_000_000
 AVATAR_SIDE_MAX: Final = 16_383
@@ -67,8 +69,10 @@ def shown_to_clients(*, connections_per_user: int = CONNECTIONS_PER_USER) -> dic
         "page_size": PAGE_SIZE_MAX,
         "pins": PINS_MAX,
         "watch_list": WATCH_LIST_MAX,
+        "watched_chats": WATCHED_CHATS_MAX,
         "connections_per_user": connections_per_user,
         "packet_bytes": PACKET_BYTES_MAX,
+        "packet_bytes_closing": 2 * PACKET_BYTES_MAX,
         "avatar_bytes": AVATAR_BYTES_MAX,
         "avatar_pixels": AVATAR_PIXELS_MAX,
         "avatar_side_pixels": AVATAR_SIDE_MAX,

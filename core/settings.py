@@ -247,7 +247,7 @@ class Settings(BaseSettings):
         return self.jwt_previous_secret.get_secret_value().encode() if self.jwt_previous_secret else None
 
     @property
-    def links_per_address_max(self) -> int | None:
+    def connections_per_address_max(self) -> int | None:
         """Connections of one network address at a time; ``None``: any number."""
         if self.connections_per_address is None and self.environment is Environment.PRODUCTION:
             return CONNECTIONS_PER_ADDRESS_MAX

@@ -9,8 +9,11 @@ from db.visibility import estranged_from, reaches
 
 
 @query("""
-    -- Blocks somebody; again changes nothing.
-    INSERT INTO blocks (user_id, blocked_id) VALUES ($1, $2) ON CONFLICT ON CONSTRAINT blocks_pkey DO NOTHING
+    -- Blocks somebody; again changes nothing. Later than the person's last block, so that the list has an order even when
+    -- both come in one millisecond.
+    INSERT INTO blocks (user_id, blocked_id, blocked_at)
+    SELECT $1, $2, greatest(wire_now(), max(b.blocked_at) + interval '1 millisecond') FROM blocks b WHERE b.user_id = $1
+    ON CONFLICT ON CONSTRAINT blocks_pkey DO NOTHING
 """)
 async def block_user(tx: Tx, user_id: str, blocked_id: str) -> None: ...
 

@@ -19,9 +19,12 @@ class LikerRow:
 
 
 @query("""
-    -- Adds a like to a message of a locked chat. The new count; null if the person has liked it before.
+    -- Adds a like to a message of a locked chat. The new count; null if the person has liked it before. It is later than
+    -- the message's last like, so that the list has an order even when both come in one millisecond.
     WITH added AS (
-        INSERT INTO likes (chat_id, seq, user_id) VALUES ($1, $2, $3)
+        INSERT INTO likes (chat_id, seq, user_id, liked_at)
+        SELECT $1, $2, $3, greatest(wire_now(), max(l.liked_at) + interval '1 millisecond')
+          FROM likes l WHERE l.chat_id = $1 AND l.seq = $2
         ON CONFLICT ON CONSTRAINT likes_pkey DO NOTHING
         RETURNING seq
     )

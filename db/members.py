@@ -113,13 +113,15 @@ async def list_past_members(tx: Tx, chat_id: str, user_ids: list[str]) -> list[s
 
 
 @query("""
-    -- Lets people in. Somebody who was in before starts anew.
-    INSERT INTO members (chat_id, user_id, added_by, first_seq, read_seq)
-    SELECT $1, unnest($2::uuid[]), $3, $4, $5
+    -- Lets people into a locked or new chat. Somebody who was in before starts anew. They come later than everybody in the
+    -- chat, so that the list has an order even when both come in one millisecond; those of one call come together.
+    INSERT INTO members (chat_id, user_id, added_by, first_seq, read_seq, joined_at)
+    SELECT $1, unnest($2::uuid[]), $3, $4, $5, greatest(wire_now(), (
+        SELECT max(joined_at) + interval '1 millisecond' FROM members WHERE chat_id = $1 AND left_at IS NULL))
     ON CONFLICT ON CONSTRAINT members_pkey DO UPDATE
        SET title = NULL, pinned = NULL, muted_until = NULL, read_seq = excluded.read_seq,
-           first_seq = excluded.first_seq, added_by = excluded.added_by, joined_at = wire_now(), left_at = NULL,
-           left_reason = NULL,           changed_xid = change_xid()
+           first_seq = excluded.first_seq, added_by = excluded.added_by, joined_at = excluded.joined_at, left_at = NULL,
+           left_reason = NULL, changed_xid = change_xid()
 """)
 async def insert_members(
     tx: Tx, chat_id: str, user_ids: list[str], added_by: str, first_seq: int, read_seq: int

@@ -245,8 +245,7 @@ class Database:
                         except _DOUBTFUL:
                             drop(raw)
                             raise
-                        finally:
-                            self._note_idle(raw)
+                        self._note_idle(raw)
                         return
                 raise asyncpg.InterfaceError("the connections of the pool are dead")
 

@@ -1,10 +1,9 @@
-"""The namespace ``/chat``: who may connect, what a connection hears of its login session, every event to dispatch.
+"""The namespace ``/chat``: admits clients, closes connections whose login session ends, gives every event to dispatch.
 
-What must stay true: nobody is in without a valid access token of a living login session; a connection hears chat events
-from ``session:ready`` on and none before; when its token or its session ends, it is closed.
+What must stay true: a client is admitted only with a valid access token of a login session that has not ended; it gets chat
+events after ``session:ready`` and none before; when its token expires or its session ends, the connection is closed.
 """
 
-import asyncio
 import logging
 import time
 from typing import Any, Final
@@ -22,6 +21,7 @@ from core.tokens import AccessTokens
 from db import sessions
 from db.batched_lookup import BatchedLookup
 from db.pool import Database
+from realtime.connections import ChatConnection
 from realtime.delivery.hub import Hub
 from realtime.model.objects import Profile
 from realtime.presence.tracker import PresenceTracker
@@ -33,9 +33,9 @@ from realtime.sessions.payloads import (
     SessionReady,
     SessionRevoked,
 )
-from realtime.transport.engineio.session import CloseReason
+from realtime.transport.engineio.close_reason import CloseReason
 from realtime.transport.socketio.connection import Connection
-from realtime.transport.socketio.handlers import Namespace, Refused
+from realtime.transport.socketio.handlers import ConnectRefused, Namespace
 from realtime.transport.socketio.packets import Fault, encode_event
 from realtime.wire.context import Caller, Epoch
 from realtime.wire.dispatch import Dispatcher
@@ -45,7 +45,6 @@ from realtime.wire.registry import Event, event
 log = logging.getLogger("molva.socket")
 
 NAMESPACE: Final = "/chat"
-_EXPIRY_NOTICE_S: Final = 60
 _RECONNECT_WITHIN_S: Final = 10
 
 _FAULTS: Final[dict[Fault, AppError]] = {
@@ -66,8 +65,8 @@ class ServerDraining(ServerPayload):
 SERVER_DRAINING = event("server:draining", ServerDraining, to="every connection of the process that ends")
 
 
-NO_NAMESPACE: Final = Refused(f"The only namespace is {NAMESPACE}.", {"code": ErrorCode.NOT_FOUND.value})
-"""What a client hears that asks for another one."""
+NO_NAMESPACE: Final = ConnectRefused(f"The only namespace is {NAMESPACE}.", {"code": ErrorCode.NOT_FOUND.value})
+"""The answer to a connect to another namespace."""
 
 
 def encode(name: str, payload: bytes) -> bytes:
@@ -101,13 +100,13 @@ class ChatNamespace(Namespace):
         self._presence = presence
         self._connections_max = connections_max
         self._epoch = epoch
-        self._clocks: dict[str, asyncio.TimerHandle] = {}
-        self._by_session: dict[str, dict[str, Connection]] = {}
+        self._by_session: dict[str, dict[str, ChatConnection]] = {}
+        """The connections of each login session, including those whose session is still being read."""
 
     # --- connecting
 
     async def on_connect(self, connection: Connection, auth: Any) -> bytes:
-        """Admit whoever holds a valid access token of a living session; refuse with the contract's code."""
+        """Admit a client with a valid access token of a session that has not ended. Refuse others with an error code."""
         request = Request(new_id(), client=connection.client, connection_id=connection.connection_id)
         with request_scope(request):
             try:
@@ -122,19 +121,23 @@ class ChatNamespace(Namespace):
             log.info("connect", extra={"outcome": "ok", **request.close()})
         return greeting
 
-    def _refused(self, connection: Connection, error: AppError, request: Request) -> Refused:
-        self._forget_session_of(connection)
+    def _refused(self, connection: Connection, error: AppError, request: Request) -> ConnectRefused:
+        if connection.data is not None:
+            self._forget_session_of(connection.data)
+            connection.data.ignore_expiry()
         metrics.CONNECTS.labels(error.code.value).inc()
         log.info("connect refused", extra={"outcome": error.code.value, **request.close()})
-        return Refused(error.message, {"code": error.code.value})
+        return ConnectRefused(error.message, {"code": error.code.value})
 
-    async def _admit(self, connection: Connection, auth: Any, request: Request) -> bytes:
+    async def _admit(self, transport: Connection, auth: Any, request: Request) -> bytes:
         token = auth.get("token") if isinstance(auth, dict) else None
         if not isinstance(token, str):
             raise Unauthorized
         claims = self._tokens.verify(token)
         request.user_id, request.session_id = claims.user_id, claims.session_id
-        connection.user_id, connection.session_id = claims.user_id, claims.session_id
+        connection = transport.data = ChatConnection(
+            transport, self, user_id=claims.user_id, session_id=claims.session_id, expires_at_s=claims.expires_at_s
+        )
         # Known before the session is read, so that one which is ended from here on is not missed: see end_session.
         self._by_session.setdefault(claims.session_id, {})[connection.connection_id] = connection
         with self._hub.loading(claims.user_id):
@@ -150,8 +153,8 @@ class ChatNamespace(Namespace):
             self._hub.enter(connection, zip(admission.chat_ids, admission.first_seqs, strict=True))
             if session.active_chat_id is not None and admission.active is not None:
                 self._hub.advance(session.active_chat_id, admission.active.version, admission.active.message_count)
-        self._wind(connection, claims.expires_at_s)
-        self._make_room_for(connection)
+        connection.watch_expiry()
+        self._close_oldest(connection)
         self._presence.came(claims.user_id)
         ready = SessionReady(
             user=Profile.of_owner(session.owner),
@@ -163,19 +166,19 @@ class ChatNamespace(Namespace):
         )
         return _packet(SESSION_READY, ready)
 
-    def _make_room_for(self, connection: Connection) -> None:
-        """The newest device of a person always works: what gives way is the connection that was there first."""
-        others = [other for other in self._hub.listeners_of(connection.user_id) if isinstance(other, Connection)]
-        for oldest in others[: -self._connections_max]:
+    def _close_oldest(self, newest: ChatConnection) -> None:
+        """The newest device of a user always works: with too many connections, the oldest are closed."""
+        connections = [other for other in self._hub.listeners_of(newest.user_id) if isinstance(other, ChatConnection)]
+        for oldest in connections[: -self._connections_max]:
             log.info("too many connections", extra={"connection_id": oldest.connection_id, "user_id": oldest.user_id})
             self._end(oldest, "too_many_connections")
 
-    async def on_disconnect(self, connection: Connection, reason: str) -> None:
-        """Forget the connection and note when its person was last seen."""
+    async def on_disconnect(self, transport: Connection, reason: str) -> None:
+        """Forget the connection, and store when its user was last seen."""
+        connection: ChatConnection = transport.data
         self._hub.exit(connection)
         self._forget_session_of(connection)
-        if (clock := self._clocks.pop(connection.connection_id, None)) is not None:
-            clock.cancel()
+        connection.ignore_expiry()
         metrics.CONNECTIONS.dec()
         metrics.DISCONNECTS.labels(reason).inc()
         with request_scope(self._request_of(connection)):
@@ -190,25 +193,27 @@ class ChatNamespace(Namespace):
         self._presence.went(connection.user_id)
 
     def on_draining(self, connection: Connection) -> None:
-        """Tell the client to come back, to another process or to the next one."""
+        """Tell the client to reconnect soon, to another process or to the next one here."""
         connection.send(_packet(SERVER_DRAINING, ServerDraining(reconnect_within=_RECONNECT_WITHIN_S)))
 
     # --- acting
 
-    async def on_action(self, connection: Connection, name: str, arguments: list[object] | Fault) -> bytes:
-        """Every event of the client."""
+    async def on_action(self, transport: Connection, name: str, arguments: list[object] | Fault) -> bytes:
+        """Handle an event of the client."""
+        connection: ChatConnection = transport.data
         request = self._request_of(connection)
+        request.started = transport.action_received_at
         if isinstance(arguments, Fault):
             return _refuse_unread(_FAULTS[arguments], request)
         if connection.expires_at_s <= time.time():
             return _refuse_unread(Unauthorized(ErrorCode.TOKEN_EXPIRED), request)
-        caller = Caller(connection.user_id, connection.session_id, _Lease(self, connection))
+        caller = Caller(connection.user_id, connection.session_id, connection)
         reply = await self._dispatcher.dispatch(name, arguments, caller, request)
         if reply.error is not None and reply.error["code"] == ErrorCode.RATE_LIMITED:
-            connection.note_refusal()
+            transport.count_refusal()
         return reply.ack()
 
-    def _request_of(self, connection: Connection) -> Request:
+    def _request_of(self, connection: ChatConnection) -> Request:
         return Request(
             new_id(),
             client=connection.client,
@@ -219,72 +224,42 @@ class ChatNamespace(Namespace):
 
     # --- ending
 
-    def extend(self, connection: Connection, expires_at_s: int) -> None:
-        """The connection has a new token."""
-        if connection.connection_id in self._clocks:
-            self._wind(connection, expires_at_s)
+    def notify_expiry(self, connection: ChatConnection) -> None:
+        """Tell the client that its access token is about to expire."""
+        expires_at = wire_time_of_unix(connection.expires_at_s)
+        connection.send(_packet(SESSION_EXPIRING, SessionExpiring(expires_at=expires_at)))
 
-    def _wind(self, connection: Connection, expires_at_s: int) -> None:
-        connection.expires_at_s = expires_at_s
-        if (clock := self._clocks.pop(connection.connection_id, None)) is not None:
-            clock.cancel()
-        notice_s = max(0.0, expires_at_s - _EXPIRY_NOTICE_S - time.time())
-        self._clocks[connection.connection_id] = asyncio.get_running_loop().call_later(
-            notice_s, self._notify_expiry, connection
-        )
-
-    def _notify_expiry(self, connection: Connection) -> None:
-        expires_at_s = connection.expires_at_s
-        connection.send(_packet(SESSION_EXPIRING, SessionExpiring(expires_at=wire_time_of_unix(expires_at_s))))
-        self._clocks[connection.connection_id] = asyncio.get_running_loop().call_later(
-            max(0.0, expires_at_s - time.time()), self._expire, connection
-        )
-
-    def _expire(self, connection: Connection) -> None:
+    def expire(self, connection: ChatConnection) -> None:
+        """Close a connection whose access token has expired."""
         log.info("token expired", extra={"connection_id": connection.connection_id, "user_id": connection.user_id})
         self._end(connection, "token_expired")
 
-    def _forget_session_of(self, connection: Connection) -> None:
+    def _forget_session_of(self, connection: ChatConnection) -> None:
         connections = self._by_session.get(connection.session_id, {})
         connections.pop(connection.connection_id, None)
         if not connections:
             self._by_session.pop(connection.session_id, None)
 
     def end_session(self, session_id: str, reason: str) -> None:
-        """The login session was ended: its connections are told and closed; one that is just coming in is refused."""
+        """A login session was ended: tell and close its connections. One that is being admitted is refused."""
         for connection in self._by_session.pop(session_id, {}).values():
-            if connection.is_open:
+            if connection.transport.is_open:
                 self._end(connection, reason)
 
     def begin_afresh(self) -> None:
-        """The database has another history: every connection is closed, and begins anew with what is there now."""
+        """The database has another history: close all connections, so that the clients reconnect and read it."""
         for connection in [one for session in self._by_session.values() for one in session.values()]:
             connection.send(_packet(SERVER_DRAINING, ServerDraining(reconnect_within=_RECONNECT_WITHIN_S)))
-            connection.cut(CloseReason.EPOCH, "the database has another history")
+            connection.transport.cut(CloseReason.EPOCH, "the database has another history")
 
-    def _end(self, connection: Connection, reason: str) -> None:
+    def _end(self, connection: ChatConnection, reason: str) -> None:
         self._hub.exit(connection)
         connection.send(_packet(SESSION_REVOKED, SessionRevoked(reason=reason)))
-        connection.close()
-
-
-class _Lease:
-    """What a handler may do to the connection it was called on."""
-
-    __slots__ = ("_connection", "_namespace", "connection_id")
-
-    def __init__(self, namespace: ChatNamespace, connection: Connection) -> None:
-        self._namespace = namespace
-        self._connection = connection
-        self.connection_id = connection.connection_id
-
-    def extend(self, expires_at_s: int) -> None:
-        """Keep the connection until then."""
-        self._namespace.extend(self._connection, expires_at_s)
+        connection.transport.close()
 
 
 def _refuse_unread(error: AppError, request: Request) -> bytes:
-    """The ack of an event that does not get as far as dispatch, and its line in the log."""
+    """Refuse an event before dispatch: the ack. Logs the refusal."""
     with request_scope(request):
         metrics.ACTIONS.labels("unread", error.code.value).inc()
         log.info("action refused", extra={"outcome": error.code.value, **request.close()})

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from db.pool import Database
 from realtime.chats.state import describe_chat
 from realtime.delivery.hub import Hub
-from realtime.sessions.state import describe_session
 from realtime.users.state import describe_user
 from realtime.wire.changes import Delivery, Subject, SubjectKind
 from realtime.wire.effects import Effect
@@ -41,5 +40,3 @@ class Repairs:
                     )
                 case SubjectKind.USER:
                     return await describe_user(tx, subject.id)
-                case SubjectKind.SESSION:
-                    return await describe_session(tx, subject.id)

@@ -1,8 +1,10 @@
 """One embedded PostgreSQL for the test run, a migrated template, a fresh database for each test that asks for one."""
 
 import asyncio
+import gc
 import itertools
 import os
+import random
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -15,9 +17,9 @@ from db.migrate import migrate
 from db.pool import Database
 from tests.support import contract
 from tests.support.clients import Town
-from tests.support.raw_client import close_wires
+from tests.support.raw_client import close_raw_clients
 from tests.support.running import RunningServer, run_server
-from tests.support.transport_server import PING_INTERVAL_S, PING_TIMEOUT_S, Theatre, playing
+from tests.support.transport_server import PING_INTERVAL_S, PING_TIMEOUT_S, TransportServer, serving_transport
 
 _numbers = itertools.count(1)
 _WITNESS = pytest.StashKey[contract.Witness]()
@@ -103,30 +105,37 @@ async def town(running: RunningServer) -> AsyncIterator[Town]:
 
 
 @pytest.fixture(scope="module")
-async def brisk() -> AsyncIterator[Theatre]:
-    """The transport with a heartbeat that a test can wait for."""
-    async with playing(interval_s=PING_INTERVAL_S, timeout_s=PING_TIMEOUT_S) as theatre:
-        yield theatre
+async def fast_heartbeat_server() -> AsyncIterator[TransportServer]:
+    """The transport alone, with a heartbeat that a test can wait for."""
+    async with serving_transport(interval_s=PING_INTERVAL_S, timeout_s=PING_TIMEOUT_S) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
-async def long_running() -> AsyncIterator[Theatre]:
-    """The transport with a heartbeat that disturbs nobody."""
-    async with playing(interval_s=60, timeout_s=60) as theatre:
-        yield theatre
+async def shared_transport_server() -> AsyncIterator[TransportServer]:
+    """The transport alone, with a heartbeat too slow to be noticed; shared by the tests of a module."""
+    async with serving_transport(interval_s=60, timeout_s=60) as server:
+        yield server
 
 
 @pytest.fixture
-async def calm(long_running: Theatre) -> AsyncIterator[Theatre]:
-    """The same, with nobody there."""
-    yield long_running
-    await long_running.clear()
+async def transport_server(shared_transport_server: TransportServer) -> AsyncIterator[TransportServer]:
+    """The shared transport, with no client on it."""
+    yield shared_transport_server
+    await shared_transport_server.clear()
 
 
 @pytest.fixture(autouse=True)
-async def _wires() -> AsyncIterator[None]:
+async def _raw_clients() -> AsyncIterator[None]:
     yield
-    await close_wires()
+    await close_raw_clients()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _leave_nothing_open() -> Iterator[None]:
+    """What a file's tests did not close fails there, not in whichever test runs when the garbage is collected."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -144,6 +153,31 @@ def _say_only_what_is_documented(witness: contract.Witness) -> Iterator[None]:
     yield
     violations = witness.take_violations()
     assert not violations, violations
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--shuffle SEED``: to find tests that hang on those before them."""
+    parser.addoption("--shuffle", type=int, metavar="SEED", help="run files and their tests in this random order")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Slow files first, so that no worker is left alone with one at the end; or a random order of files and their tests."""
+    seed = config.option.shuffle
+    if seed is None:
+        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+        return
+    order = random.Random(seed)
+    order.shuffle(items)
+    files = sorted({item.path for item in items})
+    order.shuffle(files)
+    place = {path: number for number, path in enumerate(files)}
+    items.sort(key=lambda item: place[item.path])
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """How to have the same order again."""
+    if config.option.shuffle is not None:
+        terminalreporter.write_line(f"Shuffled by --shuffle {config.option.shuffle}.")
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

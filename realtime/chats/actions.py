@@ -1,5 +1,6 @@
 """``chat:*``: the list, one chat, private chats, the chat on the screen."""
 
+from contextlib import suppress
 from typing import Final
 
 from core.conflicts import ConflictReason
@@ -19,14 +20,17 @@ from realtime.chats.payloads import (
     ChatGet,
     ChatList,
     ChatPage,
+    ChatsWatched,
+    ChatWatch,
 )
+from realtime.model.active_chat import find_active_chat
 from realtime.model.chat_changes import let_in, refuse_unwanted, view_chat
 from realtime.model.events import CHAT_UPDATED, Reason, announce_personal
 from realtime.model.lookup_budget import count_look_ups
 from realtime.model.objects import ChatView
 from realtime.model.refusals import refuse_yourself
 from realtime.wire.context import Context
-from realtime.wire.effects import Activated, Advanced
+from realtime.wire.effects import Activated, Advanced, Watching
 from realtime.wire.registry import Rate, Role, action
 
 _TRIES_MAX: Final = 3
@@ -41,7 +45,7 @@ async def list_chats(context: Context, payload: ChatList) -> ChatPage:
     pinned, updated_at, chat_id = CHATS_CURSOR.read(payload.cursor)
     async with context.reading() as tx:
         rows = await chats.list_chats(tx, context.user_id, pinned, updated_at, chat_id, payload.type, payload.limit + 1)
-        active_chat_id = await chats.find_active_chat(tx, context.caller.session_id)
+        active_chat_id = await find_active_chat(context, tx)
     page = rows[: payload.limit]
     return ChatPage(
         chats=[ChatView.of(row, context.user_id) for row in page],
@@ -112,24 +116,56 @@ async def _find_peer(tx: Tx, context: Context, payload: ChatCreatePrivate) -> st
 
 @action("chat:activate", role=Role.MEMBER, rate=Rate.READ, emits=(CHAT_UPDATED,))
 async def activate_chat(context: Context, payload: ChatActivate) -> ChatActivated:
-    """Put a chat on this device's screen, or none.
+    """Open a chat on this connection, or none.
 
-    Its messages arrive as ``message:created`` from now on. The active chat belongs to the login session: it survives
-    reconnects, is the default of ``message:send`` and ``message:list``, and falls to null when the chat is lost.
+    Its messages arrive as `message:created` from now on, and it is the default of `message:send` and `message:list`. Each
+    connection has its own active chat. The login session remembers the last one, and its next connection begins there. When
+    the chat is lost, the active chat becomes null. Over HTTP, where nothing arrives, it sets what the session remembers.
     """
-    session_id = context.caller.session_id
+    session_id, connection = context.caller.session_id, context.caller.connection
     if payload.chat_id is None:
-        async with context.changing_session() as change:
-            await chats.set_active_chat(change.tx, session_id, None)
-            change.then(Activated(session_id, context.user_id, None))
+        async with context.reading() as tx:
+            await chats.set_active_chat(tx, session_id, None)
+        if connection is not None:
+            context.services.delivery.deliver([Activated(connection.connection_id, context.user_id, None)])
         return ChatActivated(chat=None)
-    # The session's turn too, so that of two connections of one device the later one wins here and in the database alike.
-    async with context.changing_session(payload.chat_id) as change:
+    async with context.changing(payload.chat_id) as change:
         chat = await view_chat(change.tx, payload.chat_id, context.user_id)
         await chats.set_active_chat(change.tx, session_id, payload.chat_id)
-        change.then(
-            Activated(session_id, context.user_id, payload.chat_id),
-            Advanced(payload.chat_id, chat.version, chat.message_count),
-            announce_personal(chat, context.user_id, Reason.ACTIVATED),
-        )
+        if connection is not None:
+            change.then(
+                Activated(connection.connection_id, context.user_id, payload.chat_id),
+                Advanced(payload.chat_id, chat.version, chat.message_count),
+            )
+        change.then(announce_personal(chat, context.user_id, Reason.ACTIVATED))
     return ChatActivated(chat=chat)
+
+
+@action("chat:watch", role=Role.USER, rate=Rate.READ)
+async def watch_chats(context: Context, payload: ChatWatch) -> ChatsWatched:
+    """Hear these chats on this connection too, as if they were active: for a split view.
+
+    The list replaces the one before; an empty list ends it. Chats that the caller is not in are left out of the answer, and
+    a chat that is lost later drops out by itself. Over HTTP, where nothing arrives, it only answers.
+    """
+    connection, user_id = context.caller.connection, context.user_id
+    if connection is None:
+        async with context.reading() as tx:
+            rows = await chats.find_chats(tx, user_id, payload.chat_ids)
+        views = {row.id: ChatView.of(row, user_id) for row in rows}
+        return ChatsWatched(chats=[views[chat_id] for chat_id in payload.chat_ids if chat_id in views])
+    watched = [chat_id for chat_id in connection.watched_chat_ids if chat_id in payload.chat_ids]
+    context.services.delivery.deliver([Watching(connection.connection_id, user_id, tuple(watched))])
+    found: list[ChatView] = []
+    for chat_id in payload.chat_ids:
+        # Each in its chat's turn, so that nothing happens between what is answered here and the first event.
+        with suppress(NotFound):
+            async with context.changing(chat_id, single_statement=True) as change:
+                found.append(await view_chat(change.tx, chat_id, user_id))
+                if chat_id not in watched:
+                    watched.append(chat_id)
+                change.then(
+                    Watching(connection.connection_id, user_id, tuple(watched)),
+                    Advanced(chat_id, found[-1].version, found[-1].message_count),
+                )
+    return ChatsWatched(chats=found)

@@ -90,6 +90,20 @@ class ChatActivated(ServerPayload):
     chat: ChatView | None = Field(description="The chat as the caller sees it.")
 
 
+class ChatWatch(ClientPayload):
+    """More chats that this connection looks at."""
+
+    chat_ids: Annotated[Ids, Field(max_length=limits.WATCHED_CHATS_MAX)] = Field(
+        description="The chats; an empty list ends the watching.", examples=[[CHAT_ID]]
+    )
+
+
+class ChatsWatched(ServerPayload):
+    """The chats that this connection hears from now on, beside its active chat."""
+
+    chats: list[ChatView] = Field(description="The chats as the caller sees them, in the order of the request.")
+
+
 class ChatCreateGroup(ClientPayload):
     """A new group."""
 

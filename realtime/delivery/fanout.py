@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from core import metrics
 from core.logs import current_request
 from realtime.delivery.hub import Hub
-from realtime.wire.effects import Activated, Advanced, Effect, Emit, Joined, Left, SessionEnded
+from realtime.wire.effects import Activated, Advanced, Effect, Emit, Joined, Left, SessionEnded, Watching
 
 log = logging.getLogger("molva.delivery")
 
@@ -53,8 +53,10 @@ class Fanout:
                     self._hub.join(chat_id, user_id, first_seq)
                 case Left(chat_id, user_id):
                     self._hub.leave(chat_id, user_id)
-                case Activated(session_id, user_id, chat_id):
-                    self._hub.activate(session_id, user_id, chat_id)
+                case Activated(connection_id, user_id, chat_id):
+                    self._hub.activate(connection_id, user_id, chat_id)
+                case Watching(connection_id, user_id, chat_ids):
+                    self._hub.watch_chats(connection_id, user_id, chat_ids)
                 case SessionEnded(session_id, reason):
                     self.end_session(session_id, reason)
 

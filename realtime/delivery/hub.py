@@ -1,4 +1,4 @@
-"""Who is online, in which chats, and which chat each connection has open.
+"""Who is online, in which chats, and at which chats each connection looks.
 
 This is kept in memory and changed by committed effects alone, so resolving an audience costs no query. The chats of a
 person are loaded when a connection comes in. What changes during the load is remembered, and applied on top of what was
@@ -17,12 +17,13 @@ from realtime.wire.effects import Audience, Members, SharedChats, SingleUser, Vi
 
 
 class Listener(Protocol):
-    """A connection, as delivery sees it."""
+    """A connection of a user, as delivery sees it. Which chats it looks at is changed by the hub alone."""
 
     connection_id: str
     user_id: str
     session_id: str
     active_chat_id: str | None
+    watched_chat_ids: tuple[str, ...]
 
     def send(self, packet: bytes) -> None:
         """Queue an encoded packet. Never blocks, never raises; order is kept."""
@@ -39,8 +40,6 @@ class _Person:
     """Connections that are loading the chats at this moment."""
     changed: list[tuple[str, int | None]] = field(default_factory=list)
     """What changed while they do (None = left)."""
-    activated: dict[str, str | None] = field(default_factory=dict)
-    """The active chats of login sessions that changed while they do."""
 
 
 @dataclass(slots=True)
@@ -86,7 +85,6 @@ class Hub:
             person.loads -= 1
             if not person.loads:
                 person.changed.clear()
-                person.activated.clear()
                 self._forget_if_gone(person)
 
     def enter(self, listener: Listener, chats: Iterable[tuple[str, int]]) -> None:
@@ -100,16 +98,16 @@ class Hub:
             else:
                 self._join(person, chat_id, change)
         person.listeners.append(listener)
-        active_chat_id = person.activated.get(listener.session_id, listener.active_chat_id)
+        active_chat_id = listener.active_chat_id
         listener.active_chat_id = None  # nobody's yet: a chat left meanwhile must not come back with a later return
         was_left = (active_chat_id, None) in person.changed
-        self._view(listener, active_chat_id if active_chat_id in person.chats and not was_left else None)
+        self._look_at(listener, active_chat_id if active_chat_id in person.chats and not was_left else None, ())
 
     def exit(self, listener: Listener) -> None:
         """The connection is gone."""
         self._unwatch(listener.connection_id)
         person = self._online.get(listener.user_id)
-        self._view(listener, None)
+        self._look_at(listener, None, ())
         if person is None or listener not in person.listeners:
             return
         person.listeners.remove(listener)
@@ -142,19 +140,24 @@ class Hub:
             person.changed.append((chat_id, None))
         self._leave(person, chat_id)
         for listener in person.listeners:
-            if listener.active_chat_id == chat_id:
-                self._view(listener, None)
+            if chat_id == listener.active_chat_id or chat_id in listener.watched_chat_ids:
+                active_chat_id = listener.active_chat_id if listener.active_chat_id != chat_id else None
+                self._look_at(listener, active_chat_id, tuple(one for one in listener.watched_chat_ids if one != chat_id))
 
-    def activate(self, session_id: str, user_id: str, chat_id: str | None) -> None:
-        """The login session put a chat on the screen, or none. A chat that was left meanwhile is none."""
+    def activate(self, connection_id: str, user_id: str, chat_id: str | None) -> None:
+        """The connection opened a chat, or none. A chat that was left meanwhile counts as none."""
         person = self._online.get(user_id)
-        if person is None:
-            return
-        if person.loads:
-            person.activated[session_id] = chat_id
-        for listener in person.listeners:
-            if listener.session_id == session_id:
-                self._view(listener, chat_id if chat_id in person.chats else None)
+        for listener in person.listeners if person is not None else ():
+            if person is not None and listener.connection_id == connection_id:
+                self._look_at(listener, chat_id if chat_id in person.chats else None, listener.watched_chat_ids)
+
+    def watch_chats(self, connection_id: str, user_id: str, chat_ids: Sequence[str]) -> None:
+        """The connection hears these chats too. Chats that were left meanwhile are not among them."""
+        person = self._online.get(user_id)
+        for listener in person.listeners if person is not None else ():
+            if person is not None and listener.connection_id == connection_id:
+                present = tuple(chat_id for chat_id in chat_ids if chat_id in person.chats)
+                self._look_at(listener, listener.active_chat_id, present)
 
     def advance(self, chat_id: str, version: int, message_count: int) -> None:
         """Those who look at the chat have been told everything up to ``version``."""
@@ -173,14 +176,18 @@ class Hub:
             chat.people.pop(person.user_id, None)
             self._forget_if_empty(chat_id, chat)
 
-    def _view(self, listener: Listener, chat_id: str | None) -> None:
-        previous = listener.active_chat_id
-        if previous is not None and (chat := self._chats.get(previous)) is not None:
-            chat.viewers.pop(listener.connection_id, None)
-            self._forget_if_empty(previous, chat)
-        listener.active_chat_id = chat_id
-        if chat_id is not None:
-            self._chat(chat_id).viewers[listener.connection_id] = listener
+    def _look_at(self, listener: Listener, active_chat_id: str | None, watched_chat_ids: tuple[str, ...]) -> None:
+        """The one place where it changes what a connection looks at."""
+        before = {listener.active_chat_id, *listener.watched_chat_ids}
+        listener.active_chat_id, listener.watched_chat_ids = active_chat_id, watched_chat_ids
+        after = {active_chat_id, *watched_chat_ids}
+        for chat_id in before - after:
+            if chat_id is not None and (chat := self._chats.get(chat_id)) is not None:
+                chat.viewers.pop(listener.connection_id, None)
+                self._forget_if_empty(chat_id, chat)
+        for chat_id in after - before:
+            if chat_id is not None:
+                self._chat(chat_id).viewers[listener.connection_id] = listener
 
     def _chat(self, chat_id: str) -> _Chat:
         chat = self._chats.get(chat_id)

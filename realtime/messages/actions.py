@@ -22,6 +22,7 @@ from realtime.messages.payloads import (
     MessageSend,
     MessageSent,
 )
+from realtime.model.active_chat import find_active_chat
 from realtime.model.chat_changes import view_chat
 from realtime.model.events import (
     CHAT_READ,
@@ -91,7 +92,7 @@ async def _chat_of_send(context: Context, client_id: str) -> str:
     """Where a send without a chat goes: a repeat to where the first went, anything else to the active chat."""
     async with context.reading() as tx:
         chat_id = await messages.find_chat_of_send(tx, context.user_id, client_id)
-        chat_id = chat_id or await chats.find_active_chat(tx, context.caller.session_id)
+        chat_id = chat_id or await find_active_chat(context, tx)
     return chosen_chat(chat_id)
 
 
@@ -120,7 +121,7 @@ async def list_messages(context: Context, payload: MessageList) -> MessagePage:
     as from it on; where one side has fewer, the other fills the page.
     """
     async with context.reading() as tx:
-        chat_id = chosen_chat(payload.chat_id or await chats.find_active_chat(tx, context.caller.session_id))
+        chat_id = chosen_chat(payload.chat_id or await find_active_chat(context, tx))
         bounds = await messages.find_bounds(tx, chat_id, context.user_id)
         if bounds is None:
             raise NotFound("chat_id")

@@ -1,6 +1,7 @@
 """What a message of each type holds. The server alone makes ``system`` messages.
 
-To add a type: its content here, its variant in ``payloads.MessageSend``, and nothing else.
+To add a type: its content here, in ``CONTENTS`` and in ``AnyContent``; its variant in ``payloads.AnySend``; and, where
+it has words that a search should find, ``plain_words`` in ``schema.sql`` with a migration.
 """
 
 from typing import Annotated, Any, Final

@@ -110,7 +110,7 @@ class UserUpdated(ServerPayload):
     user: User = Field(description="The person, as they are now.")
 
 
-VIEWERS = "connections whose active chat it is"
+VIEWERS = "connections whose active (or watched) chat it is"
 CHAT_UPDATED = event(
     "chat:updated", ChatUpdated, to="every connection of every member; what is personal, to its owner's alone"
 )

@@ -1,6 +1,6 @@
 """The one door for changes: ordered, atomic, announced after the commit, put right after a doubt.
 
-A change is about a :class:`Subject`: a chat, a person or a login session. The process makes the changes of one subject
+A change is about a :class:`Subject`: a chat or a person. The process makes the changes of one subject
 one by one. The work is one transaction. The effects that it lists are delivered after the commit and before the next change
 of the same subject begins. So events leave in the order of the commits, and nothing is announced that was not committed.
 
@@ -27,11 +27,10 @@ class SubjectKind(StrEnum):
 
     CHAT = "chat"
     USER = "user"
-    SESSION = "session"
 
 
 class Subject(NamedTuple):
-    """What is changed: one chat, one person or one login session."""
+    """What is changed: one chat or one person."""
 
     kind: SubjectKind
     id: str
@@ -47,17 +46,12 @@ def user_subject(user_id: str) -> Subject:
     return Subject(SubjectKind.USER, user_id)
 
 
-def session_subject(session_id: str) -> Subject:
-    """The login session with this ID."""
-    return Subject(SubjectKind.SESSION, session_id)
-
-
 class Turns(Protocol):
     """Takes the changes of each subject one by one.
 
     Guarantees: between taking a turn and giving it back, no other change of the subject begins in this process; turns are
     given in the order in which they were asked for; a doubt about the change before is settled first, if the database
-    answers. Lock order: a session before a chat; never two subjects of one kind.
+    answers. Never two subjects of one kind.
     """
 
     def try_take(self, subject: Subject) -> bool:

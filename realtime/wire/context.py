@@ -7,7 +7,7 @@ from typing import Protocol
 
 from core.tokens import AccessTokens
 from db.pool import Database, Tx
-from realtime.wire.changes import Change, Changes, Delivery, chat_subject, session_subject
+from realtime.wire.changes import Change, Changes, Delivery, chat_subject
 from realtime.wire.sends import Sends
 
 
@@ -15,6 +15,10 @@ class CallerConnection(Protocol):
     """One Socket.IO connection, as handlers see it."""
 
     connection_id: str
+    active_chat_id: str | None
+    """The chat that the client has open."""
+    watched_chat_ids: tuple[str, ...]
+    """More chats that it looks at."""
 
     def extend(self, expires_at_s: int) -> None:
         """Keep the connection until ``expires_at_s`` (Unix time)."""
@@ -82,8 +86,3 @@ class Context:
     def changing(self, chat_id: str, *, single_statement: bool = False) -> AbstractAsyncContextManager[Change]:
         """Change a chat: see :class:`realtime.wire.changes.Changes`."""
         return self.services.changes.of(chat_subject(chat_id), single_statement=single_statement)
-
-    def changing_session(self, chat_id: str | None = None) -> AbstractAsyncContextManager[Change]:
-        """Change the caller's login session, and a chat with it if one is named."""
-        chats = () if chat_id is None else (chat_subject(chat_id),)
-        return self.services.changes.of(session_subject(self.caller.session_id), *chats)

@@ -78,7 +78,10 @@ class Dispatcher:
                     raise UnknownAction
                 payload = read_payload(declared, arguments)
                 asked = loggable(payload)
-                async with asyncio.timeout(self._time_left(request)):
+                time_left_s = self._time_left(request)
+                if time_left_s <= 0:
+                    raise Unavailable
+                async with asyncio.timeout(time_left_s):
                     answer = await declared.handler(Context(caller, self._services), payload)
                 reply = Reply(answer.encode())
             except TimeoutError:
@@ -97,7 +100,7 @@ class Dispatcher:
         return reply
 
     def _time_left(self, request: Request) -> float:
-        """Seconds until the request must be answered, whatever it waits for: its turn, a connection, a statement."""
+        """Seconds until the request must be answered, whatever it waits for: actions before it, a turn, a statement."""
         return self._timeout_s - (time.perf_counter() - request.started)
 
 

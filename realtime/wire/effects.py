@@ -21,7 +21,8 @@ class Members:
 
 @dataclass(slots=True)
 class Viewers:
-    """The connections whose active chat it is and whose owner may see ``seq`` (0: all), but for people in ``without``.
+    """The connections that look at the chat (it is active there, or watched) and whose owner may see ``seq`` (0: all), but
+    for people in ``without``.
 
     ``with_user_id``: every connection of this person too, if they may see ``seq`` (the author of a liked message).
     """
@@ -34,7 +35,7 @@ class Viewers:
 
 @dataclass(frozen=True, slots=True)
 class ViewersWithoutMessage:
-    """The connections whose active chat it is and whose owner may *not* see ``seq``: they learn the version otherwise."""
+    """The connections that look at the chat and whose owner may *not* see ``seq``: they learn the version otherwise."""
 
     chat_id: str
     seq: int
@@ -99,7 +100,7 @@ class Joined:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """From here on the person hears nothing more of the chat; where it was active, nothing is."""
+    """From here on the person hears nothing more of the chat, and no connection of theirs looks at it."""
 
     chat_id: str
     user_id: str
@@ -107,11 +108,20 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Activated:
-    """The login session has this chat on the screen now (``None``: none)."""
+    """The connection has this chat open now (``None``: no chat)."""
 
-    session_id: str
+    connection_id: str
     user_id: str
     chat_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """The connection hears these chats too, as if they were active; they replace those before."""
+
+    connection_id: str
+    user_id: str
+    chat_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,4 +132,4 @@ class SessionEnded:
     reason: str
 
 
-Effect = Emit | Advanced | Joined | Left | Activated | SessionEnded
+Effect = Emit | Advanced | Joined | Left | Activated | Watching | SessionEnded

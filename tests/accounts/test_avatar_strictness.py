@@ -11,6 +11,8 @@ from tests.support.hostile_avatars import GIF_DOT, TABLES, TAKEN, Make, body_of
 from tests.support.pictures import base64_of, decoded
 from tests.support.running import RunningServer
 
+pytestmark = pytest.mark.slow
+
 ROWS = [row for rows in TABLES.values() for row in rows]
 SIZES = {"50": (50, 50), "100": (100, 100), "400": (400, 400)}
 

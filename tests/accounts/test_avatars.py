@@ -32,6 +32,8 @@ from tests.support.pictures import (
 )
 from tests.support.running import RunningServer
 
+pytestmark = pytest.mark.slow
+
 SIZES = {"50": (50, 50), "100": (100, 100), "400": (400, 400)}
 
 

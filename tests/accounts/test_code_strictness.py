@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.bad_inputs import Bad, assert_outcome, name_of, nothing_breaks
 from tests.support.clients import Person, Town
-from tests.support.hostile_codes import TABLES, Deed, Desk
+from tests.support.hostile_codes import TABLES, Attempt, SignInApi
 from tests.support.running import RunningServer
 
 ROWS = [row for rows in TABLES.values() for row in rows]
@@ -20,8 +20,8 @@ async def neighbour(running: RunningServer) -> AsyncIterator[Person]:
 
 
 @pytest.fixture(scope="module")
-def desk(running: RunningServer, neighbour: Person) -> Desk:
-    return Desk(neighbour.http, running.molva.database, running.settings.signing_secret())
+def api(running: RunningServer, neighbour: Person) -> SignInApi:
+    return SignInApi(neighbour.http, running.molva.database, running.settings.signing_secret())
 
 
 def test_inputs_are_many_and_told_apart():
@@ -31,8 +31,10 @@ def test_inputs_are_many_and_told_apart():
 
 
 @pytest.mark.parametrize("row", ROWS, ids=name_of)
-async def test_bad_sign_in_has_its_outcome(desk: Desk, neighbour: Person, row: Bad[Deed], caplog: pytest.LogCaptureFixture):
+async def test_bad_sign_in_has_its_outcome(
+    api: SignInApi, neighbour: Person, row: Bad[Attempt], caplog: pytest.LogCaptureFixture
+):
     async with nothing_breaks(neighbour, caplog):
-        answer = await row.sent(desk)
+        answer = await row.sent(api)
         assert_outcome(row, answer)
         assert answer.headers["Cache-Control"] == "no-store"

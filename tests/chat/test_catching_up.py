@@ -20,6 +20,8 @@ from tests.support.clients import ActionFailed, Client, Town
 from tests.support.replica import Replica
 from tests.support.running import RunningServer
 
+pytestmark = pytest.mark.slow
+
 log = logging.getLogger(__name__)
 
 ACTIONS = int(os.environ.get("MOLVA_TEST_ACTIONS", "1000"))

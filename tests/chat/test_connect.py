@@ -17,8 +17,10 @@ from core.settings import Settings
 from core.tokens import AccessTokens
 from db.batched_lookup import BatchedLookup
 from tests.support.clients import DEADLINE_S, Client, Person, Town
-from tests.support.raw_client import Wire, close_wires, until
+from tests.support.raw_client import RawClient, close_raw_clients, until
 from tests.support.running import RunningServer, run_server
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -29,9 +31,9 @@ async def lone(settings: Settings) -> AsyncIterator[RunningServer]:
 
 
 @pytest.fixture(autouse=True)
-async def _wires() -> AsyncIterator[None]:
+async def _raw_clients() -> AsyncIterator[None]:
     yield
-    await close_wires()
+    await close_raw_clients()
 
 
 def claims_of(token: str) -> dict[str, Any]:
@@ -65,17 +67,16 @@ def remains(server: RunningServer) -> dict[str, Any]:
     """What the server still keeps of anybody."""
     sockets = server.molva.sockets
     namespace = sockets.namespace_handlers["/chat"]
-    people = namespace._hub
+    hub = namespace._hub
     kept = {
-        "links": sockets.eio.sockets,
-        "clients": sockets._clients,
+        "sessions": sockets.eio.sockets,
+        "disconnecting": sockets.eio.disconnecting,
         "environ": sockets.environ,
         "rooms": sockets.manager.rooms,
         "tasks": sockets._tasks,
-        "clocks": namespace._clocks,
-        "sessions": namespace._by_session,
-        "people": people._online,
-        "chats": people._chats,
+        "connections": namespace._by_session,
+        "people": hub._online,
+        "chats": hub._chats,
     }
     return {name: things for name, things in kept.items() if things}
 
@@ -89,7 +90,7 @@ async def test_first_event_says_who_and_where_one_is(town: Town, transports: lis
     client = await person.connect(transports=transports)
     assert client.events[0].name == "session:ready"
     ready = client.ready
-    assert set(ready) == {"user", "session_id", "active_chat_id", "server_time", "limits"}
+    assert set(ready) == {"user", "session_id", "active_chat_id", "epoch", "server_time", "limits"}
     assert ready["user"]["id"] == person.id
     assert ready["user"]["phone"] == person.phone
     assert ready["user"] == (await person.http.get("/v1/me", headers=person.headers)).json()
@@ -119,15 +120,15 @@ async def test_events_of_a_chat_arrive_on_every_connection_of_a_person(town: Tow
      {"token": "x" * 5000}, {"Token": "x"}],
 )  # fmt: skip
 async def test_connect_without_a_token_is_unauthorized(running: RunningServer, auth: Any):
-    wire = await Wire.open(running.address)
-    error = await wire.refused_with(auth)
+    raw = await RawClient.open(running.address)
+    error = await raw.refused_with(auth)
     assert error["data"] == {"code": "unauthorized"}
     assert error["message"]
 
 
 async def test_connect_with_a_token_that_is_not_ours_is_unauthorized(running: RunningServer, town: Town):
     person, other = await town.register(), await town.register()
-    wire = await Wire.open(running.address)
+    raw = await RawClient.open(running.address)
     for token in (
         forge(running, person, key=b"k" * 32),
         forge(running, person, header={"kid": "other"}),
@@ -142,30 +143,30 @@ async def test_connect_with_a_token_that_is_not_ours_is_unauthorized(running: Ru
         person.tokens["access_token"] + "x",
         person.tokens["access_token"] + "=",
     ):
-        error = await wire.refused_with({"token": token})
+        error = await raw.refused_with({"token": token})
         assert error["data"] == {"code": "unauthorized"}, token
 
 
 async def test_connect_with_an_expired_token_says_so(running: RunningServer, town: Town):
     person = await town.register()
-    wire = await Wire.open(running.address)
-    error = await wire.refused_with({"token": expiring_in(running, person, -1)})
+    raw = await RawClient.open(running.address)
+    error = await raw.refused_with({"token": expiring_in(running, person, -1)})
     assert error["data"] == {"code": "token_expired"}
 
 
 async def test_connect_after_the_end_of_the_session_says_so(running: RunningServer, town: Town):
     person = await town.register()
     await town.http.delete("/v1/auth/sessions/current", headers=person.headers)
-    wire = await Wire.open(running.address)
-    error = await wire.refused_with({"token": person.tokens["access_token"]})
+    raw = await RawClient.open(running.address)
+    error = await raw.refused_with({"token": person.tokens["access_token"]})
     assert error["data"] == {"code": "session_revoked"}
 
 
 async def test_refused_client_may_enter_with_a_good_token(running: RunningServer, town: Town):
     person = await town.register()
-    wire = await Wire.open(running.address)
-    await wire.refused_with({"token": "garbage"})
-    assert (await wire.enter(person.tokens["access_token"]))["user"]["id"] == person.id
+    raw = await RawClient.open(running.address)
+    await raw.refused_with({"token": "garbage"})
+    assert (await raw.enter(person.tokens["access_token"]))["user"]["id"] == person.id
 
 
 async def test_python_client_hears_why_it_is_refused(running: RunningServer):
@@ -193,11 +194,11 @@ async def test_polling_client_hears_why_it_is_refused(town: Town):
 @pytest.mark.parametrize("namespace", ["/", "/admin"])
 async def test_other_namespaces_serve_nobody(running: RunningServer, town: Town, namespace: str):
     person = await town.register()
-    wire = await Wire.open(running.address)
-    error = await wire.refused_with({"token": person.tokens["access_token"]}, namespace)
+    raw = await RawClient.open(running.address)
+    error = await raw.refused_with({"token": person.tokens["access_token"]}, namespace)
     assert set(error) == {"message", "data"}
-    await wire.send(f'42{"" if namespace == "/" else namespace + ","}1["chat:list",{{}}]')
-    assert await wire.closed() == []
+    await raw.send(f'42{"" if namespace == "/" else namespace + ","}1["chat:list",{{}}]')
+    assert await raw.closed() == []
 
 
 async def test_crash_while_admitting_is_internal(lone: RunningServer, monkeypatch: pytest.MonkeyPatch):
@@ -208,11 +209,11 @@ async def test_crash_while_admitting_is_internal(lone: RunningServer, monkeypatc
         raise RuntimeError("planted")
 
     monkeypatch.setattr(BatchedLookup, "find", crash)
-    wire = await Wire.open(lone.address)
-    error = await wire.refused_with({"token": person.tokens["access_token"]})
+    raw = await RawClient.open(lone.address)
+    error = await raw.refused_with({"token": person.tokens["access_token"]})
     assert error["data"] == {"code": "internal"}
     assert "planted" not in error["message"]
-    await wire.close()
+    await raw.close()
     await until(lambda: not remains(lone))
     await town.close()
 
@@ -276,12 +277,12 @@ async def test_refresh_takes_only_a_token_of_the_same_session(running: RunningSe
 
 async def test_action_after_the_expiry_is_refused(running: RunningServer, town: Town):
     person = await town.register()
-    wire = await Wire.open(running.address)
-    ready = await wire.enter(person.tokens["access_token"])
+    raw = await RawClient.open(running.address)
+    ready = await raw.enter(person.tokens["access_token"])
     namespace = running.molva.sockets.namespace_handlers["/chat"]
     (connection,) = namespace._by_session[ready["session_id"]].values()
     connection.expires_at_s = int(time.time()) - 1
-    answer = await wire.call(1, "chat:list", {})
+    answer = await raw.call(1, "chat:list", {})
     assert answer["error"]["code"] == "token_expired"
     assert answer["error"]["request_id"]
 
@@ -339,8 +340,8 @@ async def test_session_that_ends_while_its_connection_comes_in_is_refused(
         return found
 
     monkeypatch.setattr(BatchedLookup, "find", find_slowly)
-    wire = await Wire.open(running.address)
-    refusal = asyncio.create_task(wire.refused_with({"token": person.tokens["access_token"]}))
+    raw = await RawClient.open(running.address)
+    refusal = asyncio.create_task(raw.refused_with({"token": person.tokens["access_token"]}))
     await reading.wait()
     await town.http.delete("/v1/auth/sessions/current", headers=person.headers)
     go_on.set()
@@ -350,13 +351,13 @@ async def test_session_that_ends_while_its_connection_comes_in_is_refused(
 # --- out
 
 
-async def leave_by_abort(wire: Wire, http: httpx.AsyncClient) -> None:
-    wire.socket.transport.abort()
+async def leave_by_abort(raw: RawClient, http: httpx.AsyncClient) -> None:
+    raw.socket.transport.abort()
 
 
-async def leave_by_disconnect(wire: Wire, http: httpx.AsyncClient) -> None:
-    await wire.send("41/chat,")
-    await wire.close()
+async def leave_by_disconnect(raw: RawClient, http: httpx.AsyncClient) -> None:
+    await raw.send("41/chat,")
+    await raw.close()
 
 
 @pytest.mark.parametrize("leave", [leave_by_abort, leave_by_disconnect])
@@ -364,9 +365,9 @@ async def test_nothing_is_kept_of_who_left(lone: RunningServer, leave: Any):
     town = Town(lone.address)
     anna, _boris, chat_id = await town.pair()
     await anna.send("chat:activate", chat_id=chat_id)
-    wire = await Wire.open(lone.address)
-    await wire.enter(town.people[0].tokens["access_token"])
-    await leave(wire, town.http)
+    raw = await RawClient.open(lone.address)
+    await raw.enter(town.people[0].tokens["access_token"])
+    await leave(raw, town.http)
     await town.close()
     await until(lambda: not remains(lone))
 
@@ -389,10 +390,10 @@ async def test_nothing_is_kept_of_who_left_in_mid_connect(
     monkeypatch.setattr(BatchedLookup, "find", find_slowly)
     connect = "40/chat," + json.dumps({"token": person.tokens["access_token"]})
     if transport == "websocket":
-        wire = await Wire.open(lone.address)
-        await wire.send(connect)
+        raw = await RawClient.open(lone.address)
+        await raw.send(connect)
         await reading.wait()
-        wire.socket.transport.abort()
+        raw.socket.transport.abort()
     else:
         query = {"EIO": "4", "transport": "polling"}
         opened = await town.http.get("/socket.io/", params=query)
@@ -409,10 +410,10 @@ async def test_nothing_is_kept_of_who_left_in_mid_connect(
 async def test_second_connect_to_the_namespace_closes(lone: RunningServer):
     town = Town(lone.address)
     person = await town.register()
-    wire = await Wire.open(lone.address)
-    await wire.enter(person.tokens["access_token"])
-    await wire.send("40/chat," + json.dumps({"token": person.tokens["access_token"]}))
-    await wire.closed()
+    raw = await RawClient.open(lone.address)
+    await raw.enter(person.tokens["access_token"])
+    await raw.send("40/chat," + json.dumps({"token": person.tokens["access_token"]}))
+    await raw.closed()
     await until(lambda: not remains(lone))
     await town.close()
 

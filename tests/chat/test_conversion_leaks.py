@@ -17,6 +17,8 @@ from db.pool import Database, Tx
 from realtime.wire.registry import ACTIONS
 from tests.support.clients import Client, Town, new_client_id, new_phone
 
+pytestmark = pytest.mark.slow
+
 SECRETS = 100
 
 

@@ -44,7 +44,8 @@ async def test_deleted_group_is_gone_for_everybody_at_once(town: Town):
         await client.expect_refusal("message:list", "not_found", chat_id=chat_id)
         await client.expect_refusal("message:like", "not_found", chat_id=chat_id, seq=seq)
         await client.expect_refusal("member:add", "not_found", chat_id=chat_id, user_ids=[id_of(boris)])
-        await client.expect_refusal("chat:delete", "not_found", chat_id=chat_id)
+        if client is not anna:  # who deleted it gets the same answer again
+            await client.expect_refusal("chat:delete", "not_found", chat_id=chat_id)
         assert (await client.send("message:search", query="words"))["messages"] == []
         listed = await client.send("chat:list")
         assert (listed["chats"], listed["active_chat_id"]) == ([], None)

@@ -29,15 +29,15 @@ from realtime.wire.effects import (
     ViewersWithoutMessage,
 )
 from tests.support.clients import DEADLINE_S, Client, Town, new_client_id
-from tests.support.database_proxy import Cable, cable_to
-from tests.support.raw_client import Wire, close_wires, until
+from tests.support.database_proxy import DatabaseProxy, proxy_to
+from tests.support.raw_client import RawClient, close_raw_clients, until
 from tests.support.running import RunningServer, run_server
 
 
 @pytest.fixture(autouse=True)
-async def _wires() -> AsyncIterator[None]:
+async def _raw_clients() -> AsyncIterator[None]:
     yield
-    await close_wires()
+    await close_raw_clients()
 
 
 def id_of(client: Client) -> str:
@@ -104,7 +104,7 @@ async def test_every_connection_hears_every_message_once_and_in_order(town: Town
     clients, chat_id = await group_of(town, 4)
     twin = await town.people[1].connect()
     listeners = [*clients, twin]
-    for client in clients:
+    for client in listeners:
         await client.send("chat:activate", chat_id=chat_id)
     for client in listeners:
         client.forget_events()
@@ -182,10 +182,10 @@ async def test_personal_changes_reach_only_ones_own_connections(town: Town):
 async def test_client_that_does_not_read_harms_nobody(running: RunningServer, town: Town, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("realtime.transport.websocket.connection.UNSENT_BYTES_MAX", 512 * 1024)
     anna, _boris, chat_id = await town.pair()
-    wire = await Wire.open(town.address)
-    await wire.enter(town.people[1].tokens["access_token"])
-    wire.socket.transport.pause_reading()
-    people = running.molva.sockets.namespace_handlers["/chat"]._hub
+    raw = await RawClient.open(town.address)
+    await raw.enter(town.people[1].tokens["access_token"])
+    raw.socket.transport.pause_reading()
+    hub = running.molva.sockets.namespace_handlers["/chat"]._hub
     await anna.send("chat:activate", chat_id=chat_id)
     words, cut = "x" * 4096, False
     async with asyncio.timeout(DEADLINE_S * 3):
@@ -193,7 +193,7 @@ async def test_client_that_does_not_read_harms_nobody(running: RunningServer, to
             began = time.monotonic()
             await asyncio.gather(*(anna.say(chat_id, words) for _ in range(50)))
             assert time.monotonic() - began < DEADLINE_S
-            cut = len(people.listeners_of(town.people[1].id)) == 1
+            cut = len(hub.listeners_of(town.people[1].id)) == 1
     count = (await anna.send("chat:get", chat_id=chat_id))["chat"]["message_count"]
     await anna.expect_event("message:created", lambda told: told["message_count"] == count)
 
@@ -202,57 +202,57 @@ async def test_client_that_does_not_read_harms_nobody(running: RunningServer, to
 
 
 @pytest.fixture
-async def cable(database_url: str) -> AsyncIterator[Cable]:
-    async with cable_to(database_url) as cable:
-        yield cable
+async def proxy(database_url: str) -> AsyncIterator[DatabaseProxy]:
+    async with proxy_to(database_url) as proxy:
+        yield proxy
 
 
 @pytest.fixture
-async def tethered(settings: Settings, cable: Cable) -> AsyncIterator[Town]:
+async def tethered(settings: Settings, proxy: DatabaseProxy) -> AsyncIterator[Town]:
     """People on a server whose database can be taken away."""
-    changes = {"database_url": cable.url, "database_timeout_s": 0.5, "rate_limits": "off"}
+    changes = {"database_url": proxy.url, "database_timeout_s": 0.5, "rate_limits": "off"}
     async with run_server(Settings(**(settings.model_dump() | changes))) as server:
         town = Town(server.address)
         yield town
-        await cable.mend()
+        await proxy.mend()
         await town.close()
 
 
-async def lose_the_answer(cable: Cable, client: Client, action: str, **payload: Any) -> None:
+async def lose_the_answer(proxy: DatabaseProxy, client: Client, action: str, **payload: Any) -> None:
     """The change is committed, and nobody here can know it."""
-    cable.lose_the_answer_to(payload["client_id"].encode() if action == "message:send" else b"COMMIT")
+    proxy.lose_the_answer_to(payload["client_id"].encode() if action == "message:send" else b"COMMIT")
     await client.expect_refusal(action, "unavailable", **payload)
-    await cable.cut()
-    await cable.mend()
+    await proxy.cut()
+    await proxy.mend()
 
 
-async def test_message_of_unknown_fate_is_told_when_it_is_known(tethered: Town, cable: Cable):
+async def test_message_of_unknown_fate_is_told_when_it_is_known(tethered: Town, proxy: DatabaseProxy):
     anna, boris, chat_id = await tethered.pair()
     await anna.say(chat_id, "well known")
     send = text(chat_id)
-    await lose_the_answer(cable, anna, "message:send", **send)
+    await lose_the_answer(proxy, anna, "message:send", **send)
     await boris.expect_event("chat:updated", lambda told: told["chat"]["message_count"] == 2)
     assert (await anna.send("message:send", **send))["duplicate"] is True
 
 
-async def test_message_of_unknown_fate_is_shown_to_who_looks(tethered: Town, cable: Cable):
+async def test_message_of_unknown_fate_is_shown_to_who_looks(tethered: Town, proxy: DatabaseProxy):
     (anna, boris), chat_id = await group_of(tethered, 2)
     await boris.send("chat:activate", chat_id=chat_id)
     await anna.say(chat_id, "well known")
     await boris.expect_event("message:created")
-    await lose_the_answer(cable, anna, "message:send", **text(chat_id))
+    await lose_the_answer(proxy, anna, "message:send", **text(chat_id))
     told = (await boris.expect_event("chat:updated", lambda told: told["reason"] == "reconciled")).payload["chat"]
     shown = (await boris.expect_event("message:created")).payload
     assert shown["message"]["seq"] == shown["message_count"] == told["message_count"]
     assert shown["message"] == told["last_message"]
 
 
-async def test_edit_of_unknown_fate_is_shown_to_who_looks(tethered: Town, cable: Cable):
+async def test_edit_of_unknown_fate_is_shown_to_who_looks(tethered: Town, proxy: DatabaseProxy):
     (anna, boris), chat_id = await group_of(tethered, 2)
     old, new = [(await anna.say(chat_id, words))["seq"] for words in ("first", "second")]
     await boris.send("chat:activate", chat_id=chat_id)
     boris.forget_events()
-    await lose_the_answer(cable, anna, "message:edit", chat_id=chat_id, seq=old, content={"text": "edited"})
+    await lose_the_answer(proxy, anna, "message:edit", chat_id=chat_id, seq=old, content={"text": "edited"})
     told = (await boris.expect_event("chat:updated", lambda told: told["reason"] == "reconciled")).payload["chat"]
     shown = (await boris.expect_event("message:updated")).payload["message"]
     assert (shown["seq"], shown["content"], shown["version"]) == (old, {"text": "edited"}, told["version"])
@@ -260,32 +260,32 @@ async def test_edit_of_unknown_fate_is_shown_to_who_looks(tethered: Town, cable:
     assert await heard(boris) == []
 
 
-async def test_connection_that_begins_in_a_chat_is_shown_what_is_in_doubt(tethered: Town, cable: Cable):
+async def test_connection_that_begins_in_a_chat_is_shown_what_is_in_doubt(tethered: Town, proxy: DatabaseProxy):
     (anna, boris), chat_id = await group_of(tethered, 2)
     seq = (await anna.say(chat_id, "first"))["seq"]
     await boris.send("chat:activate", chat_id=chat_id)
     await boris.close()
     again = await tethered.people[1].connect()
-    await lose_the_answer(cable, anna, "message:like", chat_id=chat_id, seq=seq)
+    await lose_the_answer(proxy, anna, "message:like", chat_id=chat_id, seq=seq)
     shown = (await again.expect_event("message:updated")).payload["message"]
     assert (shown["seq"], shown["like_count"]) == (seq, 1)
 
 
-async def test_profile_of_unknown_fate_is_told_when_it_is_known(tethered: Town, cable: Cable):
+async def test_profile_of_unknown_fate_is_told_when_it_is_known(tethered: Town, proxy: DatabaseProxy):
     _anna, boris, _chat_id = await tethered.pair()
     person = tethered.people[0]
-    cable.lose_the_answer_to(b"COMMIT")
+    proxy.lose_the_answer_to(b"COMMIT")
     answer = await person.http.patch("/v1/me", json={"display_name": "Anna the Great"}, headers=person.headers)
     assert answer.json()["code"] == "unavailable"
-    await cable.cut()
-    await cable.mend()
+    await proxy.cut()
+    await proxy.mend()
     told = (await boris.expect_event("user:updated")).payload["user"]
     assert told["display_name"] == "Anna the Great"
 
 
-async def test_group_of_unknown_fate_is_told_when_it_is_known(tethered: Town, cable: Cable):
+async def test_group_of_unknown_fate_is_told_when_it_is_known(tethered: Town, proxy: DatabaseProxy):
     anna, boris = [await (await tethered.register()).connect() for _ in range(2)]
-    await lose_the_answer(cable, anna, "chat:create_group", title="Lost", member_ids=[id_of(boris)])
+    await lose_the_answer(proxy, anna, "chat:create_group", title="Lost", member_ids=[id_of(boris)])
     for client in (anna, boris):
         told = (await client.expect_event("chat:updated")).payload
         assert (told["reason"], told["chat"]["title"]) == ("created", "Lost")
@@ -294,10 +294,10 @@ async def test_group_of_unknown_fate_is_told_when_it_is_known(tethered: Town, ca
     await boris.expect_event("chat:updated", lambda told: told["reason"] == "message")
 
 
-async def test_member_whose_removal_is_of_unknown_fate_hears_no_later_message(tethered: Town, cable: Cable):
+async def test_member_whose_removal_is_of_unknown_fate_hears_no_later_message(tethered: Town, proxy: DatabaseProxy):
     (anna, boris), chat_id = await group_of(tethered, 2)
     await boris.send("chat:activate", chat_id=chat_id)
-    await lose_the_answer(cable, anna, "member:remove", chat_id=chat_id, user_id=id_of(boris))
+    await lose_the_answer(proxy, anna, "member:remove", chat_id=chat_id, user_id=id_of(boris))
     boris.forget_events()
     async with asyncio.timeout(DEADLINE_S):
         while "error" in await anna.push("message:send", text(chat_id)):
@@ -306,9 +306,9 @@ async def test_member_whose_removal_is_of_unknown_fate_hears_no_later_message(te
     assert await heard(boris) == []
 
 
-async def test_group_whose_end_is_of_unknown_fate_is_gone_for_all(tethered: Town, cable: Cable):
+async def test_group_whose_end_is_of_unknown_fate_is_gone_for_all(tethered: Town, proxy: DatabaseProxy):
     (anna, boris), chat_id = await group_of(tethered, 2)
-    await lose_the_answer(cable, anna, "chat:delete", chat_id=chat_id)
+    await lose_the_answer(proxy, anna, "chat:delete", chat_id=chat_id)
     for client in (anna, boris):
         assert (await client.expect_event("chat:removed")).payload == {"chat_id": chat_id, "reason": "deleted"}
 
@@ -328,6 +328,7 @@ class Ear:
         self.user_id = user_id
         self.session_id = session_id
         self.active_chat_id = active_chat_id
+        self.watched_chat_ids: tuple[str, ...] = ()
         self.heard: list[bytes] = []
 
     def send(self, packet: bytes) -> None:
@@ -390,10 +391,9 @@ def test_changes_during_an_admission_are_not_lost():
     with people.loading("anna"):
         people.join("new", "anna", 7)
         people.leave("old", "anna")
-        people.activate("s", "anna", "new")
         ear = Ear("anna", active_chat_id="old")
         people.enter(ear, [("old", 1), ("kept", 1)])
-    assert ear.active_chat_id == "new"
+    assert ear.active_chat_id is None
     assert [*people.resolve(Members("new"))] == [ear]
     assert [*people.resolve(Members("kept"))] == [ear]
     assert [*people.resolve(Members("old"))] == []
@@ -414,7 +414,8 @@ def test_chat_that_was_left_cannot_come_on_the_screen():
     people = Hub()
     ear = enter(people, Ear("anna"), ("c", 1))
     people.leave("c", "anna")
-    people.activate("s", "anna", "c")
+    people.activate(ear.connection_id, "anna", "c")
+    people.watch_chats(ear.connection_id, "anna", ["c"])
     assert ear.active_chat_id is None
     assert [*people.resolve(Viewers("c"))] == []
 
@@ -462,7 +463,7 @@ async def test_effects_take_place_in_order():
     bench.fanout.deliver([said("c", 1), Joined("c", "boris", 1), said("c", 2), Left("c", "anna"), said("c", 3)])
     assert [packet[-2:-1] for packet in anna.heard] == [b"1", b"2"]
     assert [packet[-2:-1] for packet in boris.heard] == [b"2", b"3"]
-    bench.fanout.deliver([Activated("s", "boris", "c")])
+    bench.fanout.deliver([Activated(boris.connection_id, "boris", "c")])
     assert boris.active_chat_id == "c"
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from tests.support.clients import Client, Person, Town, new_phone
 
+pytestmark = pytest.mark.slow
+
 AT_ONCE_S = 1.0
 
 

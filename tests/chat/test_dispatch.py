@@ -12,32 +12,34 @@ from core.ids import new_id
 from core.settings import Settings
 from realtime.wire.registry import ACTIONS
 from tests.support.clients import DEADLINE_S, Client, Town, new_client_id
-from tests.support.database_proxy import Cable, cable_to
-from tests.support.raw_client import Wire, close_wires
+from tests.support.database_proxy import DatabaseProxy, proxy_to
+from tests.support.raw_client import RawClient, close_raw_clients
 from tests.support.running import RunningServer, run_server
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True)
-async def _wires() -> AsyncIterator[None]:
+async def _raw_clients() -> AsyncIterator[None]:
     yield
-    await close_wires()
+    await close_raw_clients()
 
 
 @pytest.fixture(scope="module")
-async def wire(running: RunningServer) -> AsyncIterator[Wire]:
+async def raw(running: RunningServer) -> AsyncIterator[RawClient]:
     """Somebody's connection, by hand; every test must leave it as it was."""
     town = Town(running.address)
     person = await town.register()
-    wire = await Wire.open(running.address)
-    Wire.opened.remove(wire)
-    await wire.enter(person.tokens["access_token"])
-    yield wire
-    await wire.close()
+    raw = await RawClient.open(running.address)
+    RawClient.opened.remove(raw)
+    await raw.enter(person.tokens["access_token"])
+    yield raw
+    await raw.close()
     await town.close()
 
 
-async def lives(wire: Wire) -> None:
-    assert "data" in await wire.call(999, "chat:list", {})
+async def lives(raw: RawClient) -> None:
+    assert "data" in await raw.call(999, "chat:list", {})
 
 
 def code_of(answer: dict[str, Any]) -> str:
@@ -58,22 +60,22 @@ RESERVED = ["connect", "connect_error", "disconnect", "disconnecting", "newListe
 @pytest.mark.parametrize(
     "name", [*RESERVED, "", "chat", "chat:", "chat:list ", "Chat:list", "on_connect", "__init__", "я", "*"]
 )
-async def test_unknown_and_reserved_names_are_unknown_actions(wire: Wire, name: str):
-    assert code_of(await wire.call(1, name, {})) == "unknown_action"
-    assert code_of(await wire.call(2, name)) == "unknown_action"
-    assert code_of(await wire.call(3, name, "x", {"token": "y"}, None)) == "unknown_action"
-    await wire.send(f"42/chat,{json.dumps([name, {}])}")
-    await lives(wire)
+async def test_unknown_and_reserved_names_are_unknown_actions(raw: RawClient, name: str):
+    assert code_of(await raw.call(1, name, {})) == "unknown_action"
+    assert code_of(await raw.call(2, name)) == "unknown_action"
+    assert code_of(await raw.call(3, name, "x", {"token": "y"}, None)) == "unknown_action"
+    await raw.send(f"42/chat,{json.dumps([name, {}])}")
+    await lives(raw)
 
 
-async def test_action_without_an_ack_id_gets_no_ack(wire: Wire):
-    await wire.send('42/chat,["chat:list",{}]', '42/chat,["nothing"]', '42/chat,["chat:get",{}]', '42/chat,9["chat:list"]')
-    assert (await wire.receive()).startswith('43/chat,9[{"data"')
+async def test_action_without_an_ack_id_gets_no_ack(raw: RawClient):
+    await raw.send('42/chat,["chat:list",{}]', '42/chat,["nothing"]', '42/chat,["chat:get",{}]', '42/chat,9["chat:list"]')
+    assert (await raw.receive()).startswith('43/chat,9[{"data"')
 
 
-async def test_ack_of_a_client_is_passed_over(wire: Wire):
-    await wire.send('43/chat,1["x"]')
-    await lives(wire)
+async def test_ack_of_a_client_is_passed_over(raw: RawClient):
+    await raw.send('43/chat,1["x"]')
+    await lives(raw)
 
 
 # --- payloads
@@ -121,14 +123,14 @@ def complete(event: list[Any]) -> list[Any]:
 
 
 @pytest.mark.parametrize(("event", "path"), [misfit[1:] for misfit in MISFITS], ids=[misfit[0] for misfit in MISFITS])
-async def test_payload_that_does_not_fit_says_where(wire: Wire, event: list[Any], path: str):
-    answer = await wire.call(1, *complete(event))
+async def test_payload_that_does_not_fit_says_where(raw: RawClient, event: list[Any], path: str):
+    answer = await raw.call(1, *complete(event))
     assert code_of(answer) == "validation_failed"
     details = answer["error"]["details"]
     assert [set(detail) for detail in details] == [{"path", "message"}] * len(details)
     assert path in [detail["path"] for detail in details], details
     assert all(detail["message"] for detail in details)
-    await lives(wire)
+    await lives(raw)
 
 
 @pytest.mark.parametrize(
@@ -137,25 +139,25 @@ async def test_payload_that_does_not_fit_says_where(wire: Wire, event: list[Any]
      '{"a":' * 1500 + "1" + "}" * 1500],
     ids=["NaN", "Infinity", "lone surrogate", "lone surrogate in a key", "deep lists", "deep objects"],
 )  # fmt: skip
-async def test_json_that_nothing_can_store_does_not_fit(wire: Wire, arguments: str):
-    await wire.send(f'42/chat,1["chat:list",{arguments}]')
-    answer = await wire.ack(1)
+async def test_json_that_nothing_can_store_does_not_fit(raw: RawClient, arguments: str):
+    await raw.send(f'42/chat,1["chat:list",{arguments}]')
+    answer = await raw.ack(1)
     assert code_of(answer) == "validation_failed"
     assert set(answer["error"]["details"][0]) == {"path", "message"}
-    await lives(wire)
+    await lives(raw)
 
 
-async def test_nesting_that_can_be_read_does_not_fit(wire: Wire):
-    await wire.send('42/chat,1["chat:list",{"limit":' + "[" * 500 + "]" * 500 + "}]")
-    assert code_of(await wire.ack(1)) == "validation_failed"
+async def test_nesting_that_can_be_read_does_not_fit(raw: RawClient):
+    await raw.send('42/chat,1["chat:list",{"limit":' + "[" * 500 + "]" * 500 + "}]")
+    assert code_of(await raw.ack(1)) == "validation_failed"
 
 
-async def test_binary_does_not_fit(wire: Wire):
-    await wire.send('451-/chat,1["message:send",{"_placeholder":true,"num":0}]', b"picture")
-    answer = await wire.ack(1)
+async def test_binary_does_not_fit(raw: RawClient):
+    await raw.send('451-/chat,1["message:send",{"_placeholder":true,"num":0}]', b"picture")
+    answer = await raw.ack(1)
     assert code_of(answer) == "validation_failed"
     assert answer["error"]["details"][0]["path"] == ""
-    await lives(wire)
+    await lives(raw)
 
 
 async def test_python_client_that_sends_bytes_is_told(town: Town):
@@ -164,14 +166,14 @@ async def test_python_client_that_sends_bytes_is_told(town: Town):
     assert code_of(answer) == "validation_failed"
 
 
-async def test_packet_over_the_limit_is_too_large(wire: Wire):
-    await wire.send('42/chat,1["message:send",{"text":"' + "x" * 70_000 + '"}]')
-    assert code_of(await wire.ack(1)) == "payload_too_large"
-    await lives(wire)
+async def test_packet_over_the_limit_is_too_large(raw: RawClient):
+    await raw.send('42/chat,1["message:send",{"text":"' + "x" * 70_000 + '"}]')
+    assert code_of(await raw.ack(1)) == "payload_too_large"
+    await lives(raw)
 
 
-async def test_misfit_never_repeats_what_was_sent(wire: Wire):
-    answer = await wire.call(1, "message:send", {"type": "text", "content": {"text": 12345678}, "client_id": "87654321"})
+async def test_misfit_never_repeats_what_was_sent(raw: RawClient):
+    answer = await raw.call(1, "message:send", {"type": "text", "content": {"text": 12345678}, "client_id": "87654321"})
     assert "12345678" not in json.dumps(answer["error"]["details"])
     assert "87654321" not in json.dumps(answer["error"]["details"])
 
@@ -184,29 +186,29 @@ async def test_misfit_never_repeats_what_was_sent(wire: Wire):
         ("user:find", {"phones": ["1"] * 101}, "must have at most 100 items"),
     ],
 )
-async def test_text_is_refused_by_its_characters(wire: Wire, action: str, payload: dict[str, Any], words: str):
-    details = (await wire.call(1, action, payload))["error"]["details"]
+async def test_text_is_refused_by_its_characters(raw: RawClient, action: str, payload: dict[str, Any], words: str):
+    details = (await raw.call(1, action, payload))["error"]["details"]
     assert [detail["message"] for detail in details] == [words]
 
 
-async def test_many_faults_are_listed_up_to_a_bound(wire: Wire):
-    answer = await wire.call(1, "chat:list", {f"field_{number}": 1 for number in range(100)})
+async def test_many_faults_are_listed_up_to_a_bound(raw: RawClient):
+    answer = await raw.call(1, "chat:list", {f"field_{number}": 1 for number in range(100)})
     assert 10 <= len(answer["error"]["details"]) <= 20
 
 
 # --- crashes
 
 
-async def test_crash_of_a_handler_is_internal_and_the_connection_lives(wire: Wire, monkeypatch: pytest.MonkeyPatch):
+async def test_crash_of_a_handler_is_internal_and_the_connection_lives(raw: RawClient, monkeypatch: pytest.MonkeyPatch):
     async def crash(context: Any, payload: Any) -> Any:
         raise RuntimeError("planted")
 
     monkeypatch.setitem(ACTIONS, "chat:get", dataclasses.replace(ACTIONS["chat:get"], handler=crash))
-    answer = await wire.call(1, "chat:get", {"chat_id": new_id()})
+    answer = await raw.call(1, "chat:get", {"chat_id": new_id()})
     assert code_of(answer) == "internal"
     assert "planted" not in json.dumps(answer)
     assert set(answer["error"]) == {"code", "message", "request_id"}
-    await lives(wire)
+    await lives(raw)
 
 
 async def test_crash_over_http_is_a_problem(town: Town, monkeypatch: pytest.MonkeyPatch):
@@ -226,14 +228,14 @@ async def test_crash_over_http_is_a_problem(town: Town, monkeypatch: pytest.Monk
 
 async def test_pipelined_sends_are_stored_and_acked_in_order(running: RunningServer, town: Town):
     _anna, _boris, chat_id = await town.pair()
-    wire = await Wire.open(running.address)
-    await wire.enter(town.people[0].tokens["access_token"])
+    raw = await RawClient.open(running.address)
+    await raw.enter(town.people[0].tokens["access_token"])
     count = 200
     for number in range(count):
         payload = {"chat_id": chat_id, "client_id": new_client_id(), "type": "text", "content": {"text": str(number)}}
-        await wire.send(f"42/chat,{number}" + json.dumps(["message:send", payload]))
+        await raw.send(f"42/chat,{number}" + json.dumps(["message:send", payload]))
     for number in range(count):
-        packet = await wire.receive_until("43/chat,")
+        packet = await raw.receive_until("43/chat,")
         ack_id, _, answers = packet.partition("[")
         (answer,) = json.loads("[" + answers)
         assert int(ack_id) == number
@@ -264,8 +266,8 @@ async def test_actions_take_effect_in_the_order_in_which_they_were_sent(running:
     _anna, boris, first = await town.pair()
     clara = await town.register()
     second = (await (await town.people[0].connect()).send("chat:create_private", user_id=clara.id))["chat"]["id"]
-    wire = await Wire.open(running.address)
-    await wire.enter(town.people[0].tokens["access_token"])
+    raw = await RawClient.open(running.address)
+    await raw.enter(town.people[0].tokens["access_token"])
 
     def saying(text: str) -> list[Any]:
         return ["message:send", {"client_id": new_client_id(), "type": "text", "content": {"text": text}}]
@@ -275,10 +277,10 @@ async def test_actions_take_effect_in_the_order_in_which_they_were_sent(running:
         ["chat:activate", {"chat_id": None}], saying("nowhere"),
     ]  # fmt: skip
     for ack_id, event in enumerate(events):
-        await wire.send(f"42/chat,{ack_id}" + json.dumps(event))
-    assert (await wire.ack(1))["data"]["message"]["chat_id"] == first
-    assert (await wire.ack(3))["data"]["message"]["chat_id"] == second
-    assert (await wire.ack(5))["error"]["details"] == {"reason": "no_active_chat"}
+        await raw.send(f"42/chat,{ack_id}" + json.dumps(event))
+    assert (await raw.ack(1))["data"]["message"]["chat_id"] == first
+    assert (await raw.ack(3))["data"]["message"]["chat_id"] == second
+    assert (await raw.ack(5))["error"]["details"] == {"reason": "no_active_chat"}
     await boris.expect_event("chat:updated", lambda told: told["chat"]["message_count"] == 1)
 
 
@@ -286,18 +288,18 @@ async def test_actions_take_effect_in_the_order_in_which_they_were_sent(running:
 
 
 @pytest.fixture
-async def cable(database_url: str) -> AsyncIterator[Cable]:
-    async with cable_to(database_url) as cable:
-        yield cable
+async def proxy(database_url: str) -> AsyncIterator[DatabaseProxy]:
+    async with proxy_to(database_url) as proxy:
+        yield proxy
 
 
 @pytest.fixture
-async def tethered(settings: Settings, cable: Cable) -> AsyncIterator[RunningServer]:
+async def tethered(settings: Settings, proxy: DatabaseProxy) -> AsyncIterator[RunningServer]:
     """A server whose database can be taken away."""
-    changes = {"database_url": cable.url, "database_timeout_s": 0.5, "rate_limits": "off"}
+    changes = {"database_url": proxy.url, "database_timeout_s": 0.5, "rate_limits": "off"}
     async with run_server(Settings(**(settings.model_dump() | changes))) as server:
         yield server
-        await cable.mend()
+        await proxy.mend()
 
 
 async def recovered(client: Client) -> None:
@@ -306,34 +308,36 @@ async def recovered(client: Client) -> None:
             pass
 
 
-async def test_action_without_a_database_is_unavailable_and_succeeds_afterwards(tethered: RunningServer, cable: Cable):
+async def test_action_without_a_database_is_unavailable_and_succeeds_afterwards(
+    tethered: RunningServer, proxy: DatabaseProxy
+):
     town = Town(tethered.address)
     anna, boris, chat_id = await town.pair()
-    await cable.cut()
+    await proxy.cut()
     send = {"chat_id": chat_id, "client_id": new_client_id(), "type": "text", "content": {"text": "patience"}}
     await anna.expect_refusal("message:send", "unavailable", **send)
     assert (await anna.expect_refusal("chat:list", "unavailable"))["retry_after"] > 0
     answer = await town.people[0].act("chat:list")
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
-    wire = await Wire.open(tethered.address)
-    error = await wire.refused_with({"token": town.people[0].tokens["access_token"]})
+    raw = await RawClient.open(tethered.address)
+    error = await raw.refused_with({"token": town.people[0].tokens["access_token"]})
     assert error["data"] == {"code": "unavailable"}
-    await cable.mend()
+    await proxy.mend()
     await recovered(anna)
     assert (await anna.send("message:send", **send))["message"]["seq"] == 1
     await boris.expect_event("chat:updated", lambda told: told["chat"]["message_count"] == 1)
     await town.close()
 
 
-async def test_frozen_database_is_unavailable_within_its_timeout(tethered: RunningServer, cable: Cable):
+async def test_frozen_database_is_unavailable_within_its_timeout(tethered: RunningServer, proxy: DatabaseProxy):
     town = Town(tethered.address)
     anna, boris, chat_id = await town.pair()
-    cable.freeze()
+    proxy.freeze()
     send = {"chat_id": chat_id, "client_id": new_client_id(), "type": "text", "content": {"text": "patience"}}
     async with asyncio.timeout(3):
         await anna.expect_refusal("message:send", "unavailable", **send)
-    await cable.cut()
-    await cable.mend()
+    await proxy.cut()
+    await proxy.mend()
     await recovered(anna)
     message = (await anna.send("message:send", **send))["message"]
     assert message["seq"] == 1
@@ -401,9 +405,9 @@ async def test_refusal_over_http_is_the_problem_of_the_same_code(
     assert (answer.status_code, problem["code"]) == (status, code)
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["x-request-id"] == problem["request_id"]
-    wire = await Wire.open(running.address)
-    await wire.enter(person.tokens["access_token"])
-    error = (await wire.call(1, action, payload))["error"]
+    raw = await RawClient.open(running.address)
+    await raw.enter(person.tokens["access_token"])
+    error = (await raw.call(1, action, payload))["error"]
     assert (error["code"], error["message"]) == (code, problem["detail"])
     if "\ud800" not in json.dumps(payload, ensure_ascii=False):  # unreadable JSON is described by who read it
         assert error.get("details") == problem.get("details")

@@ -24,7 +24,7 @@ NAMES = ("anna", "anna_too", "boris", "clara", "dora", "eve")
 
 
 @dataclass
-class Stage:
+class Participants:
     """Who is there: Anna on two devices, Boris, Clara, Dora, and Eve, who is in nothing."""
 
     running: RunningServer
@@ -59,7 +59,7 @@ class Stage:
         return seq
 
 
-Scenario = Callable[[Stage], AsyncIterator[None]]
+Scenario = Callable[[Participants], AsyncIterator[None]]
 SCENARIOS: list[tuple[Scenario, frozenset[str]]] = []
 
 
@@ -74,11 +74,11 @@ def expects(*told: str) -> Callable[[Scenario], Scenario]:
 
 
 @pytest.fixture(scope="module")
-async def stage(running: RunningServer) -> AsyncIterator[Stage]:
+async def people(running: RunningServer) -> AsyncIterator[Participants]:
     town = Town(running.address)
     people = {name: await town.register() for name in NAMES if name != "anna_too"}
     people["anna_too"] = await town.register(people["anna"].phone)
-    yield Stage(running, {name: await people[name].connect() for name in NAMES})
+    yield Participants(running, {name: await people[name].connect() for name in NAMES})
     await town.close()
 
 
@@ -86,275 +86,275 @@ async def stage(running: RunningServer) -> AsyncIterator[Stage]:
 
 
 @expects("chat:updated created")
-async def opening_a_private_chat(stage: Stage) -> AsyncIterator[None]:
+async def opening_a_private_chat(people: Participants) -> AsyncIterator[None]:
     yield
-    await stage.clara.send("chat:create_private", user_id=stage.id_of("dora"))
+    await people.clara.send("chat:create_private", user_id=people.id_of("dora"))
 
 
 @expects("chat:updated created")
-async def opening_a_group(stage: Stage) -> AsyncIterator[None]:
+async def opening_a_group(people: Participants) -> AsyncIterator[None]:
     yield
-    await stage.group("boris", "clara")
+    await people.group("boris", "clara")
 
 
 @expects("chat:updated message", "message:created")
-async def sending(stage: Stage) -> AsyncIterator[None]:
-    await stage.group("boris", "clara")
-    stage.look("boris", "anna")
+async def sending(people: Participants) -> AsyncIterator[None]:
+    await people.group("boris", "clara")
+    people.look("boris", "anna")
     yield
-    await stage.say("boris", "hello")
+    await people.say("boris", "hello")
 
 
 @expects("chat:updated message", "message:created")
-async def sending_many_from_two_devices(stage: Stage) -> AsyncIterator[None]:
-    await stage.group("boris", "clara")
-    stage.look("boris", "anna_too")
+async def sending_many_from_two_devices(people: Participants) -> AsyncIterator[None]:
+    await people.group("boris", "clara")
+    people.look("boris", "anna_too")
     yield
     names = ("anna", "anna_too", "boris", "clara") * 10
-    await asyncio.gather(*(stage.say(name, f"{place}") for place, name in enumerate(names)))
+    await asyncio.gather(*(people.say(name, f"{place}") for place, name in enumerate(names)))
 
 
 @expects("chat:updated message", "message:created")
-async def answering_in_a_private_chat(stage: Stage) -> AsyncIterator[None]:
-    await stage.private()
-    await stage.say("anna", "question")
-    stage.look("boris")
+async def answering_in_a_private_chat(people: Participants) -> AsyncIterator[None]:
+    await people.private()
+    await people.say("anna", "question")
+    people.look("boris")
     yield
-    await stage.clients["boris"].say(stage.chat_id, "answer", reply_to=1, mentions=[stage.id_of("anna")])
+    await people.clients["boris"].say(people.chat_id, "answer", reply_to=1, mentions=[people.id_of("anna")])
 
 
 # --- what becomes of a message
 
 
 @expects("chat:updated edited", "message:updated")
-async def editing_the_last_message(stage: Stage) -> AsyncIterator[None]:
-    await stage.group("boris", "clara")
-    seq = await stage.say("boris", "helo")
-    await stage.clara.send("message:like", chat_id=stage.chat_id, seq=seq)
-    stage.look("anna", "clara")
+async def editing_the_last_message(people: Participants) -> AsyncIterator[None]:
+    await people.group("boris", "clara")
+    seq = await people.say("boris", "helo")
+    await people.clara.send("message:like", chat_id=people.chat_id, seq=seq)
+    people.look("anna", "clara")
     yield
-    await stage.boris.send("message:edit", chat_id=stage.chat_id, seq=seq, content={"text": "hello"})
+    await people.boris.send("message:edit", chat_id=people.chat_id, seq=seq, content={"text": "hello"})
 
 
 @expects("chat:updated edited", "message:updated")
-async def editing_an_older_message_that_one_who_looks_may_not_see(stage: Stage) -> AsyncIterator[None]:
-    await stage.group("boris")
-    seq = await stage.say("boris", "before Dora")
-    await stage.anna.send("member:add", chat_id=stage.chat_id, user_ids=[stage.id_of("dora")], history="none")
-    stage.look("anna", "boris", "dora")
+async def editing_an_older_message_that_one_who_looks_may_not_see(people: Participants) -> AsyncIterator[None]:
+    await people.group("boris")
+    seq = await people.say("boris", "before Dora")
+    await people.anna.send("member:add", chat_id=people.chat_id, user_ids=[people.id_of("dora")], history="none")
+    people.look("anna", "boris", "dora")
     yield
-    await stage.boris.send("message:edit", chat_id=stage.chat_id, seq=seq, content={"text": "still before"})
+    await people.boris.send("message:edit", chat_id=people.chat_id, seq=seq, content={"text": "still before"})
 
 
 @expects("chat:updated message_deleted", "message:updated")
-async def deleting_the_last_message(stage: Stage) -> AsyncIterator[None]:
-    await stage.group("boris", "clara")
-    seq = await stage.say("boris", "oops")
-    await stage.clara.send("message:like", chat_id=stage.chat_id, seq=seq)
-    stage.look("boris", "clara")
+async def deleting_the_last_message(people: Participants) -> AsyncIterator[None]:
+    await people.group("boris", "clara")
+    seq = await people.say("boris", "oops")
+    await people.clara.send("message:like", chat_id=people.chat_id, seq=seq)
+    people.look("boris", "clara")
     yield
-    await stage.anna.send("message:delete", chat_id=stage.chat_id, seq=seq)
+    await people.anna.send("message:delete", chat_id=people.chat_id, seq=seq)
 
 
 @expects("message:updated", "chat:updated message_deleted")
-async def deleting_an_older_message(stage: Stage) -> AsyncIterator[None]:
-    await stage.group("boris")
-    seq = await stage.say("anna", "oops")
-    await stage.anna.send("member:add", chat_id=stage.chat_id, user_ids=[stage.id_of("dora")], history="none")
-    stage.look("anna", "anna_too", "dora")
+async def deleting_an_older_message(people: Participants) -> AsyncIterator[None]:
+    await people.group("boris")
+    seq = await people.say("anna", "oops")
+    await people.anna.send("member:add", chat_id=people.chat_id, user_ids=[people.id_of("dora")], history="none")
+    people.look("anna", "anna_too", "dora")
     yield
-    await stage.anna.send("message:delete", chat_id=stage.chat_id, seq=seq)
+    await people.anna.send("message:delete", chat_id=people.chat_id, seq=seq)
 
 
 @expects("message:liked")
-async def liking_the_last_message(stage: Stage) -> AsyncIterator[None]:
-    await stage.group("boris", "clara")
-    seq = await stage.say("boris", "nice")
-    stage.look("anna", "anna_too", "clara")
+async def liking_the_last_message(people: Participants) -> AsyncIterator[None]:
+    await people.group("boris", "clara")
+    seq = await people.say("boris", "nice")
+    people.look("anna", "anna_too", "clara")
     yield
-    await stage.anna.send("message:like", chat_id=stage.chat_id, seq=seq)
-    await stage.clara.send("message:like", chat_id=stage.chat_id, seq=seq)
-    await stage.clara.send("message:unlike", chat_id=stage.chat_id, seq=seq)
+    await people.anna.send("message:like", chat_id=people.chat_id, seq=seq)
+    await people.clara.send("message:like", chat_id=people.chat_id, seq=seq)
+    await people.clara.send("message:unlike", chat_id=people.chat_id, seq=seq)
 
 
 @expects("message:liked", "chat:updated liked")
-async def liking_what_one_who_looks_may_not_see(stage: Stage) -> AsyncIterator[None]:
-    await stage.group("boris")
-    seq = await stage.say("boris", "before Dora")
-    await stage.anna.send("member:add", chat_id=stage.chat_id, user_ids=[stage.id_of("dora")], history="none")
-    stage.look("boris", "dora")
+async def liking_what_one_who_looks_may_not_see(people: Participants) -> AsyncIterator[None]:
+    await people.group("boris")
+    seq = await people.say("boris", "before Dora")
+    await people.anna.send("member:add", chat_id=people.chat_id, user_ids=[people.id_of("dora")], history="none")
+    people.look("boris", "dora")
     yield
-    await stage.anna.send("message:like", chat_id=stage.chat_id, seq=seq)
+    await people.anna.send("message:like", chat_id=people.chat_id, seq=seq)
 
 
 @expects("chat:updated liked")
-async def liking_what_its_author_may_not_see_any_more(stage: Stage) -> AsyncIterator[None]:
-    await stage.group("boris", "dora")
-    seq = await stage.say("dora", "in my first life")
-    await stage.dora.send("chat:leave", chat_id=stage.chat_id)
-    await stage.anna.send("member:add", chat_id=stage.chat_id, user_ids=[stage.id_of("dora")], history="none")
-    stage.look("dora")
+async def liking_what_its_author_may_not_see_any_more(people: Participants) -> AsyncIterator[None]:
+    await people.group("boris", "dora")
+    seq = await people.say("dora", "in my first life")
+    await people.dora.send("chat:leave", chat_id=people.chat_id)
+    await people.anna.send("member:add", chat_id=people.chat_id, user_ids=[people.id_of("dora")], history="none")
+    people.look("dora")
     yield
-    await stage.anna.send("message:like", chat_id=stage.chat_id, seq=seq)
+    await people.anna.send("message:like", chat_id=people.chat_id, seq=seq)
 
 
 # --- who is in it
 
 
 @expects("chat:updated became_group", "chat:updated member_added", "message:created")
-async def adding_somebody_to_a_private_chat(stage: Stage) -> AsyncIterator[None]:
-    await stage.private()
-    await stage.say("anna", "between us")
-    stage.look("anna", "boris")
+async def adding_somebody_to_a_private_chat(people: Participants) -> AsyncIterator[None]:
+    await people.private()
+    await people.say("anna", "between us")
+    people.look("anna", "boris")
     yield
-    await stage.boris.send("member:add", chat_id=stage.chat_id, user_ids=[stage.id_of("dora"), stage.id_of("eve")])
+    await people.boris.send("member:add", chat_id=people.chat_id, user_ids=[people.id_of("dora"), people.id_of("eve")])
 
 
 @expects("chat:updated became_group", "chat:updated transferred", "chat:updated member_left", "chat:updated member_added")
-async def adding_somebody_to_a_private_chat_whose_opener_deleted_the_account(stage: Stage) -> AsyncIterator[None]:
-    town = Town(stage.running.address)
+async def adding_somebody_to_a_private_chat_whose_opener_deleted_the_account(people: Participants) -> AsyncIterator[None]:
+    town = Town(people.running.address)
     gone = await town.register()
-    stage.chat_id = (await gone.act("chat:create_private", user_id=stage.id_of("boris"))).json()["chat"]["id"]
-    await stage.say("boris", "are you there?")
+    people.chat_id = (await gone.act("chat:create_private", user_id=people.id_of("boris"))).json()["chat"]["id"]
+    await people.say("boris", "are you there?")
     await gone.http.delete("/v1/me", headers=gone.headers)
     await town.close()
-    stage.look("boris")
+    people.look("boris")
     yield
-    await stage.boris.send("member:add", chat_id=stage.chat_id, user_ids=[stage.id_of("dora"), stage.id_of("eve")])
+    await people.boris.send("member:add", chat_id=people.chat_id, user_ids=[people.id_of("dora"), people.id_of("eve")])
 
 
 @expects("chat:updated member_added", "message:created")
-async def adding_to_a_group(stage: Stage) -> AsyncIterator[None]:
-    await stage.group("boris")
-    await stage.say("boris", "hello")
-    stage.look("anna", "boris")
+async def adding_to_a_group(people: Participants) -> AsyncIterator[None]:
+    await people.group("boris")
+    await people.say("boris", "hello")
+    people.look("anna", "boris")
     yield
-    await stage.boris.send("member:add", chat_id=stage.chat_id, user_ids=[stage.id_of("clara"), stage.id_of("dora")])
+    await people.boris.send("member:add", chat_id=people.chat_id, user_ids=[people.id_of("clara"), people.id_of("dora")])
 
 
 @expects("chat:updated member_added")
-async def adding_somebody_again(stage: Stage) -> AsyncIterator[None]:
-    await stage.group("boris", "clara")
-    await stage.boris.send("chat:rename", chat_id=stage.chat_id, title="Mine")
-    await stage.boris.send("chat:leave", chat_id=stage.chat_id)
-    await stage.say("anna", "without Boris")
+async def adding_somebody_again(people: Participants) -> AsyncIterator[None]:
+    await people.group("boris", "clara")
+    await people.boris.send("chat:rename", chat_id=people.chat_id, title="Mine")
+    await people.boris.send("chat:leave", chat_id=people.chat_id)
+    await people.say("anna", "without Boris")
     yield
-    await stage.anna.send("member:add", chat_id=stage.chat_id, user_ids=[stage.id_of("boris")], history="none")
+    await people.anna.send("member:add", chat_id=people.chat_id, user_ids=[people.id_of("boris")], history="none")
 
 
 @expects("chat:updated member_removed", "message:created", "chat:removed removed")
-async def removing_a_member(stage: Stage) -> AsyncIterator[None]:
-    await stage.group("boris", "clara")
-    stage.look("boris", "clara", "anna_too")
+async def removing_a_member(people: Participants) -> AsyncIterator[None]:
+    await people.group("boris", "clara")
+    people.look("boris", "clara", "anna_too")
     yield
-    await stage.anna.send("member:remove", chat_id=stage.chat_id, user_id=stage.id_of("boris"))
-    await stage.say("clara", "after Boris")
+    await people.anna.send("member:remove", chat_id=people.chat_id, user_id=people.id_of("boris"))
+    await people.say("clara", "after Boris")
 
 
 @expects("chat:updated member_left", "message:created", "chat:removed left")
-async def leaving(stage: Stage) -> AsyncIterator[None]:
-    await stage.group("boris", "clara")
-    stage.look("boris", "clara")
+async def leaving(people: Participants) -> AsyncIterator[None]:
+    await people.group("boris", "clara")
+    people.look("boris", "clara")
     yield
-    await stage.boris.send("chat:leave", chat_id=stage.chat_id)
-    await stage.say("anna", "after Boris")
+    await people.boris.send("chat:leave", chat_id=people.chat_id)
+    await people.say("anna", "after Boris")
 
 
 @expects("chat:removed deleted")
-async def deleting_a_group(stage: Stage) -> AsyncIterator[None]:
-    await stage.group("boris", "clara")
-    stage.look("boris", "anna")
+async def deleting_a_group(people: Participants) -> AsyncIterator[None]:
+    await people.group("boris", "clara")
+    people.look("boris", "anna")
     yield
-    await stage.anna.send("chat:delete", chat_id=stage.chat_id)
+    await people.anna.send("chat:delete", chat_id=people.chat_id)
 
 
 @expects("chat:updated transferred")
-async def handing_a_group_over(stage: Stage) -> AsyncIterator[None]:
-    await stage.group("boris", "clara")
-    stage.look("anna", "boris", "clara")
+async def handing_a_group_over(people: Participants) -> AsyncIterator[None]:
+    await people.group("boris", "clara")
+    people.look("anna", "boris", "clara")
     yield
-    await stage.anna.send("chat:transfer", chat_id=stage.chat_id, user_id=stage.id_of("boris"))
+    await people.anna.send("chat:transfer", chat_id=people.chat_id, user_id=people.id_of("boris"))
 
 
 # --- what is one's own
 
 
 @expects("chat:updated renamed")
-async def renaming(stage: Stage) -> AsyncIterator[None]:
-    await stage.group("boris")
-    stage.look("anna", "boris")
+async def renaming(people: Participants) -> AsyncIterator[None]:
+    await people.group("boris")
+    people.look("anna", "boris")
     yield
-    await stage.anna.send("chat:rename", chat_id=stage.chat_id, title="My own")
+    await people.anna.send("chat:rename", chat_id=people.chat_id, title="My own")
 
 
 @expects("chat:updated muted")
-async def muting(stage: Stage) -> AsyncIterator[None]:
-    await stage.group("boris")
-    stage.look("anna")
+async def muting(people: Participants) -> AsyncIterator[None]:
+    await people.group("boris")
+    people.look("anna")
     yield
-    await stage.anna.send("chat:mute", chat_id=stage.chat_id, until="2030-01-01T00:00:00Z")
+    await people.anna.send("chat:mute", chat_id=people.chat_id, until="2030-01-01T00:00:00Z")
 
 
 @expects("chat:updated pinned")
-async def pinning_above_other_pins(stage: Stage) -> AsyncIterator[None]:
+async def pinning_above_other_pins(people: Participants) -> AsyncIterator[None]:
     for _ in range(3):
-        await stage.anna.send("chat:pin", chat_id=await stage.group("boris"))
-    await stage.group("boris")
-    stage.look("anna")
+        await people.anna.send("chat:pin", chat_id=await people.group("boris"))
+    await people.group("boris")
+    people.look("anna")
     yield
-    await stage.anna.send("chat:pin", chat_id=stage.chat_id)
+    await people.anna.send("chat:pin", chat_id=people.chat_id)
 
 
 @expects("chat:updated unpinned")
-async def unpinning_below_other_pins(stage: Stage) -> AsyncIterator[None]:
+async def unpinning_below_other_pins(people: Participants) -> AsyncIterator[None]:
     for _ in range(3):
-        await stage.boris.send("chat:pin", chat_id=await stage.group("boris"))
+        await people.boris.send("chat:pin", chat_id=await people.group("boris"))
     yield
-    await stage.boris.send("chat:unpin", chat_id=stage.chat_id)
+    await people.boris.send("chat:unpin", chat_id=people.chat_id)
 
 
 @expects("chat:updated read", "chat:read")
-async def reading(stage: Stage) -> AsyncIterator[None]:
-    await stage.group("boris")
+async def reading(people: Participants) -> AsyncIterator[None]:
+    await people.group("boris")
     for place in range(5):
-        await stage.say("anna", f"{place}")
-    stage.look("anna", "boris")
+        await people.say("anna", f"{place}")
+    people.look("anna", "boris")
     yield
-    await stage.boris.send("message:read", chat_id=stage.chat_id, seq=4)
+    await people.boris.send("message:read", chat_id=people.chat_id, seq=4)
 
 
 @expects("chat:updated activated")
-async def putting_a_chat_on_the_screen(stage: Stage) -> AsyncIterator[None]:
-    await stage.group("boris")
+async def putting_a_chat_on_the_screen(people: Participants) -> AsyncIterator[None]:
+    await people.group("boris")
     yield
-    await stage.boris.send("chat:activate", chat_id=stage.chat_id)
-    stage.look("boris")
+    await people.boris.send("chat:activate", chat_id=people.chat_id)
+    people.look("boris")
 
 
 @expects("chat:typing")
-async def typing(stage: Stage) -> AsyncIterator[None]:
-    await stage.group("boris")
-    stage.look("anna", "boris")
+async def typing(people: Participants) -> AsyncIterator[None]:
+    await people.group("boris")
+    people.look("anna", "boris")
     yield
-    await stage.boris.send("chat:typing", chat_id=stage.chat_id)
+    await people.boris.send("chat:typing", chat_id=people.chat_id)
 
 
 # --- when the database went away in the middle
 
 
 @expects("chat:updated reconciled")
-async def losing_the_database_during_a_change(stage: Stage) -> AsyncIterator[None]:
-    await stage.group("boris")
-    seq = await stage.say("anna", "hello")
-    stage.look("anna", "boris")
+async def losing_the_database_during_a_change(people: Participants) -> AsyncIterator[None]:
+    await people.group("boris")
+    seq = await people.say("anna", "hello")
+    people.look("anna", "boris")
     yield
-    database_url = stage.running.settings.database_url
+    database_url = people.running.settings.database_url
     assert database_url is not None
     holder = await asyncpg.connect(database_url.get_secret_value())
     async with holder.transaction():
-        await holder.execute("SELECT FROM chats WHERE id = $1 FOR UPDATE", stage.chat_id)
-        cut = {"chat_id": stage.chat_id, "seq": seq, "content": {"text": "in doubt"}}
-        answer = asyncio.create_task(stage.anna.push("message:edit", cut))
+        await holder.execute("SELECT FROM chats WHERE id = $1 FOR UPDATE", people.chat_id)
+        cut = {"chat_id": people.chat_id, "seq": seq, "content": {"text": "in doubt"}}
+        answer = asyncio.create_task(people.anna.push("message:edit", cut))
         terminate = (
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -364,32 +364,32 @@ async def losing_the_database_during_a_change(stage: Stage) -> AsyncIterator[Non
         assert answer.result()["error"]["code"] == "unavailable"
     await holder.close()
     for name in ("anna", "boris"):
-        await stage.clients[name].expect_event("chat:updated", lambda told: told["reason"] == "reconciled")
+        await people.clients[name].expect_event("chat:updated", lambda told: told["reason"] == "reconciled")
 
 
 # --- how it is done
 
 
 @pytest.mark.parametrize(("scenario", "expected"), SCENARIOS, ids=[scenario.__name__ for scenario, _ in SCENARIOS])
-async def test_state_plus_events_is_the_state_afresh(stage: Stage, scenario: Scenario, expected: frozenset[str]):
-    stage.screens = dict.fromkeys(NAMES)
-    steps = aiter(scenario(stage))
+async def test_state_plus_events_is_the_state_afresh(people: Participants, scenario: Scenario, expected: frozenset[str]):
+    people.screens = dict.fromkeys(NAMES)
+    steps = aiter(scenario(people))
     await anext(steps)
-    replicas = {name: Replica(stage.clients[name]) for name in NAMES}
+    replicas = {name: Replica(people.clients[name]) for name in NAMES}
     for name, replica in replicas.items():
-        await replica.client.send("chat:activate", chat_id=stage.screens[name])
+        await replica.client.send("chat:activate", chat_id=people.screens[name])
     for name, replica in replicas.items():
         await replica.client.send("chat:list", limit=1)
         replica.client.forget_events()
         await replica.load()
-        replica.active_chat_id = stage.screens[name]
+        replica.active_chat_id = people.screens[name]
         if replica.active_chat_id is not None:
             await replica.hold(replica.active_chat_id)
 
     await anext(steps, None)
 
     for name, replica in replicas.items():
-        replica.active_chat_id = replica.active_chat_id or stage.screens[name]
+        replica.active_chat_id = replica.active_chat_id or people.screens[name]
         await replica.settle()
         await replica.expect_fresh()
     assert expected <= {_told(event) for replica in replicas.values() for event in replica.seen}

@@ -9,6 +9,8 @@ from core.ids import new_id
 from tests.support.clients import Client, Town
 from tests.support.running import RunningServer
 
+pytestmark = pytest.mark.slow
+
 COUNT = 30
 
 

@@ -18,6 +18,8 @@ from realtime.wire.registry import ACTIONS, Role
 from tests.support.clients import Client, Person, Town, new_client_id, new_phone
 from tests.support.running import RunningServer
 
+pytestmark = pytest.mark.slow
+
 SECRET_TITLE, SECRET_TEXT = "The hidden garden", "The key is under the stone"
 
 

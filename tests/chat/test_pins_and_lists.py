@@ -11,6 +11,8 @@ from realtime.chats.payloads import ChatMute
 from realtime.wire.fields import CHAT_ID
 from tests.support.clients import Client, Town
 
+pytestmark = pytest.mark.slow
+
 
 def id_of(client: Client) -> str:
     user_id: str = client.ready["user"]["id"]

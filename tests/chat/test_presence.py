@@ -5,6 +5,8 @@ import pytest
 from core.limits import WATCH_LIST_MAX
 from tests.support.clients import Client, Town
 
+pytestmark = pytest.mark.slow
+
 
 def id_of(client: Client) -> str:
     return client.ready["user"]["id"]

@@ -104,7 +104,7 @@ async def test_who_writes_to_nobody_may_still_be_answered(town: Town):
 
 
 async def test_private_chat_to_which_nobody_can_be_added_stays_private(town: Town):
-    anna, boris, chat_id = await town.pair()
+    anna, _, chat_id = await town.pair()
     shy = await town.register()
     await set_privacy(shy, messages_from="nobody")
     answer = await anna.send("member:add", chat_id=chat_id, user_ids=[shy.id])

@@ -10,6 +10,8 @@ import pytest
 from core.ids import new_id
 from tests.support.clients import Client, Person, Town
 
+pytestmark = pytest.mark.slow
+
 
 def id_of(client: Client) -> str:
     return str(client.ready["user"]["id"])
@@ -212,15 +214,6 @@ async def test_active_chat_is_each_devices_own(town: Town):
     assert (await other.send("chat:list"))["active_chat_id"] is None
     await other.expect_refusal("message:list", "conflict", "no_active_chat")
     assert (await anna.send("message:list"))["messages"] == []
-
-
-async def test_active_chat_is_shared_by_the_connections_of_one_device(town: Town):
-    anna, boris, chat_id = await town.pair()
-    twin = await town.people[0].connect()
-    await anna.send("chat:activate", chat_id=chat_id)
-    await boris.say(chat_id, "to both")
-    for client in (anna, twin):
-        await client.expect_event("message:created")
 
 
 async def test_no_chat_is_active_after_null(town: Town):

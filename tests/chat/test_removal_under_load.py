@@ -17,6 +17,8 @@ from tests.support.programs import serving
 from tests.support.raw_client import until
 from tests.support.raw_socket import RawSocket
 
+pytestmark = pytest.mark.slow
+
 log = logging.getLogger(__name__)
 
 SENDERS = 12

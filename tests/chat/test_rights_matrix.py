@@ -18,6 +18,8 @@ from realtime.wire.registry import ACTIONS, Role
 from tests.support.clients import Client, Person, Town, new_client_id
 from tests.support.running import RunningServer
 
+pytestmark = pytest.mark.slow
+
 WHO = ("anonymous", "stranger", "blocked", "left", "removed", "member", "creator", "deleted")
 
 # 401 unauthorized, 404 not_found, 403 forbidden, ok, or the reason of a conflict.
@@ -30,6 +32,7 @@ chat:create_group     401        ok        ok           ok     ok       ok      
 chat:rename           401        404       not_a_group  404    404      ok                   ok                   401
 chat:delete           401        404       not_a_group  404    404      403                  ok                   401
 chat:leave            401        404       not_a_group  ok     404      ok                   creator_cannot_leave 401
+chat:watch            401        ok        ok           ok     ok       ok                   ok                   401
 chat:activate         401        404       ok           404    404      ok                   ok                   401
 chat:pin              401        404       ok           404    404      ok                   ok                   401
 chat:unpin            401        404       ok           404    404      ok                   ok                   401

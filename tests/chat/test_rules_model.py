@@ -7,6 +7,7 @@ MOLVA_TEST_PROGRAMS asks for so many random ones instead of the same few every t
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,8 @@ from tests.support.clients import Client, Town
 from tests.support.rules_model import Model, Step
 from tests.support.rules_state import Json, seen_chat, seen_message
 from tests.support.running import RunningServer
+
+pytestmark = pytest.mark.slow
 
 PROGRAMS = int(os.environ.get("MOLVA_TEST_PROGRAMS", "0"))
 PEOPLE = 4

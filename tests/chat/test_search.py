@@ -8,6 +8,8 @@ from realtime.messages import search as finding
 from realtime.wire.fields import CHAT_ID
 from tests.support.clients import Client, Town, new_client_id
 
+pytestmark = pytest.mark.slow
+
 
 def id_of(client: Client) -> str:
     user_id: str = client.ready["user"]["id"]

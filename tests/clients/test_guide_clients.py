@@ -21,6 +21,8 @@ from core.tokens import AccessTokens
 from tests.clients.test_javascript_client import NODE, SCRIPTS
 from tests.support.clients import new_phone
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 DEADLINE_S = 60
 
@@ -82,7 +84,7 @@ class Server:
 
 
 class Cut:
-    """A cable between client and server that can lose what the server says and then break."""
+    """A proxy between client and server that can lose what the server says and then break."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -230,9 +232,9 @@ async def test_guide_client_loses_and_doubles_nothing(server: Server, kind: type
     chat_id = (await server.act(anna, "chat:create_private", user_id=boris["user"]["id"]))["chat"]["id"]
     expected: list[str] = []
 
-    async with Cut(server.port) as cable:
+    async with Cut(server.port) as proxy:
         client = kind()
-        await client.start(cable.address, expired(server, anna, monkeypatch))  # 1. an expired token
+        await client.start(proxy.address, expired(server, anna, monkeypatch))  # 1. an expired token
 
         async def is_settled() -> bool:
             state = await client.state()
@@ -252,7 +254,7 @@ async def test_guide_client_loses_and_doubles_nothing(server: Server, kind: type
             await client.send(chat_id, "before")
             await until(is_settled)
 
-            cable.is_deaf = True  # 2. the message is stored, its ack is lost
+            proxy.is_deaf = True  # 2. the message is stored, its ack is lost
             expected.append("ack lost")
             await client.send(chat_id, "ack lost")
 
@@ -260,8 +262,8 @@ async def test_guide_client_loses_and_doubles_nothing(server: Server, kind: type
                 return await stored() == expected
 
             await until(is_stored)
-            cable.break_all()
-            cable.is_deaf = False
+            proxy.break_all()
+            proxy.is_deaf = False
             await until(is_settled)
 
             await server.kill()  # 3. the server is killed while messages are on their way

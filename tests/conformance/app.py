@@ -12,13 +12,14 @@ from typing import Any
 import socketio
 import uvicorn
 
-from realtime.transport.engineio.server import EngineServer, Terms
-from realtime.transport.engineio.session import Heartbeat, Link
+from realtime.transport.engineio.server import EngineServer
+from realtime.transport.engineio.session import EngineSession, Heartbeat
+from realtime.transport.options import TransportOptions
 from realtime.transport.socketio.server import SocketServer
-from realtime.transport.websocket import frames
 from realtime.transport.websocket.connection import Flusher, WebSocket
+from realtime.transport.websocket.frames import binary_frame, text_frame
 
-TERMS = {
+OPTIONS = {
     "heartbeat": Heartbeat(interval_s=0.3, timeout_s=0.2),
     "connect_timeout_s": 1.0,
     "packet_bytes_max": 1_000_000,
@@ -27,15 +28,15 @@ NAMESPACES = ("/", "/custom")
 
 
 class Echo:
-    """The owner of the bare Engine.IO server's links: whatever comes goes back."""
+    """The session handler of the bare Engine.IO server: sends every message back."""
 
-    def opened(self, link: Link) -> None:
+    def opened(self, session: EngineSession) -> None:
         pass
 
-    def received(self, link: Link, message: bytes, *, is_text: bool) -> None:
-        link.send(frames.text_frame(b"4" + message) if is_text else frames.binary_frame(message))
+    def received(self, session: EngineSession, message: bytes, *, is_text: bool) -> None:
+        session.send(text_frame(b"4" + message) if is_text else binary_frame(message))
 
-    def closed(self, link: Link) -> None:
+    def closed(self, session: EngineSession) -> None:
         pass
 
 
@@ -54,18 +55,18 @@ class Conversation(socketio.AsyncNamespace):
         return await super().trigger_event(event, *arguments)
 
 
-def socket_server(**terms: Any) -> SocketServer:
-    """The Socket.IO server of the suite; ``terms`` in place of its settings."""
-    server = SocketServer(Terms(**{**TERMS, **terms}))
+def socket_server(**options: Any) -> SocketServer:
+    """The Socket.IO server of the suite; ``options`` in place of its settings."""
+    server = SocketServer(TransportOptions(**{**OPTIONS, **options}))
     for namespace in NAMESPACES:
         server.register_namespace(Conversation(namespace))
     return server
 
 
-def engine_server(**terms: Any) -> EngineServer:
+def engine_server(**options: Any) -> EngineServer:
     """The bare Engine.IO server of the suite."""
-    server = EngineServer(terms=Terms(**{**TERMS, "path": "/engine.io/", **terms}), async_mode="asgi")
-    server.owner = Echo()
+    server = EngineServer(options=TransportOptions(**{**OPTIONS, "path": "/engine.io/", **options}), async_mode="asgi")
+    server.session_handler = Echo()
     return server
 
 
@@ -78,21 +79,21 @@ class BothServers:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         for server in self._servers:
-            if scope["path"].startswith(server.terms.path):
+            if scope["path"].startswith(server.options.path):
                 await server.handle_request(scope, receive, send)
 
     def websocket(self, **by_uvicorn: Any) -> WebSocket:
         def admit(socket: WebSocket, handshake: Any) -> Any:
-            server = next((one for one in self._servers if handshake.path == one.terms.path), self._servers[0])
+            server = next((one for one in self._servers if handshake.path == one.options.path), self._servers[0])
             return server._admit(socket, handshake)
 
         return WebSocket(admit, self._flusher, message_bytes_max=1_000_000, trusted_proxies=0, **by_uvicorn)
 
 
 @asynccontextmanager
-async def serving(port: int = 0, **terms: Any) -> AsyncIterator[tuple[int, SocketServer, EngineServer]]:
+async def serving(port: int = 0, **options: Any) -> AsyncIterator[tuple[int, SocketServer, EngineServer]]:
     """Both servers on ``port``: the port, and the servers."""
-    sockets, engine = socket_server(**terms), engine_server(**terms)
+    sockets, engine = socket_server(**options), engine_server(**options)
     both = BothServers(sockets.eio, engine)
     config = uvicorn.Config(
         both, host="127.0.0.1", port=port, log_config=None, access_log=False, lifespan="off", ws=both.websocket

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,8 +45,17 @@ def read(path: Path) -> list[dict[str, Any]]:
     return [document for document in yaml.safe_load_all(path.read_text(encoding="utf-8")) if document]
 
 
-def faults_of_object(thing: dict[str, Any]) -> Iterator[str]:
-    """What is wrong with one object by itself."""
+def faults_of_object(thing: dict[str, Any]) -> tuple[str, ...]:
+    """What is wrong with one object by itself. A schema of Kubernetes is slow to read, and most objects come again."""
+    return _faults_of_text(json.dumps(thing, default=str))
+
+
+@cache
+def _faults_of_text(text: str) -> tuple[str, ...]:
+    return tuple(_find_faults(json.loads(text)))
+
+
+def _find_faults(thing: dict[str, Any]) -> Iterator[str]:
     name = f"{thing.get('kind')} {thing.get('metadata', {}).get('name')}"
     custom = _CUSTOM.get((thing.get("apiVersion", ""), thing.get("kind", "")))
     if custom:

@@ -10,6 +10,8 @@ from realtime.wire.registry import ACTIONS, EVENTS
 from tests.support.browser import CHROMIUM, DEADLINE_MS, Witness, open_browser
 from tests.support.running import RunningServer
 
+pytestmark = pytest.mark.slow
+
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
 
 

@@ -14,6 +14,8 @@ from realtime.documents.typescript import write_types
 from realtime.messages.contents import CONTENTS
 from tests.clients.test_javascript_client import NODE, SCRIPTS
 
+pytestmark = pytest.mark.slow
+
 GUIDE = Path(__file__).parents[2] / "docs" / "guide"
 PAGES = sorted(GUIDE.glob("*.md"))
 CLIENT_LINES_MAX = 100

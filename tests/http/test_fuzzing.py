@@ -13,7 +13,11 @@ import re
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.programs import ROOT, serving
+
+pytestmark = pytest.mark.slow
 
 EXAMPLES = 8
 """How many requests to each operation are made up at random, beside those that its schema asks for."""

@@ -12,6 +12,8 @@ from bench.peers import HERE, NODE, PLAIN, PRODUCT, Peer
 from bench.report import Results, table
 from bench.scenarios import SCENARIOS, Figure
 
+pytestmark = pytest.mark.slow
+
 _ROOT = Path(__file__).parents[2]
 _TIMEOUT_S = 280
 

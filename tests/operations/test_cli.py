@@ -16,6 +16,8 @@ from core.errors import StartupError
 from core.settings import load_settings
 from db.embedded import EmbeddedPostgres
 
+pytestmark = pytest.mark.slow
+
 _DEADLINE_S = 60
 _UNREACHABLE = "postgresql://molva:hidden@127.0.0.1:1/molva"
 _PRODUCTION = {

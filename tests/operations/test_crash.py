@@ -14,15 +14,17 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.support.clients import Person, Town, new_client_id
 from tests.support.programs import ServerProcess, serving, start_server
-from tests.support.raw_client import Wire, close_wires, until
+from tests.support.raw_client import RawClient, close_raw_clients, until
+
+pytestmark = pytest.mark.slow
 
 SENDERS, SENDS = 4, 150
 
 
 @pytest.fixture(autouse=True)
-async def _wires() -> AsyncIterator[None]:
+async def _raw_clients() -> AsyncIterator[None]:
     yield
-    await close_wires()
+    await close_raw_clients()
 
 
 def processes_of(folder: Path) -> list[str]:
@@ -49,8 +51,8 @@ def is_one_sentence(server: ServerProcess) -> bool:
 class Flood:
     """Messages sent without waiting, and what came back."""
 
-    def __init__(self, wire: Wire, chat_id: str) -> None:
-        self.wire = wire
+    def __init__(self, raw: RawClient, chat_id: str) -> None:
+        self.raw = raw
         self.chat_id = chat_id
         self.acked: dict[int, dict[str, Any]] = {}
         self.events: list[str] = []
@@ -60,7 +62,7 @@ class Flood:
         sending = asyncio.create_task(self._send())
         try:
             while len(self.acked) < SENDS:
-                packet = str(await self.wire.socket.recv())
+                packet = str(await self.raw.socket.recv())
                 if packet.startswith("43/chat,"):
                     ack_id, _, answers = packet[len("43/chat,") :].partition("[")
                     self.acked[int(ack_id)] = json.loads(f"[{answers}")[0]
@@ -75,7 +77,7 @@ class Flood:
             for number in range(SENDS):
                 payload = {"chat_id": self.chat_id, "client_id": new_client_id(), "type": "text"}
                 event = ["message:send", {**payload, "content": {"text": str(number)}}]
-                await self.wire.send(f"42/chat,{number}" + json.dumps(event))
+                await self.raw.send(f"42/chat,{number}" + json.dumps(event))
         except ConnectionClosed:
             pass
 
@@ -92,9 +94,9 @@ async def flood_with(town: Town) -> tuple[Person, str, list[Flood], list[asyncio
     chat_id = opened.json()["chat"]["id"]
     floods = []
     for number in range(SENDERS):
-        wire = await Wire.open(town.address)
-        await wire.enter(people[number % 2].tokens["access_token"])
-        floods.append(Flood(wire, chat_id))
+        raw = await RawClient.open(town.address)
+        await raw.enter(people[number % 2].tokens["access_token"])
+        floods.append(Flood(raw, chat_id))
     return people[0], chat_id, floods, [asyncio.create_task(flood.run()) for flood in floods]
 
 

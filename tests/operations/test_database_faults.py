@@ -13,24 +13,24 @@ from core.settings import Settings
 from db.connection_watch import drop
 from db.pool import Database, Tx
 from tests.support.clients import Town
-from tests.support.database_proxy import Cable, cable_to
+from tests.support.database_proxy import DatabaseProxy, proxy_to
 from tests.support.running import RunningServer, run_server
 
 TIMEOUT_S = 6.0
 
 
 @pytest.fixture
-async def cable(database_url: str) -> AsyncIterator[Cable]:
-    async with cable_to(database_url) as cable:
-        yield cable
+async def proxy(database_url: str) -> AsyncIterator[DatabaseProxy]:
+    async with proxy_to(database_url) as proxy:
+        yield proxy
 
 
 @pytest.fixture
-async def far_database(cable: Cable) -> AsyncIterator[Database]:
-    database = Database(cable.url, timeout_s=60)
+async def far_database(proxy: DatabaseProxy) -> AsyncIterator[Database]:
+    database = Database(proxy.url, timeout_s=60)
     await database.connect()
     yield database
-    await cable.mend()
+    await proxy.mend()
     await database.disconnect()
 
 
@@ -38,13 +38,15 @@ async def ask(tx: Tx) -> None:
     await tx.fetch("ask", "SELECT 1", [])
 
 
-async def test_statement_whose_bytes_were_swallowed_fails_long_before_its_deadline(far_database: Database, cable: Cable):
+async def test_statement_whose_bytes_were_swallowed_fails_long_before_its_deadline(
+    far_database: Database, proxy: DatabaseProxy
+):
     began = time.monotonic()
 
     async def lose_a_statement() -> None:
         async with far_database.reading() as tx:
             await ask(tx)
-            cable.swallow()
+            proxy.swallow()
             await ask(tx)
 
     with pytest.raises(Unavailable):
@@ -52,13 +54,15 @@ async def test_statement_whose_bytes_were_swallowed_fails_long_before_its_deadli
     assert time.monotonic() - began < 30
 
 
-async def test_commit_whose_bytes_were_swallowed_fails_long_before_its_deadline(far_database: Database, cable: Cable):
+async def test_commit_whose_bytes_were_swallowed_fails_long_before_its_deadline(
+    far_database: Database, proxy: DatabaseProxy
+):
     began = time.monotonic()
 
     async def lose_a_commit() -> None:
         async with far_database.transaction() as tx:
             await ask(tx)
-            cable.swallow()
+            proxy.swallow()
 
     with pytest.raises(Unavailable):
         await lose_a_commit()
@@ -72,12 +76,12 @@ async def test_statement_that_takes_long_is_left_alone(far_database: Database):
 
 
 async def test_connection_that_died_while_idle_is_replaced(
-    far_database: Database, cable: Cable, monkeypatch: pytest.MonkeyPatch
+    far_database: Database, proxy: DatabaseProxy, monkeypatch: pytest.MonkeyPatch
 ):
     async with far_database.reading() as tx:
         await ask(tx)
     monkeypatch.setattr("db.pool._FRESH_S", 0.0)
-    cable.swallow()
+    proxy.swallow()
     async with far_database.reading() as tx:
         await ask(tx)
 
@@ -91,17 +95,17 @@ async def test_dropping_a_connection_that_was_given_back_replaces_no_error(datab
 
 
 @pytest.fixture
-async def far_server(settings: Settings, cable: Cable) -> AsyncIterator[RunningServer]:
-    changes = {"database_url": cable.url, "database_timeout_s": TIMEOUT_S, "rate_limits": "off"}
+async def far_server(settings: Settings, proxy: DatabaseProxy) -> AsyncIterator[RunningServer]:
+    changes = {"database_url": proxy.url, "database_timeout_s": TIMEOUT_S, "rate_limits": "off"}
     async with run_server(Settings(**(settings.model_dump() | changes))) as server:
         yield server
-        await cable.mend()
+        await proxy.mend()
 
 
-async def test_readiness_is_answered_while_the_database_is_frozen(far_server: RunningServer, cable: Cable):
+async def test_readiness_is_answered_while_the_database_is_frozen(far_server: RunningServer, proxy: DatabaseProxy):
     town = Town(far_server.address)
     assert (await town.http.get("/health/ready")).status_code == 200
-    cable.freeze()
+    proxy.freeze()
     began = time.monotonic()
     assert (await town.http.get("/health/ready")).status_code == 503
     assert time.monotonic() - began < TIMEOUT_S / 2

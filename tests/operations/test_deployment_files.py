@@ -17,6 +17,8 @@ import yaml
 from core.settings import Settings
 from tests.deployment import manifests, monitoring
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 TOOLS = Path(sys.executable).parent
 

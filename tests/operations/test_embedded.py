@@ -23,6 +23,8 @@ from core.errors import StartupError
 from db import embedded, embedded_programs
 from db.embedded import EmbeddedPostgres, running_url
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(db.__file__).parents[1]
 DEADLINE_S = 20.0
 SERVER = """

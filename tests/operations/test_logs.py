@@ -17,7 +17,7 @@ from realtime.wire.dispatch import Dispatcher
 from tests.conftest import named
 from tests.support.clients import ActionFailed, Client, Person, Town, new_client_id
 from tests.support.programs import serving
-from tests.support.raw_client import Wire, close_wires
+from tests.support.raw_client import RawClient, close_raw_clients
 
 SECRETS = {
     name: f"canary{name}canary"
@@ -99,10 +99,10 @@ async def fail(town: Town, anna: Client, chat_id: str) -> None:
         await anna.send("session:refresh", token=SECRETS["token"])
     with pytest.raises(ActionFailed):
         await anna.send("no:such_action", text=SECRETS["misfit"])
-    wire = await Wire.open(town.address)
-    await wire.refused_with({"token": SECRETS["token"]})
-    await wire.send(f'42/chat,["message:send","{SECRETS["misfit"]}')
-    await wire.closed()
+    raw = await RawClient.open(town.address)
+    await raw.refused_with({"token": SECRETS["token"]})
+    await raw.send(f'42/chat,["message:send","{SECRETS["misfit"]}')
+    await raw.closed()
     await town.http.post("/v1/auth/tokens", json={"phone": town.people[0].phone, "code": "123456"})
     await town.http.post("/v1/auth/codes", json={"phone": SECRETS["misfit"]})
     await town.http.post("/v1/auth/tokens/refresh", json={"refresh_token": SECRETS["token"]})
@@ -137,7 +137,7 @@ async def story(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> 
             answer = await town.http.post("/v1/actions/chat:list", headers=headers, json={})
             story.answered_ids[offered] = answer.headers["x-request-id"]
         await town.close()
-        await close_wires()
+        await close_raw_clients()
     codes = re.findall(r"Code for \S+: (\d{6})", "\n".join(server.out))
     assert codes
     story.secrets |= {f"code {number}": code for number, code in enumerate(codes)}

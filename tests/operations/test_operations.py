@@ -18,6 +18,8 @@ import pytest
 
 from tests.support.clients import ActionFailed, Town, new_client_id
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs/operations.md"
 DEADLINE_S = 60

@@ -24,6 +24,8 @@ from realtime.wire.registry import ACTIONS
 from tests.support.clients import Client, Town, new_client_id
 from tests.support.running import run_server
 
+pytestmark = pytest.mark.slow
+
 
 async def rows(settings: Settings, sql: str) -> list[tuple]:
     connection = await asyncpg.connect(settings.database_url.get_secret_value())

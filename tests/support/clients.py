@@ -69,7 +69,11 @@ class Client:
     async def connect(self) -> "Client":
         """Connect and wait for ``session:ready``."""
         await self.sio.connect(
-            self.address, namespaces=["/chat"], auth={"token": self.token}, transports=self.transports, wait_timeout=5
+            self.address,
+            namespaces=["/chat"],
+            auth={"token": self.token},
+            transports=self.transports,
+            wait_timeout=DEADLINE_S,
         )
         self.ready = (await self.expect_event("session:ready")).payload
         return self

@@ -1,4 +1,4 @@
-"""The cable between a server and its database, which a test can cut, freeze and mend."""
+"""The proxy between a server and its database, which a test can cut, freeze and mend."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlsplit, urlunsplit
 
 
-class Cable:
-    """Carries bytes to ``host:port`` while it is whole."""
+class DatabaseProxy:
+    """Carries bytes to ``host:port`` until it is cut or frozen."""
 
     def __init__(self, url: str) -> None:
         self._parts = urlsplit(url)
@@ -20,7 +20,7 @@ class Cable:
 
     @property
     def url(self) -> str:
-        """The database's URL through the cable."""
+        """The database's URL through the proxy."""
         parts = self._parts
         address = f"{parts.username}:{parts.password}@127.0.0.1:{self._port}"
         return urlunsplit(parts._replace(netloc=address))
@@ -87,9 +87,9 @@ class Cable:
 
 
 @asynccontextmanager
-async def cable_to(url: str) -> AsyncIterator[Cable]:
-    """A whole cable, cut at the end."""
-    cable = Cable(url)
-    await cable.mend()
-    yield cable
-    await cable.cut()
+async def proxy_to(url: str) -> AsyncIterator[DatabaseProxy]:
+    """A proxy that carries, cut at the end."""
+    proxy = DatabaseProxy(url)
+    await proxy.mend()
+    yield proxy
+    await proxy.cut()

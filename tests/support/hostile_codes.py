@@ -20,7 +20,7 @@ from tests.support.hostile_tokens import respelled
 CODES, TOKENS, REFRESH = "/v1/auth/codes", "/v1/auth/tokens", "/v1/auth/tokens/refresh"
 
 
-class Desk:
+class SignInApi:
     """Where one signs in, with a way to let time pass."""
 
     def __init__(self, http: httpx.AsyncClient, database: Database, secret: bytes) -> None:
@@ -69,16 +69,16 @@ class Desk:
         await run_sql(self.database, sql, read_refresh_token(token).session_id)
 
 
-Deed = Callable[[Desk], Awaitable[httpx.Response]]
-Row = Bad[Deed]
+Attempt = Callable[[SignInApi], Awaitable[httpx.Response]]
+Row = Bad[Attempt]
 
 
-def _asked(phone: object) -> Deed:
-    return lambda desk: desk.post(CODES, {"phone": phone})
+def _asked(phone: object) -> Attempt:
+    return lambda api: api.post(CODES, {"phone": phone})
 
 
-def _posted(path: str, body: object) -> Deed:
-    return lambda desk: desk.post(path, body)
+def _posted(path: str, body: object) -> Attempt:
+    return lambda api: api.post(path, body)
 
 
 PHONES: Final = [
@@ -121,81 +121,81 @@ PHONES: Final = [
 ]
 
 
-def _guessed(code: object, **more: object) -> Deed:
+def _guessed(code: object, **more: object) -> Attempt:
     """A sign-in to whose number a code has gone."""
 
-    async def guess(desk: Desk) -> httpx.Response:
+    async def guess(api: SignInApi) -> httpx.Response:
         phone = new_phone()
-        right = await desk.ask(phone)
-        return await desk.guess(phone, right if code is ... else code, **more)
+        right = await api.ask(phone)
+        return await api.guess(phone, right if code is ... else code, **more)
 
     return guess
 
 
-def _spelled(spell: Callable[[str], str]) -> Deed:
+def _spelled(spell: Callable[[str], str]) -> Attempt:
     """The right code, spelled otherwise."""
 
-    async def guess(desk: Desk) -> httpx.Response:
+    async def guess(api: SignInApi) -> httpx.Response:
         phone = new_phone()
-        return await desk.guess(phone, spell(await desk.ask(phone)))
+        return await api.guess(phone, spell(await api.ask(phone)))
 
     return guess
 
 
-async def _wrong(desk: Desk) -> httpx.Response:
+async def _wrong(api: SignInApi) -> httpx.Response:
     phone = new_phone()
-    return await desk.guess(phone, wrong_code(await desk.ask(phone)))
+    return await api.guess(phone, wrong_code(await api.ask(phone)))
 
 
-async def _used(desk: Desk) -> httpx.Response:
+async def _used(api: SignInApi) -> httpx.Response:
     phone = new_phone()
-    code = await desk.ask(phone)
-    (await desk.guess(phone, code)).raise_for_status()
-    return await desk.guess(phone, code)
+    code = await api.ask(phone)
+    (await api.guess(phone, code)).raise_for_status()
+    return await api.guess(phone, code)
 
 
-async def _expired(desk: Desk) -> httpx.Response:
+async def _expired(api: SignInApi) -> httpx.Response:
     phone = new_phone()
-    code = await desk.ask(phone)
-    await desk.age_codes(phone, 301)
-    return await desk.guess(phone, code)
+    code = await api.ask(phone)
+    await api.age_codes(phone, 301)
+    return await api.guess(phone, code)
 
 
-async def _of_another_number(desk: Desk) -> httpx.Response:
+async def _of_another_number(api: SignInApi) -> httpx.Response:
     asked, other = new_phone(), new_phone()
-    code = await desk.ask(asked)
-    while code == await desk.ask(other):  # one in a million
+    code = await api.ask(asked)
+    while code == await api.ask(other):  # one in a million
         pass
-    return await desk.guess(other, code)
+    return await api.guess(other, code)
 
 
-async def _of_nobody(desk: Desk) -> httpx.Response:
-    return await desk.guess(new_phone(), "123456")
+async def _of_nobody(api: SignInApi) -> httpx.Response:
+    return await api.guess(new_phone(), "123456")
 
 
-async def _sixth(desk: Desk) -> httpx.Response:
+async def _sixth(api: SignInApi) -> httpx.Response:
     phone = new_phone()
-    code = await desk.ask(phone)
+    code = await api.ask(phone)
     for _ in range(5):
-        assert (await desk.guess(phone, wrong_code(code))).status_code == 401
-    return await desk.guess(phone, code)
+        assert (await api.guess(phone, wrong_code(code))).status_code == 401
+    return await api.guess(phone, code)
 
 
-async def _older(desk: Desk) -> httpx.Response:
+async def _older(api: SignInApi) -> httpx.Response:
     phone = new_phone()
-    old = await desk.ask(phone)
-    while old == await desk.ask(phone):
+    old = await api.ask(phone)
+    while old == await api.ask(phone):
         pass
-    return await desk.guess(phone, old)
+    return await api.guess(phone, old)
 
 
-async def _older_after_newer(desk: Desk) -> httpx.Response:
+async def _older_after_newer(api: SignInApi) -> httpx.Response:
     phone = new_phone()
-    old = await desk.ask(phone)
-    while old == (new := await desk.ask(phone)):
+    old = await api.ask(phone)
+    while old == (new := await api.ask(phone)):
         pass
-    (await desk.guess(phone, new)).raise_for_status()
-    return await desk.guess(phone, old)
+    (await api.guess(phone, new)).raise_for_status()
+    return await api.guess(phone, old)
 
 
 CODES_SENT: Final = [
@@ -253,73 +253,73 @@ CODES_SENT: Final = [
 ]
 
 
-def _refreshed(spoil: Callable[[str], object]) -> Deed:
+def _refreshed(spoil: Callable[[str], object]) -> Attempt:
     """A refresh token that was good before."""
 
-    async def refresh(desk: Desk) -> httpx.Response:
-        return await desk.refresh(spoil((await desk.sign_in())["refresh_token"]))
+    async def refresh(api: SignInApi) -> httpx.Response:
+        return await api.refresh(spoil((await api.sign_in())["refresh_token"]))
 
     return refresh
 
 
-def _forged(generation: int, *, secret: bytes | None = None) -> Deed:
+def _forged(generation: int, *, secret: bytes | None = None) -> Attempt:
     """A token that names somebody's session and was derived from another seed, or by another secret."""
 
-    async def refresh(desk: Desk) -> httpx.Response:
-        claim = read_refresh_token((await desk.sign_in())["refresh_token"])
-        refreshes = desk.refreshes if secret is None else RefreshTokens(secret)
-        return await desk.refresh(refreshes.derive(RefreshClaim(claim.session_id, generation), bytes(32)))
+    async def refresh(api: SignInApi) -> httpx.Response:
+        claim = read_refresh_token((await api.sign_in())["refresh_token"])
+        refreshes = api.refreshes if secret is None else RefreshTokens(secret)
+        return await api.refresh(refreshes.derive(RefreshClaim(claim.session_id, generation), bytes(32)))
 
     return refresh
 
 
-async def _used_twice(desk: Desk) -> httpx.Response:
-    first = (await desk.sign_in())["refresh_token"]
-    await desk.refresh_well(first)
-    await desk.age_session(first, "rotated_at", "11 seconds")
-    return await desk.refresh(first)
+async def _used_twice(api: SignInApi) -> httpx.Response:
+    first = (await api.sign_in())["refresh_token"]
+    await api.refresh_well(first)
+    await api.age_session(first, "rotated_at", "11 seconds")
+    return await api.refresh(first)
 
 
-async def _older_refresh(desk: Desk) -> httpx.Response:
-    first = (await desk.sign_in())["refresh_token"]
-    await desk.refresh_well(await desk.refresh_well(first))
-    return await desk.refresh(first)
+async def _older_refresh(api: SignInApi) -> httpx.Response:
+    first = (await api.sign_in())["refresh_token"]
+    await api.refresh_well(await api.refresh_well(first))
+    return await api.refresh(first)
 
 
-async def _newest_after_reuse(desk: Desk) -> httpx.Response:
-    first = (await desk.sign_in())["refresh_token"]
-    newest = await desk.refresh_well(await desk.refresh_well(first))
-    await desk.refresh(first)
-    return await desk.refresh(newest)
+async def _newest_after_reuse(api: SignInApi) -> httpx.Response:
+    first = (await api.sign_in())["refresh_token"]
+    newest = await api.refresh_well(await api.refresh_well(first))
+    await api.refresh(first)
+    return await api.refresh(newest)
 
 
-async def _of_ended_session(desk: Desk) -> httpx.Response:
-    tokens = await desk.sign_in()
+async def _of_ended_session(api: SignInApi) -> httpx.Response:
+    tokens = await api.sign_in()
     headers = {"Authorization": f"Bearer {tokens['access_token']}"}
-    (await desk.http.delete("/v1/auth/sessions/current", headers=headers)).raise_for_status()
-    return await desk.refresh(tokens["refresh_token"])
+    (await api.http.delete("/v1/auth/sessions/current", headers=headers)).raise_for_status()
+    return await api.refresh(tokens["refresh_token"])
 
 
-async def _of_deleted_account(desk: Desk) -> httpx.Response:
-    tokens = await desk.sign_in()
+async def _of_deleted_account(api: SignInApi) -> httpx.Response:
+    tokens = await api.sign_in()
     headers = {"Authorization": f"Bearer {tokens['access_token']}"}
-    (await desk.http.delete("/v1/me", headers=headers)).raise_for_status()
-    return await desk.refresh(tokens["refresh_token"])
+    (await api.http.delete("/v1/me", headers=headers)).raise_for_status()
+    return await api.refresh(tokens["refresh_token"])
 
 
-async def _idle(desk: Desk) -> httpx.Response:
-    token = (await desk.sign_in())["refresh_token"]
-    await desk.age_session(token, "expires_at", "30 days 1 second")
-    return await desk.refresh(token)
+async def _idle(api: SignInApi) -> httpx.Response:
+    token = (await api.sign_in())["refresh_token"]
+    await api.age_session(token, "expires_at", "30 days 1 second")
+    return await api.refresh(token)
 
 
-async def _access_token(desk: Desk) -> httpx.Response:
-    return await desk.refresh((await desk.sign_in())["access_token"])
+async def _access_token(api: SignInApi) -> httpx.Response:
+    return await api.refresh((await api.sign_in())["access_token"])
 
 
-async def _as_access_token(desk: Desk) -> httpx.Response:
-    token = (await desk.sign_in())["refresh_token"]
-    return await desk.http.get("/v1/me", headers={"Authorization": f"Bearer {token}"})
+async def _as_access_token(api: SignInApi) -> httpx.Response:
+    token = (await api.sign_in())["refresh_token"]
+    return await api.http.get("/v1/me", headers={"Authorization": f"Bearer {token}"})
 
 
 REFRESH_TOKENS: Final = [

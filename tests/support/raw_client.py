@@ -1,4 +1,4 @@
-"""The wire by hand, for what no decent client would send: Engine.IO packets as text over a WebSocket."""
+"""A client that sends any Engine.IO packet over a WebSocket, also such as no correct client sends."""
 
 import asyncio
 import json
@@ -20,38 +20,38 @@ async def until(condition: Callable[[], object], what: str = "", *, within_s: fl
             await asyncio.sleep(_PAUSE_S)
 
 
-async def close_wires() -> None:
-    """Close every wire that a test left open."""
-    wires, Wire.opened = Wire.opened, []
-    for wire in wires:
-        wire.socket.transport.abort()
-        await wire.socket.wait_closed()
+async def close_raw_clients() -> None:
+    """Close every client that a test left open."""
+    clients, RawClient.opened = RawClient.opened, []
+    for raw in clients:
+        raw.socket.transport.abort()
+        await raw.socket.wait_closed()
 
 
-class Wire:
-    """One Engine.IO client that says what it is told to."""
+class RawClient:
+    """One Engine.IO client that sends what a test tells it to."""
 
-    opened: ClassVar[list["Wire"]] = []
+    opened: ClassVar[list["RawClient"]] = []
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
         self.handshake: dict[str, Any] = {}
-        Wire.opened.append(self)
+        RawClient.opened.append(self)
 
     @classmethod
-    async def dial(cls, address: str, query: str = "EIO=4&transport=websocket", **options: Any) -> "Wire":
+    async def dial(cls, address: str, query: str = "EIO=4&transport=websocket", **options: Any) -> "RawClient":
         """A WebSocket of which nothing has been read."""
         url = address.replace("http://", "ws://") + f"/socket.io/?{query}"
         return cls(await connect(url, compression=None, max_size=None, ping_interval=None, **options))
 
     @classmethod
-    async def open(cls, address: str, query: str = "EIO=4&transport=websocket", **options: Any) -> "Wire":
+    async def open(cls, address: str, query: str = "EIO=4&transport=websocket", **options: Any) -> "RawClient":
         """A WebSocket with the first packet read."""
-        wire = await cls.dial(address, query, **options)
-        first = await wire.socket.recv()
+        raw = await cls.dial(address, query, **options)
+        first = await raw.socket.recv()
         assert first[0] == "0", first
-        wire.handshake = json.loads(first[1:])
-        return wire
+        raw.handshake = json.loads(first[1:])
+        return raw
 
     async def send(self, *packets: str | bytes) -> None:
         for packet in packets:

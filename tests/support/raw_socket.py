@@ -59,7 +59,7 @@ class RawSocket:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
-        self.link_id = ""
+        self.sid = ""
         self.connection_id = ""
 
     @staticmethod
@@ -89,7 +89,7 @@ class RawSocket:
         reader, writer, status = await cls.request(address, "/socket.io/?EIO=4&transport=websocket")
         assert status == 101
         raw = cls(reader, writer)
-        raw.link_id = json.loads((await raw.receive())[1:])["sid"]
+        raw.sid = json.loads((await raw.receive())[1:])["sid"]
         return raw
 
     async def enter(self, token: str) -> None:

@@ -1,4 +1,4 @@
-"""The transport alone, on a real port, with a namespace that notes what happens; the fixtures are in ``conftest``."""
+"""The transport alone, on a real port, with a namespace that records what happens. The fixtures are in ``conftest``."""
 
 import asyncio
 import json
@@ -10,15 +10,15 @@ import httpx
 import uvicorn
 
 from core.settings import Settings
-from realtime.transport.engineio.server import Terms
 from realtime.transport.engineio.session import Heartbeat
+from realtime.transport.options import TransportOptions
 from realtime.transport.socketio.connection import Connection
-from realtime.transport.socketio.handlers import Namespace, Refused
+from realtime.transport.socketio.handlers import ConnectRefused, Namespace
 from realtime.transport.socketio.packets import encode_event
 from realtime.transport.socketio.server import SocketServer, with_sockets
 from server import HttpServer, bind
 from tests.support.clients import DEADLINE_S
-from tests.support.raw_client import Wire, close_wires, until
+from tests.support.raw_client import RawClient, close_raw_clients, until
 
 PING_INTERVAL_S = 0.3
 PING_TIMEOUT_S = 0.2
@@ -26,8 +26,8 @@ PACKET_MAX = 65536
 POST_BYTES_MAX = 1024 * 1024
 
 
-class Stage(Namespace):
-    """A namespace that notes what happens and waits where it is told to."""
+class RecordingNamespace(Namespace):
+    """A namespace that records what happens, and waits where a test tells it to."""
 
     def __init__(self) -> None:
         super().__init__("/chat")
@@ -35,7 +35,7 @@ class Stage(Namespace):
 
     def reset(self) -> None:
         self.connections: list[Connection] = []
-        self.goodbyes: list[tuple[Connection, str]] = []
+        self.disconnects: list[tuple[Connection, str]] = []
         self.actions: list[str] = []
         self.admission = asyncio.Event()
         self.admission.set()
@@ -48,7 +48,7 @@ class Stage(Namespace):
         await self.admission.wait()
         self.waiting -= 1
         if auth == {"token": "no"}:
-            raise Refused("No.", {"code": "unauthorized"})
+            raise ConnectRefused("No.", {"code": "unauthorized"})
         self.connections.append(connection)
         return encode_event("/chat", "hello", b"{}")
 
@@ -58,88 +58,91 @@ class Stage(Namespace):
         return json.dumps(arguments if isinstance(arguments, list) else arguments.value).encode()
 
     async def on_disconnect(self, connection: Connection, reason: str) -> None:
-        self.goodbyes.append((connection, reason))
+        self.disconnects.append((connection, reason))
 
     def on_draining(self, connection: Connection) -> None:
         connection.send(encode_event("/chat", "draining", b"{}"))
 
 
-class Theatre:
+class TransportServer:
     """The running transport."""
 
-    def __init__(self, address: str, sockets: SocketServer, stage: Stage) -> None:
+    def __init__(self, address: str, sockets: SocketServer, namespace: RecordingNamespace) -> None:
         self.address = address
         self.sockets = sockets
-        self.stage = stage
+        self.namespace = namespace
         self.http = httpx.AsyncClient(base_url=address, timeout=DEADLINE_S)
 
-    async def poll(self, link_id: str | None = None, **more: str) -> httpx.Response:
-        return await self.http.get("/socket.io/", params=query_of(link_id) | more)
+    async def poll(self, sid: str | None = None, **more: str) -> httpx.Response:
+        return await self.http.get("/socket.io/", params=query_of(sid) | more)
 
-    async def post(self, link_id: str, *packets: str, content: bytes | None = None) -> httpx.Response:
+    async def post(self, sid: str, *packets: str, content: bytes | None = None) -> httpx.Response:
         body = "\x1e".join(packets).encode() if content is None else content
-        return await self.http.post("/socket.io/", params=query_of(link_id), content=body)
+        return await self.http.post("/socket.io/", params=query_of(sid), content=body)
 
     async def open(self) -> str:
-        """A client that polls: its id."""
+        """Open a polling session: its id."""
         answer = await self.poll()
         return str(json.loads(answer.text[1:])["sid"])
 
     async def enter(self) -> str:
-        """One that is in the namespace."""
-        link_id = await self.open()
-        assert (await self.post(link_id, "40/chat,")).text == "ok"
-        answer = await self.poll(link_id)
+        """Open a polling session that is in the namespace: its id."""
+        sid = await self.open()
+        assert (await self.post(sid, "40/chat,")).text == "ok"
+        answer = await self.poll(sid)
         assert answer.text.startswith('40/chat,{"sid"'), answer.text
-        return link_id
+        return sid
 
-    async def wire(self) -> Wire:
-        wire = await Wire.open(self.address)
-        await wire.send("40/chat,")
-        await wire.receive_until("42/chat,")
-        return wire
+    async def connect(self) -> RawClient:
+        """Connect to the namespace over a WebSocket."""
+        raw = await RawClient.open(self.address)
+        await raw.send("40/chat,")
+        await raw.receive_until("42/chat,")
+        return raw
 
     async def clear(self) -> None:
-        """Send everybody home."""
-        self.stage.admission.set()
-        self.stage.work.set()
-        await close_wires()
+        """Disconnect every client, and check that nothing is kept."""
+        self.namespace.admission.set()
+        self.namespace.work.set()
+        await close_raw_clients()
         await self.sockets.shutdown()
-        for link in list(self.sockets.eio.sockets.values()):
-            await link.poll()
+        for session in list(self.sockets.eio.sockets.values()):
+            await session.poll()
         await until(lambda: not self.remains())
         self.sockets.eio.is_draining = False
-        self.stage.reset()
+        self.namespace.reset()
 
     def remains(self) -> dict[str, object]:
-        """What is still kept of anybody."""
+        """What is still kept of any client."""
         kept = {
-            "links": self.sockets.eio.sockets,
-            "clients": self.sockets._clients,
+            "sessions": self.sockets.eio.sockets,
+            "session counts": self.sockets.eio._session_counts,
+            "disconnecting": self.sockets.eio.disconnecting,
             "environ": self.sockets.environ,
             "rooms": self.sockets.manager.rooms,
+            "rooms by connection": self.sockets.manager._rooms_of,
             "tasks": self.sockets._tasks,
         }
         return {name: dict.fromkeys(things) for name, things in kept.items() if things}
 
 
-def query_of(link_id: str | None) -> dict[str, str]:
-    return {"EIO": "4", "transport": "polling"} | ({"sid": link_id} if link_id else {})
+def query_of(sid: str | None) -> dict[str, str]:
+    return {"EIO": "4", "transport": "polling"} | ({"sid": sid} if sid else {})
 
 
 @asynccontextmanager
-async def playing(*, interval_s: float, timeout_s: float) -> AsyncIterator[Theatre]:
-    stage = Stage()
+async def serving_transport(*, interval_s: float, timeout_s: float) -> AsyncIterator[TransportServer]:
+    namespace = RecordingNamespace()
     sockets = SocketServer(
-        Terms(
+        TransportOptions(
             heartbeat=Heartbeat(interval_s, timeout_s),
             packet_bytes_max=PACKET_MAX,
             message_bytes_max=POST_BYTES_MAX,
             origins=["https://friend.example"],
         ),
-        no_namespace=Refused("Invalid namespace", {"code": "not_found"}),
+        no_namespace=ConnectRefused("Invalid namespace", {"code": "not_found"}),
     )
-    sockets.register_namespace(stage)
+    sockets.register_namespace(namespace)
     listener = bind(Settings(port=0))
     config = uvicorn.Config(
         with_sockets(sockets, None),
@@ -151,8 +154,8 @@ async def playing(*, interval_s: float, timeout_s: float) -> AsyncIterator[Theat
     http = HttpServer(config, f"http://127.0.0.1:{listener.getsockname()[1]}", sockets.drain)
     task = asyncio.create_task(http.serve(sockets=[listener]))
     await until(lambda: http.started)
-    theatre = Theatre(http.address, sockets, stage)
-    yield theatre
-    await theatre.http.aclose()
+    server = TransportServer(http.address, sockets, namespace)
+    yield server
+    await server.http.aclose()
     http.should_exit = True
     await task

@@ -17,6 +17,8 @@ from tests.conformance.app import serving
 from tests.support.raw_client import until
 from tests.support.raw_socket import BINARY, RawSocket, frame, hang_up
 
+pytestmark = pytest.mark.slow
+
 AUTH = '42["auth",{}]'
 
 
@@ -45,10 +47,10 @@ async def test_bare_engine_echoes_text_and_binary(served: Served):
         hello = json.loads((await http.get("/engine.io/")).text[1:])
         assert set(hello) == {"sid", "upgrades", "pingInterval", "pingTimeout", "maxPayload"}
         assert (hello["pingInterval"], hello["pingTimeout"], hello["maxPayload"]) == (300, 200, 1_000_000)
-        link = {"EIO": "4", "transport": "polling", "sid": hello["sid"]}
-        assert (await http.post("/engine.io/", params=link, content="4hello\x1ebAQIDBA==")).text == "ok"
-        assert (await http.get("/engine.io/", params=link)).text == "4hello\x1ebAQIDBA=="
-        await http.post("/engine.io/", params=link, content="1")
+        session = {"EIO": "4", "transport": "polling", "sid": hello["sid"]}
+        assert (await http.post("/engine.io/", params=session, content="4hello\x1ebAQIDBA==")).text == "ok"
+        assert (await http.get("/engine.io/", params=session)).text == "4hello\x1ebAQIDBA=="
+        await http.post("/engine.io/", params=session, content="1")
 
 
 async def test_event_comes_back_with_its_attachments(served: Served):
@@ -156,7 +158,7 @@ async def test_session_and_request_are_there_until_the_disconnect_handler_has_ru
     assert sockets.get_environ(sid)["REMOTE_ADDR"] == "127.0.0.1"
     await raw.close()
     assert await seen == ({"name": "anna"}, "EIO=4&transport=websocket", "transport close")
-    await until(lambda: not sockets.manager.rooms and not sockets.eio.leaving)
+    await until(lambda: not sockets.manager.rooms and not sockets.eio.disconnecting)
 
 
 async def test_server_takes_a_client_out_of_its_namespace(served: Served):
@@ -225,7 +227,7 @@ async def test_polling_can_be_switched_off():
 
 
 async def test_one_address_has_a_bounded_number_of_clients():
-    async with serving(links_per_address_max=2) as (port, sockets, _):
+    async with serving(connections_per_address_max=2) as (port, sockets, _):
         address = f"http://127.0.0.1:{port}"
         first, second = await RawSocket.open(address), await RawSocket.open(address)
         _, writer, status = await RawSocket.request(address, "/socket.io/?EIO=4&transport=websocket")

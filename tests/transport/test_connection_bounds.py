@@ -2,10 +2,14 @@
 
 import json
 
+import pytest
+
 from core.settings import Environment, Settings
 from tests.support.clients import Town
 from tests.support.raw_socket import RawSocket
 from tests.support.running import run_server
+
+pytestmark = pytest.mark.slow
 
 
 def test_connections_per_address_are_bounded_in_production_unless_set():
@@ -17,9 +21,9 @@ def test_connections_per_address_are_bounded_in_production_unless_set():
         "code_webhook_secret": "s" * 32,
         "cors_origins": "https://app.example",
     }
-    assert Settings(**production).links_per_address_max == 1000
-    assert Settings(**production, connections_per_address=5).links_per_address_max == 5
-    assert Settings().links_per_address_max is None
+    assert Settings(**production).connections_per_address_max == 1000
+    assert Settings(**production, connections_per_address=5).connections_per_address_max == 5
+    assert Settings().connections_per_address_max is None
 
 
 async def test_connection_too_many_takes_the_place_of_the_oldest(settings: Settings):

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from realtime.transport.engineio import session as links
+from realtime.transport.engineio import probe as probes
 from realtime.transport.socketio.packets import encode_event
-from tests.support.raw_client import Wire, until
-from tests.support.transport_server import PACKET_MAX, Theatre, query_of
+from tests.support.raw_client import RawClient, until
+from tests.support.transport_server import PACKET_MAX, TransportServer, query_of
 
 # --- handshake
 
 
-async def test_polling_client_is_told_its_id_and_the_bounds(calm: Theatre):
-    answer = await calm.poll()
+async def test_polling_client_is_told_its_id_and_the_bounds(transport_server: TransportServer):
+    answer = await transport_server.poll()
     assert answer.status_code == 200
     handshake = json.loads(answer.text[1:])
     assert answer.text[0] == "0"
@@ -29,10 +29,10 @@ async def test_polling_client_is_told_its_id_and_the_bounds(calm: Theatre):
     assert answer.headers["cache-control"] == "no-store"
 
 
-async def test_websocket_client_is_told_its_id_and_the_bounds(calm: Theatre):
-    wire = await Wire.open(calm.address)
-    assert wire.handshake.pop("sid")
-    assert wire.handshake == {"upgrades": [], "pingInterval": 60000, "pingTimeout": 60000, "maxPayload": PACKET_MAX}
+async def test_websocket_client_is_told_its_id_and_the_bounds(transport_server: TransportServer):
+    raw = await RawClient.open(transport_server.address)
+    assert raw.handshake.pop("sid")
+    assert raw.handshake == {"upgrades": [], "pingInterval": 60000, "pingTimeout": 60000, "maxPayload": PACKET_MAX}
 
 
 @pytest.mark.parametrize(
@@ -40,203 +40,205 @@ async def test_websocket_client_is_told_its_id_and_the_bounds(calm: Theatre):
     ["", "transport=polling", "EIO=abc&transport=polling", "EIO=3&transport=polling", "EIO=4", "EIO=4&transport=abc",
      "EIO=4&transport=polling&sid=abc", "EIO=4&transport=websocket"],
 )  # fmt: skip
-async def test_handshake_that_the_protocol_does_not_have_is_refused(calm: Theatre, query: str):
-    answer = await calm.http.get(f"/socket.io/?{query}")
+async def test_handshake_that_the_protocol_does_not_have_is_refused(transport_server: TransportServer, query: str):
+    answer = await transport_server.http.get(f"/socket.io/?{query}")
     assert answer.status_code == 400
     assert set(answer.json()) == {"code", "message"}
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT"])
-async def test_handshake_by_another_method_is_refused(calm: Theatre, method: str):
-    assert (await calm.http.request(method, "/socket.io/", params=query_of(None))).status_code == 400
-    assert not calm.remains()
+async def test_handshake_by_another_method_is_refused(transport_server: TransportServer, method: str):
+    assert (await transport_server.http.request(method, "/socket.io/", params=query_of(None))).status_code == 400
+    assert not transport_server.remains()
 
 
 @pytest.mark.parametrize(
     "query", ["transport=websocket", "EIO=abc&transport=websocket", "EIO=4&transport=polling", "EIO=4"]
 )
-async def test_websocket_that_the_protocol_does_not_have_is_refused(calm: Theatre, query: str):
+async def test_websocket_that_the_protocol_does_not_have_is_refused(transport_server: TransportServer, query: str):
     with pytest.raises(InvalidStatus) as refusal:
-        await Wire.open(calm.address, query)
+        await RawClient.open(transport_server.address, query)
     assert refusal.value.response.status_code == 400
-    assert not calm.remains()
+    assert not transport_server.remains()
 
 
-async def test_foreign_origin_is_refused_and_known_ones_are_named(calm: Theatre):
+async def test_foreign_origin_is_refused_and_known_ones_are_named(transport_server: TransportServer):
     def come_from(origin: str) -> Any:
-        return calm.http.get("/socket.io/", params=query_of(None), headers={"Origin": origin})
+        return transport_server.http.get("/socket.io/", params=query_of(None), headers={"Origin": origin})
 
     assert (await come_from("https://foe.example")).status_code == 403
-    assert not calm.remains()
-    for origin in ("https://friend.example", calm.address):
+    assert not transport_server.remains()
+    for origin in ("https://friend.example", transport_server.address):
         answer = await come_from(origin)
         assert answer.status_code == 200
         assert answer.headers["access-control-allow-origin"] == origin
         assert "access-control-allow-credentials" not in answer.headers
     with pytest.raises(InvalidStatus) as refusal:
-        await Wire.open(calm.address, origin="https://foe.example")
+        await RawClient.open(transport_server.address, origin="https://foe.example")
     assert refusal.value.response.status_code == 403
 
 
-async def test_request_id_is_given_back(calm: Theatre):
-    answer = await calm.http.get("/socket.io/", headers={"X-Request-ID": "mine"})
+async def test_request_id_is_given_back(transport_server: TransportServer):
+    answer = await transport_server.http.get("/socket.io/", headers={"X-Request-ID": "mine"})
     assert answer.headers["x-request-id"] == "mine"
 
 
 # --- heartbeat
 
 
-async def test_polling_client_that_answers_stays(brisk: Theatre):
-    link_id = await brisk.open()
+async def test_polling_client_that_answers_stays(fast_heartbeat_server: TransportServer):
+    sid = await fast_heartbeat_server.open()
     for _ in range(3):
-        assert (await brisk.poll(link_id)).text == "2"
-        assert (await brisk.post(link_id, "3")).text == "ok"
-    assert link_id in brisk.sockets.eio.sockets
+        assert (await fast_heartbeat_server.poll(sid)).text == "2"
+        assert (await fast_heartbeat_server.post(sid, "3")).text == "ok"
+    assert sid in fast_heartbeat_server.sockets.eio.sockets
 
 
-async def test_websocket_client_that_answers_stays(brisk: Theatre):
-    wire = await Wire.open(brisk.address)
+async def test_websocket_client_that_answers_stays(fast_heartbeat_server: TransportServer):
+    raw = await RawClient.open(fast_heartbeat_server.address)
     for _ in range(3):
-        assert await wire.socket.recv() == "2"
-        await wire.send("3")
-    assert wire.handshake["sid"] in brisk.sockets.eio.sockets
-    await wire.close()
+        assert await raw.socket.recv() == "2"
+        await raw.send("3")
+    assert raw.handshake["sid"] in fast_heartbeat_server.sockets.eio.sockets
+    await raw.close()
 
 
-async def test_silent_polling_client_is_forgotten(brisk: Theatre):
-    link_id = await brisk.enter()
-    await until(lambda: brisk.stage.goodbyes)
-    assert brisk.stage.goodbyes.pop()[1] == "ping timeout"
-    assert (await brisk.poll(link_id)).status_code == 400
+async def test_silent_polling_client_is_forgotten(fast_heartbeat_server: TransportServer):
+    sid = await fast_heartbeat_server.enter()
+    await until(lambda: fast_heartbeat_server.namespace.disconnects)
+    assert fast_heartbeat_server.namespace.disconnects.pop()[1] == "ping timeout"
+    assert (await fast_heartbeat_server.poll(sid)).status_code == 400
 
 
-async def test_silent_websocket_client_is_closed(brisk: Theatre):
-    wire = await brisk.wire()
-    assert await wire.closed() == ["2"]
-    await until(lambda: brisk.stage.goodbyes)
-    assert brisk.stage.goodbyes.pop()[1] == "ping timeout"
+async def test_silent_websocket_client_is_closed(fast_heartbeat_server: TransportServer):
+    raw = await fast_heartbeat_server.connect()
+    assert await raw.closed() == ["2"]
+    await until(lambda: fast_heartbeat_server.namespace.disconnects)
+    assert fast_heartbeat_server.namespace.disconnects.pop()[1] == "ping timeout"
 
 
 # --- close
 
 
-async def test_polling_client_that_closes_is_gone(calm: Theatre):
-    link_id = await calm.enter()
-    poll = asyncio.create_task(calm.poll(link_id))
-    await until(lambda: calm.sockets.eio.sockets[link_id].is_polled)
-    await calm.post(link_id, "1")
+async def test_polling_client_that_closes_is_gone(transport_server: TransportServer):
+    sid = await transport_server.enter()
+    poll = asyncio.create_task(transport_server.poll(sid))
+    await until(lambda: transport_server.sockets.eio.sockets[sid].has_poll)
+    await transport_server.post(sid, "1")
     assert (await poll).text == "6"
-    assert (await calm.poll(link_id)).status_code == 400
-    await until(lambda: not calm.remains())
-    assert [reason for _, reason in calm.stage.goodbyes] == ["client disconnect"]
+    assert (await transport_server.poll(sid)).status_code == 400
+    await until(lambda: not transport_server.remains())
+    assert [reason for _, reason in transport_server.namespace.disconnects] == ["client disconnect"]
 
 
-async def test_websocket_client_that_closes_is_gone(calm: Theatre):
-    wire = await calm.wire()
-    await wire.send("1")
-    await wire.closed()
-    await until(lambda: not calm.remains())
-    assert [reason for _, reason in calm.stage.goodbyes] == ["client disconnect"]
+async def test_websocket_client_that_closes_is_gone(transport_server: TransportServer):
+    raw = await transport_server.connect()
+    await raw.send("1")
+    await raw.closed()
+    await until(lambda: not transport_server.remains())
+    assert [reason for _, reason in transport_server.namespace.disconnects] == ["client disconnect"]
 
 
-async def test_client_that_leaves_the_namespace_keeps_its_link(calm: Theatre):
-    wire = await calm.wire()
-    await wire.send("41/chat,")
-    await until(lambda: calm.stage.goodbyes)
-    await wire.send("40/chat,")
-    await wire.receive_until("42/chat,")
-    assert [reason for _, reason in calm.stage.goodbyes] == ["client disconnect"]
+async def test_client_that_leaves_the_namespace_keeps_its_session(transport_server: TransportServer):
+    raw = await transport_server.connect()
+    await raw.send("41/chat,")
+    await until(lambda: transport_server.namespace.disconnects)
+    await raw.send("40/chat,")
+    await raw.receive_until("42/chat,")
+    assert [reason for _, reason in transport_server.namespace.disconnects] == ["client disconnect"]
 
 
-async def test_client_that_leaves_and_comes_back_in_one_breath_is_in_again(calm: Theatre):
-    wire = await calm.wire()
-    await wire.send("41/chat,", "40/chat,", '42/chat,1["a"]')
-    assert (await wire.receive()).startswith('40/chat,{"sid"')
-    assert await wire.receive() == '42/chat,["hello",{}]'
-    assert await wire.receive() == "43/chat,1[[]]"
-    assert [connection for connection, _ in calm.stage.goodbyes] == calm.stage.connections[:1]
+async def test_client_that_leaves_and_comes_back_at_once_is_in_again(transport_server: TransportServer):
+    raw = await transport_server.connect()
+    await raw.send("41/chat,", "40/chat,", '42/chat,1["a"]')
+    assert (await raw.receive()).startswith('40/chat,{"sid"')
+    assert await raw.receive() == '42/chat,["hello",{}]'
+    assert await raw.receive() == "43/chat,1[[]]"
+    assert [
+        connection for connection, _ in transport_server.namespace.disconnects
+    ] == transport_server.namespace.connections[:1]
 
 
-async def test_closed_polling_client_can_still_fetch_its_last_words(calm: Theatre):
-    link_id = await calm.enter()
-    calm.stage.connections[0].send(encode_event("/chat", "last", b"{}"))
-    calm.stage.connections[0].close()
-    assert (await calm.poll(link_id)).text == '42/chat,["last",{}]\x1e41/chat,\x1e1'
-    assert (await calm.poll(link_id)).status_code == 400
+async def test_closed_polling_client_can_still_fetch_its_last_words(transport_server: TransportServer):
+    sid = await transport_server.enter()
+    transport_server.namespace.connections[0].send(encode_event("/chat", "last", b"{}"))
+    transport_server.namespace.connections[0].close()
+    assert (await transport_server.poll(sid)).text == '42/chat,["last",{}]\x1e41/chat,\x1e1'
+    assert (await transport_server.poll(sid)).status_code == 400
 
 
-async def test_lost_poll_closes(calm: Theatre):
-    link_id = await calm.enter()
-    poll = asyncio.create_task(calm.poll(link_id))
-    await until(lambda: calm.sockets.eio.sockets[link_id].is_polled)
+async def test_lost_poll_closes(transport_server: TransportServer):
+    sid = await transport_server.enter()
+    poll = asyncio.create_task(transport_server.poll(sid))
+    await until(lambda: transport_server.sockets.eio.sockets[sid].has_poll)
     poll.cancel()
-    await until(lambda: not calm.remains())
-    assert [reason for _, reason in calm.stage.goodbyes] == ["transport close"]
+    await until(lambda: not transport_server.remains())
+    assert [reason for _, reason in transport_server.namespace.disconnects] == ["transport close"]
 
 
-async def test_overlapping_polls_close(calm: Theatre):
-    link_id = await calm.open()
-    first = asyncio.create_task(calm.poll(link_id))
-    await until(lambda: calm.sockets.eio.sockets[link_id].is_polled)
-    assert (await calm.poll(link_id)).status_code == 400
+async def test_overlapping_polls_close(transport_server: TransportServer):
+    sid = await transport_server.open()
+    first = asyncio.create_task(transport_server.poll(sid))
+    await until(lambda: transport_server.sockets.eio.sockets[sid].has_poll)
+    assert (await transport_server.poll(sid)).status_code == 400
     assert (await first).text == "1"
-    assert (await calm.poll(link_id)).status_code == 400
+    assert (await transport_server.poll(sid)).status_code == 400
 
 
 # --- upgrade
 
 
-async def probe(theatre: Theatre, link_id: str) -> Wire:
-    return await Wire.dial(theatre.address, f"EIO=4&transport=websocket&sid={link_id}")
+async def probe(server: TransportServer, sid: str) -> RawClient:
+    return await RawClient.dial(server.address, f"EIO=4&transport=websocket&sid={sid}")
 
 
-async def test_client_upgrades_and_loses_nothing(calm: Theatre):
-    link_id = await calm.enter()
-    poll = asyncio.create_task(calm.poll(link_id))
-    await until(lambda: calm.sockets.eio.sockets[link_id].is_polled)
-    wire = await probe(calm, link_id)
-    await wire.send("2probe")
-    assert await wire.receive() == "3probe"
+async def test_client_upgrades_and_loses_nothing(transport_server: TransportServer):
+    sid = await transport_server.enter()
+    poll = asyncio.create_task(transport_server.poll(sid))
+    await until(lambda: transport_server.sockets.eio.sockets[sid].has_poll)
+    raw = await probe(transport_server, sid)
+    await raw.send("2probe")
+    assert await raw.receive() == "3probe"
     assert (await poll).text == "6"
-    calm.stage.connections[0].send(encode_event("/chat", "between", b"{}"))
-    await wire.send("5")
-    assert await wire.receive() == '42/chat,["between",{}]'
-    await wire.send('42/chat,1["a"]')
-    assert await wire.receive() == "43/chat,1[[]]"
-    assert (await calm.poll(link_id)).status_code == 400
-    assert (await calm.post(link_id, "3")).status_code == 400
-    assert await (await probe(calm, link_id)).closed() == []
-    await wire.send('42/chat,2["a"]')
-    assert await wire.receive() == "43/chat,2[[]]"
-    await wire.close()
-    await until(lambda: not calm.remains())
-    assert len(calm.stage.goodbyes) == 1
+    transport_server.namespace.connections[0].send(encode_event("/chat", "between", b"{}"))
+    await raw.send("5")
+    assert await raw.receive() == '42/chat,["between",{}]'
+    await raw.send('42/chat,1["a"]')
+    assert await raw.receive() == "43/chat,1[[]]"
+    assert (await transport_server.poll(sid)).status_code == 400
+    assert (await transport_server.post(sid, "3")).status_code == 400
+    assert await (await probe(transport_server, sid)).closed() == []
+    await raw.send('42/chat,2["a"]')
+    assert await raw.receive() == "43/chat,2[[]]"
+    await raw.close()
+    await until(lambda: not transport_server.remains())
+    assert len(transport_server.namespace.disconnects) == 1
 
 
-async def test_poll_that_waits_is_released_by_the_upgrade(calm: Theatre):
-    link_id = await calm.enter()
-    wire = await probe(calm, link_id)
-    await wire.send("2probe", "5")
-    assert await wire.receive() == "3probe"
-    await until(lambda: calm.sockets.eio.sockets[link_id].upgraded)
+async def test_poll_that_waits_is_released_by_the_upgrade(transport_server: TransportServer):
+    sid = await transport_server.enter()
+    raw = await probe(transport_server, sid)
+    await raw.send("2probe", "5")
+    assert await raw.receive() == "3probe"
+    await until(lambda: transport_server.sockets.eio.sockets[sid].upgraded)
 
 
 @pytest.mark.parametrize("packets", [["2"], ["5x"], ["2probe", "4hello"], [b"2probe"]])
-async def test_failed_upgrade_leaves_the_polls(calm: Theatre, packets: list[str | bytes]):
-    link_id = await calm.enter()
-    wire = await probe(calm, link_id)
-    await wire.send(*packets)
-    await wire.closed()
-    assert (await calm.post(link_id, '42/chat,1["a"]')).text == "ok"
-    assert "43/chat,1[[]]" in (await calm.poll(link_id)).text
-    second = await probe(calm, link_id)
+async def test_failed_upgrade_leaves_the_polls(transport_server: TransportServer, packets: list[str | bytes]):
+    sid = await transport_server.enter()
+    raw = await probe(transport_server, sid)
+    await raw.send(*packets)
+    await raw.closed()
+    assert (await transport_server.post(sid, '42/chat,1["a"]')).text == "ok"
+    assert "43/chat,1[[]]" in (await transport_server.poll(sid)).text
+    second = await probe(transport_server, sid)
     await second.send("2probe")
     assert await second.receive() == "3probe"
 
 
-async def test_upgrade_that_never_ends_is_given_up(calm: Theatre, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(links, "PROBE_TIMEOUT_S", 0.05)
-    link_id = await calm.enter()
-    wire = await probe(calm, link_id)
-    await wire.closed()
-    assert link_id in calm.sockets.eio.sockets
+async def test_upgrade_that_never_ends_is_given_up(transport_server: TransportServer, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(probes, "PROBE_TIMEOUT_S", 0.05)
+    sid = await transport_server.enter()
+    raw = await probe(transport_server, sid)
+    await raw.closed()
+    assert sid in transport_server.sockets.eio.sockets

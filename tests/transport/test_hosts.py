@@ -10,6 +10,8 @@ from core.errors import StartupError
 from core.settings import Settings, load_settings
 from tests.support.running import RunningServer, run_server
 
+pytestmark = pytest.mark.slow
+
 HANDSHAKE = "/socket.io/?EIO=4&transport=polling"
 
 

@@ -3,6 +3,7 @@
 import orjson
 import pytest
 
+from realtime.transport.engineio.packets import SEPARATOR, poll_body, poll_packet
 from realtime.transport.socketio.packets import (
     BadPacket,
     Fault,
@@ -15,7 +16,7 @@ from realtime.transport.socketio.packets import (
     encode_disconnect,
     encode_event,
 )
-from realtime.transport.websocket.frames import SEPARATOR, payload_of, text_frame, text_of
+from realtime.transport.websocket.frames import text_frame
 
 SIZE_MAX = 65536
 
@@ -140,13 +141,13 @@ def test_integer_beyond_64_bits_is_read():
 def test_frame_holds_what_it_was_given(size: int):
     text = b"x" * size
     frame = text_frame(text)
-    assert text_of(frame) == text
+    assert poll_packet(frame) == text
     assert frame[0] == 0x81
     assert len(frame) == size + (2 if size < 126 else 4 if size < 65536 else 10)
 
 
 def test_packets_of_a_poll_are_separated():
-    assert payload_of([text_frame(b"2"), text_frame(b"4x" * 100)]) == b"2" + SEPARATOR + b"4x" * 100
+    assert poll_body([text_frame(b"2"), text_frame(b"4x" * 100)]) == b"2" + SEPARATOR + b"4x" * 100
 
 
 @pytest.mark.parametrize(
@@ -162,10 +163,10 @@ def test_packets_of_a_poll_are_separated():
     ],
 )
 def test_packet_is_written(frame: bytes, text: str):
-    assert text_of(frame).decode() == text
+    assert poll_packet(frame).decode() == text
 
 
 def test_refusal_is_written_with_message_and_code():
-    text = text_of(encode_connect_error("/chat", {"message": "No.", "data": {"code": "unauthorized"}}))
+    text = poll_packet(encode_connect_error("/chat", {"message": "No.", "data": {"code": "unauthorized"}}))
     assert text.startswith(b"44/chat,{")
     assert orjson.loads(text[len("44/chat,") :]) == {"message": "No.", "data": {"code": "unauthorized"}}

@@ -6,10 +6,14 @@ import logging
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.support.clients import Person, Town, new_client_id
 from tests.support.programs import ServerProcess, serving
 from tests.support.raw_client import until
 from tests.support.raw_socket import RawSocket
+
+pytestmark = pytest.mark.slow
 
 log = logging.getLogger(__name__)
 

@@ -18,6 +18,8 @@ from tests.conformance.app import serving
 from tests.support.raw_client import until
 from tests.support.raw_socket import BINARY, RawSocket, frame
 
+pytestmark = pytest.mark.slow
+
 FUZZED_PACKETS = int(os.environ.get("MOLVA_TEST_FUZZED_PACKETS", "20000"))
 """1000000 is what a release is tried with."""
 FUZZED_GROWTH_BYTES_MAX = 20 * 1024 * 1024
@@ -32,7 +34,7 @@ def memory_bytes() -> int:
     return pages * resource.getpagesize()
 
 
-class Stage:
+class ConformanceServer:
     """The transport alone, with a heartbeat that a test can wait for."""
 
     def __init__(self, port: int, sockets: Any) -> None:
@@ -48,13 +50,13 @@ class Stage:
 
 
 @pytest.fixture
-async def stage() -> AsyncIterator[Stage]:
+async def conformance_server() -> AsyncIterator[ConformanceServer]:
     async with serving() as (port, sockets, _):
-        yield Stage(port, sockets)
+        yield ConformanceServer(port, sockets)
 
 
-async def test_client_that_reads_nothing_is_cut_and_costs_little(stage: Stage):
-    slow, reading = await stage.enter(), await stage.enter()
+async def test_client_that_reads_nothing_is_cut_and_costs_little(conformance_server: ConformanceServer):
+    slow, reading = await conformance_server.enter(), await conformance_server.enter()
     slow._reader._transport.pause_reading()  # type: ignore[attr-defined]  # what only a bad client does
 
     async def answer_pings() -> None:
@@ -74,14 +76,14 @@ async def test_client_that_reads_nothing_is_cut_and_costs_little(stage: Stage):
     total = BROADCAST_BYTES // len(event)
     cut_after_s = 0.0
     for _ in range(total):
-        for link in list(stage.sockets.eio.sockets.values()):
-            link.send(event)
-        await stage.sockets.eio.sockets[reading.link_id].writable()
+        for session in list(conformance_server.sockets.eio.sockets.values()):
+            session.send(event)
+        await conformance_server.sockets.eio.sockets[reading.sid].writable()
         await asyncio.sleep(0)
         most = max(most, memory_bytes())
-        if not cut_after_s and slow.link_id not in stage.sockets.eio.sockets:
+        if not cut_after_s and slow.sid not in conformance_server.sockets.eio.sockets:
             cut_after_s = time.monotonic() - began
-    stage.sockets.eio.sockets[reading.link_id].send(b'\x81\x0942["end"]')
+    conformance_server.sockets.eio.sockets[reading.sid].send(b'\x81\x0942["end"]')
     assert await counting == total
     assert 0 < cut_after_s < CUT_WITHIN_S
     assert most - before < SLOW_COST_BYTES_MAX + 2 * 1024 * 1024  # beside what the reading end buffers in this process
@@ -137,13 +139,13 @@ def test_decoder_survives_nonsense():
     assert all(outcomes.values())
 
 
-async def test_server_survives_nonsense(stage: Stage, caplog: pytest.LogCaptureFixture):
+async def test_server_survives_nonsense(conformance_server: ConformanceServer, caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.ERROR, "molva")  # what it keeps of warnings would count as the server's memory
     dice = random.Random(20261124)
-    neighbour = await stage.enter()
+    neighbour = await conformance_server.enter()
     sent, warm = 0, 0
     while sent < FUZZED_PACKETS:
-        raw = await stage.enter()
+        raw = await conformance_server.enter()
         for _ in range(50):
             packet = nonsense(dice)
             opcode = BINARY if dice.random() < 0.05 else 1
@@ -158,14 +160,14 @@ async def test_server_survives_nonsense(stage: Stage, caplog: pytest.LogCaptureF
             neighbour.send('42["message",1]')
             while await neighbour.receive() != '42["message-back",1]':
                 pass
-    await until(lambda: len(stage.sockets.eio.sockets) == 1 and not stage.sockets._tasks)
+    await until(lambda: len(conformance_server.sockets.eio.sockets) == 1 and not conformance_server.sockets._tasks)
     assert memory_bytes() - warm < FUZZED_GROWTH_BYTES_MAX
     assert not [record for record in caplog.records if record.exc_info]
     await neighbour.close()
 
 
-async def test_client_that_reads_gets_every_ack_of_a_burst(stage: Stage):
-    raw = await stage.enter()
+async def test_client_that_reads_gets_every_ack_of_a_burst(conformance_server: ConformanceServer):
+    raw = await conformance_server.enter()
     raw.send(*(f'42{number}["message-with-ack",{number},"{"x" * 1000}"]' for number in range(1000)))
     for number in range(1000):
         assert (await raw.receive()).startswith(f"43{number}[{number},")

@@ -39,6 +39,8 @@ from tests.support.raw_client import until
 from tests.support.raw_socket import RawSocket, hang_up
 from tests.support.running import RunningServer, run_server
 
+pytestmark = pytest.mark.slow
+
 AT_ONCE_S = 1.0
 INPUTS = [*FRAMES, *ENGINE_PACKETS, *SOCKET_PACKETS, *EVENTS]
 
@@ -52,24 +54,23 @@ class House:
         self.token: str = villain.tokens["access_token"]
         self.neighbour = neighbour
         self.sockets = running.molva.sockets
-        self.goodbyes: Counter[str] = Counter()
+        self.disconnects: Counter[str] = Counter()
         namespace = self.sockets.namespace_handlers["/chat"]
-        say_goodbye = namespace.on_disconnect
+        handle_disconnect = namespace.on_disconnect
 
         async def on_disconnect(connection: Connection, reason: str) -> None:
-            self.goodbyes[connection.connection_id] += 1
-            await say_goodbye(connection, reason)
+            self.disconnects[connection.connection_id] += 1
+            await handle_disconnect(connection, reason)
 
         namespace.on_disconnect = on_disconnect
 
     async def is_as_before(self, connection_id: str | None) -> None:
         """``disconnect`` ran once, nobody is kept but the neighbour, and the neighbour is served."""
         await until(lambda: len(self.sockets.eio.sockets) == 1 and not self.sockets._tasks)
-        assert len(self.sockets._clients) == 1
-        assert not self.sockets.eio.leaving
+        assert not self.sockets.eio.disconnecting
         assert len(self.sockets.manager.rooms["/chat"][None]) == 1
         if connection_id is not None:
-            assert self.goodbyes[connection_id] == 1
+            assert self.disconnects[connection_id] == 1
         assert await self.neighbour.send("chat:list", limit=1)
 
 
@@ -84,9 +85,9 @@ async def house(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> 
         port=0,
         rate_limits="off",
     )
-    terms_of = server._terms
+    options_of = server._transport_options
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(server, "_terms", lambda one: replace(terms_of(one), heartbeat=Heartbeat(0.3, 5.0)))
+        patch.setattr(server, "_transport_options", lambda one: replace(options_of(one), heartbeat=Heartbeat(0.3, 5.0)))
         async with run_server(settings) as running:
             town = Town(running.address)
             villain, neighbour = await town.register(), await town.register()

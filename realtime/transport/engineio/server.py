@@ -1,19 +1,16 @@
-"""Engine.IO: who may open a link, polls, posts, WebSockets, and the way from the ones to the other.
+"""The Engine.IO server: opens sessions, and serves their polls, posts, WebSockets and upgrades.
 
-python-engineio's server with its request handling replaced: as shipped it reads JSON and Unicode digits at this layer,
-takes a session id from anybody, drops posts of more than 16 packets with a 200, keeps a client whose poll was lost, and
-lets a closed one miss what it was told last. Refusals carry the numbers of the reference implementation.
+It is python-engineio's server with the request handling replaced. As shipped, that server reads JSON and Unicode digits at
+this layer, accepts a session id from anybody, drops posts of more than 16 packets with a 200, keeps a client whose poll was
+lost, and loses the last packets of a session that is closed. Errors carry the numbers of the reference implementation.
 Protocol: https://socket.io/docs/v4/engine-io-protocol/
 """
 
 import asyncio
-import base64
-import binascii
 import functools
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -22,168 +19,149 @@ import orjson
 from starlette.types import Receive, Scope, Send
 
 from core.addresses import is_host_allowed
-from realtime.transport.engineio.handshake import Handshake, Refusal
-from realtime.transport.engineio.session import CloseReason, Heartbeat, Link, Owner
-from realtime.transport.websocket import frames
-from realtime.transport.websocket.connection import Flusher, Reader, WebSocket
+from realtime.transport.engineio.close_reason import CloseReason
+from realtime.transport.engineio.packets import BadEnginePacket, TooManyPackets, poll_body, split_post
+from realtime.transport.engineio.poll_http import PollResponse, read_body, wait_for_disconnect
+from realtime.transport.engineio.session import EngineSession, SessionHandler
+from realtime.transport.options import TransportOptions
+from realtime.transport.request import RequestRefused, TransportRequest
+from realtime.transport.websocket.connection import Flusher, WebSocket, WebSocketHandler
 from realtime.transport.websocket.frame_reader import CloseCode
+from realtime.transport.websocket.frames import binary_frame, text_frame
 
 log = logging.getLogger("molva.transport")
 
-HEARTBEAT: Final = Heartbeat(interval_s=25.0, timeout_s=20.0)
-POST_PACKETS_MAX: Final = 5_000
 POST_TIMEOUT_S: Final = 10.0
 """How long the body of a post may take."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """On what terms clients are served."""
-
-    path: str = "/socket.io/"
-    heartbeat: Heartbeat = HEARTBEAT
-    connect_timeout_s: float = 10.0
-    """How long a client may be there without being in a namespace."""
-    packet_bytes_max: int = 64 * 1024
-    """A packet that is read; a larger one that is framed well gets an error ack."""
-    message_bytes_max: int = 1024 * 1024
-    """A post or a WebSocket message; a larger one closes the connection."""
-    allows_polling: bool = True
-    origins: Sequence[str] | None = None
-    """Where browsers may come from, beside our own; ``None``: anywhere."""
-    hosts: Sequence[str] = ()
-    """What we are called, as for :func:`core.addresses.is_host_allowed`."""
-    trusted_proxies: int = 0
-    links_per_address_max: int | None = None
-    """Clients of one address at a time; ``None``: any number."""
-
-
 class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # the library has no types
-    """Engine.IO for one process. ``sockets`` holds the links by id."""
+    """Engine.IO for one process. ``sockets`` holds the sessions by id."""
 
-    def __init__(self, *, terms: Terms, **options: Any) -> None:
-        super().__init__(max_http_buffer_size=terms.packet_bytes_max, monitor_clients=False, **options)
-        self.terms = terms
-        self.owner: Owner
-        """Who hears of links; set before the first request."""
+    def __init__(self, *, options: TransportOptions, **library_options: Any) -> None:
+        super().__init__(max_http_buffer_size=options.packet_bytes_max, monitor_clients=False, **library_options)
+        self.options = options
+        self.session_handler: SessionHandler
+        """Is told what happens on sessions; set before the first request."""
         self.is_draining = False
-        """Nobody new is let in."""
-        self.leaving: dict[str, Link] = {}
-        """Links that are over and whose owner is still seeing them off."""
-        self._links_of: Counter[str] = Counter()
+        """No new sessions are opened."""
+        self.disconnecting: dict[str, EngineSession] = {}
+        """Closed sessions whose disconnect handlers are still running."""
+        self._session_counts: Counter[str] = Counter()
+        """Open sessions by network address."""
         self._flusher = Flusher()
 
     @property
     def websocket_class(self) -> Callable[..., WebSocket]:
-        """What uvicorn seats (its setting ``ws``)."""
+        """The protocol class for uvicorn's setting ``ws``."""
         return functools.partial(
             WebSocket,
             self._admit,
             self._flusher,
-            message_bytes_max=self.terms.message_bytes_max,
-            trusted_proxies=self.terms.trusted_proxies,
+            message_bytes_max=self.options.message_bytes_max,
+            trusted_proxies=self.options.trusted_proxies,
         )
 
     # --- what python-socketio calls
 
     async def send(self, sid: str, data: Any) -> None:
-        """A message to one client."""
+        """Send a message to one client."""
         await self.send_packet(sid, engineio.packet.Packet(engineio.packet.MESSAGE, data=data))
 
     async def send_packet(self, sid: str, pkt: Any) -> None:
-        """A packet to one client."""
-        link = self.sockets.get(sid)
-        if link is not None:
+        """Send a packet to one client."""
+        session = self.sockets.get(sid)
+        if session is not None:
             encoded = pkt.encode()
-            link.send(frames.binary_frame(encoded) if pkt.binary else frames.text_frame(encoded.encode()))
+            session.send(binary_frame(encoded) if pkt.binary else text_frame(encoded.encode()))
 
     async def get_session(self, sid: str) -> dict[str, Any]:
-        """What handlers keep of a client, until the last of them has run; ``KeyError`` for nobody."""
-        return self.link(sid).session
+        """What handlers saved for a client, until its last handler has run; ``KeyError`` if there is no such client."""
+        return self.engine_session(sid).session
 
-    def link(self, sid: str) -> Link:
-        """A client that is there, or is being seen off; ``KeyError`` for nobody."""
-        link: Link | None = self.sockets.get(sid) or self.leaving.get(sid)
-        if link is None:
+    def engine_session(self, sid: str) -> EngineSession:
+        """An open session, or one whose disconnect handlers still run; ``KeyError`` if there is none."""
+        session: EngineSession | None = self.sockets.get(sid) or self.disconnecting.get(sid)
+        if session is None:
             raise KeyError("Session not found")
-        return link
+        return session
 
     async def disconnect(self, sid: str | None = None) -> None:
-        """Close one client's link, or all."""
-        for link in list(self.sockets.values()) if sid is None else filter(None, [self.sockets.get(sid)]):
-            link.close(CloseReason.SERVER)
+        """Close one session, or all."""
+        for session in list(self.sockets.values()) if sid is None else filter(None, [self.sockets.get(sid)]):
+            session.close(CloseReason.SERVER)
 
     async def shutdown(self) -> None:
-        """Close everything."""
+        """Close all sessions."""
         await self.disconnect()
 
-    # --- links
+    # --- sessions
 
-    def _open(self, handshake: Handshake, upgrades: list[str]) -> Link:
-        if handshake.method != "GET":
-            raise Refusal(2, "Bad handshake method")
+    def _open_session(self, request: TransportRequest, upgrades: list[str]) -> EngineSession:
+        if request.method != "GET":
+            raise RequestRefused(2, "Bad handshake method")
         if self.is_draining:
-            raise Refusal(3, "Shutting down", 503)
-        bound = self.terms.links_per_address_max
-        if bound is not None and self._links_of[handshake.address] >= bound:
-            log.warning("too many connections", extra={"client": handshake.address})
-            raise Refusal(4, "Too many connections", 429)
-        link = Link(self.generate_id(), handshake, self.owner, self.terms.heartbeat, self._forget)
-        self.sockets[link.link_id] = link
-        self._links_of[link.address] += 1
-        hello = {
-            "sid": link.link_id,
+            raise RequestRefused(3, "Shutting down", 503)
+        count_max = self.options.connections_per_address_max
+        if count_max is not None and self._session_counts[request.address] >= count_max:
+            log.warning("too many connections", extra={"client": request.address})
+            raise RequestRefused(4, "Too many connections", 429)
+        heartbeat = self.options.heartbeat
+        session = EngineSession(self.generate_id(), request, self.session_handler, heartbeat, self._forget_session)
+        self.sockets[session.sid] = session
+        self._session_counts[session.address] += 1
+        handshake = {
+            "sid": session.sid,
             "upgrades": upgrades,
-            "pingInterval": int(self.terms.heartbeat.interval_s * 1000),
-            "pingTimeout": int(self.terms.heartbeat.timeout_s * 1000),
-            "maxPayload": self.terms.packet_bytes_max,
+            "pingInterval": int(heartbeat.interval_s * 1000),
+            "pingTimeout": int(heartbeat.timeout_s * 1000),
+            "maxPayload": self.options.packet_bytes_max,
         }
-        link.send(frames.text_frame(b"0" + orjson.dumps(hello)))
-        self.owner.opened(link)
-        return link
+        session.send(text_frame(b"0" + orjson.dumps(handshake)))
+        self.session_handler.opened(session)
+        return session
 
-    def _forget(self, link: Link) -> None:
-        if self.sockets.pop(link.link_id, None) is not None:
-            self._links_of[link.address] -= 1
-            if not self._links_of[link.address]:
-                del self._links_of[link.address]
+    def _forget_session(self, session: EngineSession) -> None:
+        if self.sockets.pop(session.sid, None) is not None:
+            self._session_counts[session.address] -= 1
+            if not self._session_counts[session.address]:
+                del self._session_counts[session.address]
 
-    def _link_of(self, handshake: Handshake) -> Link:
-        """The polling client that ``handshake`` is about; ``Refusal`` if there is none, or it is somebody else's."""
-        link: Link | None = self.sockets.get(handshake.link_id)
-        if link is None or (link.identity is not None and not link.identity.is_same(handshake.identity)):
-            raise Refusal(1, "Session ID unknown")
-        return link
+    def _find_session(self, request: TransportRequest) -> EngineSession:
+        """The session that ``request`` names; ``RequestRefused`` if there is none, or it belongs to another client."""
+        session: EngineSession | None = self.sockets.get(request.sid)
+        if session is None or (session.fingerprint is not None and not session.fingerprint.is_same(request.fingerprint)):
+            raise RequestRefused(1, "Session ID unknown")
+        return session
 
-    def _check_origin(self, handshake: Handshake) -> None:
-        """``Refusal`` of who calls us by a name that is not ours, and of pages that are not ours or listed."""
-        if not is_host_allowed(handshake.headers.get("host"), self.terms.hosts):
-            raise Refusal(3, "Bad request")
-        origin, origins = handshake.headers.get("origin"), self.terms.origins
+    def _check_origin(self, request: TransportRequest) -> None:
+        """``RequestRefused`` if the request names another host, or comes from a page of an origin that is not allowed."""
+        if not is_host_allowed(request.headers.get("host"), self.options.hosts):
+            raise RequestRefused(3, "Bad request")
+        origin, origins = request.headers.get("origin"), self.options.origins
         if origin is None or origins is None or origin in origins:
             return
-        if urlsplit(origin).netloc != handshake.headers.get("host"):
-            raise Refusal(4, "Forbidden", 403)
+        if urlsplit(origin).netloc != request.headers.get("host"):
+            raise RequestRefused(4, "Forbidden", 403)
 
     # --- WebSocket
 
-    def _admit(self, socket: WebSocket, handshake: Handshake) -> Reader:
-        """Who uses a WebSocket that was asked for."""
-        if handshake.path.rstrip("/") != self.terms.path.rstrip("/"):
-            raise Refusal(3, "Not found", 404)
-        self._check_origin(handshake)
-        handshake.check("websocket")
-        if handshake.link_id is None:
-            link = self._open(handshake, upgrades=[])
-            socket.accept(handshake)
-            link.carry_by(socket)
-            return link
-        link = self._link_of(handshake)
-        probe = link.probe(socket)
-        socket.accept(handshake)
-        if probe is None:  # as the reference does it: the handshake succeeds, and that is all
-            socket.finish(CloseCode.POLICY)
-        return probe or _Nobody()
+    def _admit(self, websocket: WebSocket, request: TransportRequest) -> WebSocketHandler:
+        """Open or upgrade a session by a WebSocket: the handler of the WebSocket."""
+        if request.path.rstrip("/") != self.options.path.rstrip("/"):
+            raise RequestRefused(3, "Not found", 404)
+        self._check_origin(request)
+        request.check("websocket")
+        if request.sid is None:
+            session = self._open_session(request, upgrades=[])
+            websocket.accept(request)
+            session.attach_websocket(websocket)
+            return session
+        probe = self._find_session(request).start_upgrade(websocket)
+        websocket.accept(request)
+        if probe is None:  # like the reference implementation: the opening handshake succeeds, then we close
+            websocket.finish(CloseCode.POLICY)
+        return probe or _RejectedUpgrade()
 
     # --- polls
 
@@ -191,168 +169,96 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # the library h
         """The ASGI application under the path."""
         if scope["type"] != "http":
             raise RuntimeError("WebSockets come through websocket_class")
-        answer = _Answer(send)
+        response = PollResponse(send)
         try:
-            handshake = Handshake.of_scope(scope, trusted_proxies=self.terms.trusted_proxies)
-            answer.request_id = handshake.request_id
-            self._check_origin(handshake)
-            answer.origin = handshake.headers.get("origin")
-            if handshake.method == "OPTIONS":
-                await answer.preflight()
+            request = TransportRequest.of_scope(scope, trusted_proxies=self.options.trusted_proxies)
+            response.request_id = request.request_id
+            self._check_origin(request)
+            response.origin = request.headers.get("origin")
+            if request.method == "OPTIONS":
+                await response.preflight()
                 return
-            await answer.ok(await self._handle_poll(handshake, receive))
-        except Refusal as refusal:
-            await answer.refuse(refusal)
+            await response.ok(await self._handle_polling(request, receive))
+        except RequestRefused as refusal:
+            await response.refuse(refusal)
 
-    async def _handle_poll(self, handshake: Handshake, receive: Receive) -> bytes:
-        if not self.terms.allows_polling:
-            raise Refusal(0, "Transport unknown")
-        handshake.check("polling")
-        if handshake.link_id is None:
-            link = self._open(handshake, upgrades=["websocket"])
-            return frames.payload_of(await link.poll())
-        link = self._link_of(handshake)
-        if link.upgraded:
-            raise Refusal(3, "Bad request")
-        match handshake.method:
+    async def _handle_polling(self, request: TransportRequest, receive: Receive) -> bytes:
+        if not self.options.allows_polling:
+            raise RequestRefused(0, "Transport unknown")
+        request.check("polling")
+        if request.sid is None:
+            session = self._open_session(request, upgrades=["websocket"])
+            return poll_body(await session.poll())
+        session = self._find_session(request)
+        if session.upgraded:
+            raise RequestRefused(3, "Bad request")
+        match request.method:
             case "GET":
-                return await self._fetch(link, receive)
+                return await self._handle_poll(session, receive)
             case "POST":
-                return await self._take_post(link, handshake, receive)
-        raise Refusal(2, "Bad method", 405)
+                return await self._handle_post(session, request, receive)
+        raise RequestRefused(2, "Bad method", 405)
 
-    async def _fetch(self, link: Link, receive: Receive) -> bytes:
-        if link.is_polled:
-            link.cut(CloseReason.BAD_PACKET, "overlapping polls")
-            raise Refusal(3, "Overlapping polls")
-        link.is_polled = True
-        poll = asyncio.ensure_future(link.poll())
-        gone = asyncio.ensure_future(_wait_for_disconnect(receive))
+    async def _handle_poll(self, session: EngineSession, receive: Receive) -> bytes:
+        if session.has_poll:
+            session.cut(CloseReason.BAD_PACKET, "overlapping polls")
+            raise RequestRefused(3, "Overlapping polls")
+        session.has_poll = True
+        poll = asyncio.ensure_future(session.poll())
+        disconnected = asyncio.ensure_future(wait_for_disconnect(receive))
         try:
-            await asyncio.wait((poll, gone), return_when=asyncio.FIRST_COMPLETED)
-            if not poll.done():  # the answer could reach nobody
-                link.close(CloseReason.TRANSPORT)
-            return frames.payload_of(await poll)
+            await asyncio.wait((poll, disconnected), return_when=asyncio.FIRST_COMPLETED)
+            if not poll.done():  # nobody is left to get the answer
+                session.close(CloseReason.TRANSPORT)
+            return poll_body(await poll)
         finally:
-            gone.cancel()
-            link.is_polled = False
+            disconnected.cancel()
+            session.has_poll = False
 
-    async def _take_post(self, link: Link, handshake: Handshake, receive: Receive) -> bytes:
-        if link.is_posting:
-            link.cut(CloseReason.BAD_PACKET, "overlapping posts")
-            raise Refusal(3, "Overlapping posts")
-        link.is_posting = True
+    async def _handle_post(self, session: EngineSession, request: TransportRequest, receive: Receive) -> bytes:
+        if session.has_post:
+            session.cut(CloseReason.BAD_PACKET, "overlapping posts")
+            raise RequestRefused(3, "Overlapping posts")
+        session.has_post = True
         try:
-            await link.taken_in()  # what the post before it brought
+            await session.wait_for_empty_inbox()  # of the messages of the post before
             async with asyncio.timeout(POST_TIMEOUT_S):
-                body = await _read_body(handshake, receive, bytes_max=self.terms.message_bytes_max)
-            self._take_in(link, body)
+                body = await read_body(request, receive, bytes_max=self.options.message_bytes_max)
+            _receive_post(session, body)
         except TimeoutError:
-            link.cut(CloseReason.BAD_PACKET, "a post that does not end")
-        except Refusal as refusal:
-            link.cut(CloseReason.BAD_PACKET, str(refusal))
+            session.cut(CloseReason.BAD_PACKET, "a post that does not end")
+        except RequestRefused as refusal:
+            session.cut(CloseReason.BAD_PACKET, str(refusal))
             raise
         finally:
-            link.is_posting = False
-        if link.reason is CloseReason.BAD_PACKET:
-            raise Refusal(3, "Bad request")
+            session.has_post = False
+        if session.reason is CloseReason.BAD_PACKET:
+            raise RequestRefused(3, "Bad request")
         return b"ok"
 
-    @staticmethod
-    def _take_in(link: Link, body: bytes) -> None:
-        packets = body.split(frames.SEPARATOR, POST_PACKETS_MAX)
-        if len(packets) > POST_PACKETS_MAX:
-            raise Refusal(3, "Too many packets", 413)
-        for packet in packets:
-            if packet.startswith(b"b"):
-                link.receive(_attachment(packet), is_text=False)
-            else:
-                link.receive(packet)
+
+def _receive_post(session: EngineSession, body: bytes) -> None:
+    try:
+        for packet, is_text in split_post(body):
+            session.receive(packet, is_text=is_text)
+    except BadEnginePacket as error:
+        raise RequestRefused(3, str(error), 413 if isinstance(error, TooManyPackets) else 400) from None
 
 
-class _Nobody:
-    """Reads a WebSocket that is refused after its handshake."""
+class _RejectedUpgrade:
+    """Handles a WebSocket that is closed right after its opening handshake: nothing of it matters."""
 
     def receive(self, data: bytes, *, is_text: bool) -> None:
-        """Too late."""
+        """Ignored."""
 
-    def note_congestion(self, *, is_congested: bool) -> None:
-        """Nothing is sent."""
+    def on_congestion(self, *, is_congested: bool) -> None:
+        """Ignored."""
 
-    def note_overflow(self) -> None:
-        """Nothing is sent."""
+    def on_overflow(self) -> None:
+        """Ignored."""
 
-    def note_broken(self) -> None:
-        """It closes anyway."""
+    def on_protocol_error(self) -> None:
+        """Ignored."""
 
-    def note_lost(self) -> None:
-        """As was to be."""
-
-
-async def _wait_for_disconnect(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-def _attachment(packet: bytes) -> bytes:
-    try:
-        return base64.b64decode(packet[1:], validate=True)
-    except binascii.Error:
-        raise Refusal(3, "Bad request") from None
-
-
-async def _read_body(handshake: Handshake, receive: Receive, *, bytes_max: int) -> bytes:
-    declared = handshake.headers.get("content-length", "0")
-    if not (declared.isascii() and declared.isdigit()) or int(declared) > bytes_max:
-        raise Refusal(3, "Payload too large", 413)
-    body = bytearray()
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Refusal(3, "Bad request")
-        body += message.get("body", b"")
-        if len(body) > bytes_max:
-            raise Refusal(3, "Payload too large", 413)
-        more = message.get("more_body", False)
-    return bytes(body)
-
-
-class _Answer:
-    """An answer of this side, with the headers that every answer of the house carries."""
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self.request_id: str | None = None
-        self.origin: str | None = None
-        """Who may read the answer in a browser."""
-
-    async def ok(self, body: bytes) -> None:
-        await self._respond(200, body, "text/plain; charset=UTF-8")
-
-    async def refuse(self, refusal: Refusal) -> None:
-        await self._respond(refusal.status, refusal.body, "application/json")
-
-    async def preflight(self) -> None:
-        await self._respond(
-            204,
-            b"",
-            "text/plain",
-            {"Access-Control-Allow-Methods": "GET, POST", "Access-Control-Allow-Headers": "Content-Type"},
-        )
-
-    async def _respond(self, status: int, body: bytes, media_type: str, more: dict[str, str] | None = None) -> None:
-        headers = {
-            "Content-Type": media_type,
-            "Content-Length": str(len(body)),
-            "Cache-Control": "no-store",
-            "X-Content-Type-Options": "nosniff",
-            **(more or {}),
-        }
-        if self.request_id is not None:
-            headers["X-Request-ID"] = self.request_id
-        if self.origin is not None:
-            headers |= {"Access-Control-Allow-Origin": self.origin, "Vary": "Origin"}
-        encoded = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
-        await self._send({"type": "http.response.start", "status": status, "headers": encoded})
-        await self._send({"type": "http.response.body", "body": body})
+    def on_connection_lost(self) -> None:
+        """Ignored."""

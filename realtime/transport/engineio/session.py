@@ -1,8 +1,11 @@
-"""One Engine.IO client: what it is told, in order, over whatever carries it at the moment; what comes from it.
+"""One Engine.IO session: sends packets to a client in order, over polls or a WebSocket, and receives the client's packets.
 
-Carried by a WebSocket, or by polls until it upgrades to one. Promises: packets leave in the order of :meth:`Link.send`,
-none is lost in an upgrade; a client that is gone, silent, or does not read is found out within a bound; :meth:`Link.close`
-has an effect once. Protocol: https://socket.io/docs/v4/engine-io-protocol/
+A session starts over polls or over a WebSocket, and may change from polls to a WebSocket once (an upgrade). Promises:
+packets leave in the order of :meth:`EngineSession.send`; an upgrade loses none; a client that is gone, silent or does not
+read is noticed within a bound; :meth:`EngineSession.close` has an effect once.
+
+What must stay true: the state changes in :meth:`EngineSession._change_state` alone, along :data:`TRANSITIONS`.
+Protocol: https://socket.io/docs/v4/engine-io-protocol/
 """
 
 import asyncio
@@ -10,230 +13,250 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum
 from typing import Any, Final, Protocol
 
 from core import metrics
-from realtime.transport.engineio.handshake import ClientFingerprint, Handshake
-from realtime.transport.websocket import frames
-from realtime.transport.websocket.connection import UNSENT_BYTES_MAX, UNSENT_PACKETS_MAX, WebSocket
+from realtime.transport.engineio.close_reason import CLOSED_BY_CLIENT, CUT, LINGERS_AFTER, CloseReason
+from realtime.transport.engineio.packets import CLOSE, NOOP, PING, BadEnginePacket, EnginePacket, read_packet
+from realtime.transport.engineio.poll_outbox import PollOutbox
+from realtime.transport.engineio.probe import Probe
+from realtime.transport.request import ClientFingerprint, TransportRequest
+from realtime.transport.websocket.connection import WebSocket
 from realtime.transport.websocket.frame_reader import CloseCode
+from realtime.transport.websocket.protocol import InvalidTransition
 
 log = logging.getLogger("molva.transport")
 
-PROBE_TIMEOUT_S: Final = 10.0
-"""How long an upgrade may take."""
 LINGER_S: Final = 5.0
-"""How long a closed client that polls can still fetch what it was told."""
-POLL_PACKETS_MAX: Final = 16
-"""Packets in the answer to one poll; python-engineio's client takes no more."""
-_CONGESTED_BYTES: Final = 64 * 1024
-_CONGESTED_PACKETS: Final = 128
-"""Unfetched bytes or packets above which a polling client's actions wait."""
+"""How long a closed client that polls can still fetch what it was sent."""
 
 
-class CloseReason(StrEnum):
-    """Why a client is gone."""
+class State(Enum):
+    """The phases of a session."""
 
-    CLIENT = "client disconnect"
-    SERVER = "server disconnect"
-    TRANSPORT = "transport close"
-    PING_TIMEOUT = "ping timeout"
-    BAD_PACKET = "bad packet"
-    FLOOD = "flood"
-    SLOW_CONSUMER = "slow consumer"
-    NO_NAMESPACE = "no namespace"
-    DRAINING = "draining"
-    EPOCH = "epoch"
+    POLLING = "polling"
+    """The client polls."""
+    UPGRADING = "upgrading"
+    """The client polls, and tries a WebSocket."""
+    WEBSOCKET = "websocket"
+    """A WebSocket is in use. There is no way back to polls."""
+    LINGERING = "lingering"
+    """Closed, and the client can still fetch what it was sent before."""
+    CLOSED = "closed"
+    """Closed, and the server has forgotten the session."""
 
 
-_LEFT_BY_ITSELF: Final = (CloseReason.CLIENT, CloseReason.TRANSPORT, CloseReason.PING_TIMEOUT)
-_CUT: Final = (CloseReason.BAD_PACKET, CloseReason.FLOOD, CloseReason.SLOW_CONSUMER, CloseReason.NO_NAMESPACE)
-_LAST_WORDS: Final = (CloseReason.SERVER, CloseReason.DRAINING, CloseReason.EPOCH, CloseReason.CLIENT)
-"""After these a polling client may still fetch what it was told, once."""
+POLLING, UPGRADING, WEBSOCKET, LINGERING, CLOSED = State
+_LIVING: Final = frozenset({POLLING, UPGRADING, WEBSOCKET})
+TRANSITIONS: Final[dict[State, frozenset[State]]] = {
+    POLLING: frozenset({UPGRADING, WEBSOCKET, LINGERING, CLOSED}),
+    UPGRADING: frozenset({POLLING, WEBSOCKET, LINGERING, CLOSED}),
+    WEBSOCKET: frozenset({CLOSED}),
+    LINGERING: frozenset({CLOSED}),
+    CLOSED: frozenset(),
+}
+"""The states that may follow each state."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """How often a client is asked for a sign of life, and how long it has for that."""
+    """How often a client is pinged, and how long it has to answer."""
 
     interval_s: float
     timeout_s: float
 
 
-class Owner(Protocol):
-    """Who hears of a link. Nothing here waits or raises."""
+class SessionHandler(Protocol):
+    """Receives what happens on sessions. Nothing here waits or raises."""
 
-    def opened(self, link: "Link") -> None:
-        """A client is there."""
+    def opened(self, session: "EngineSession") -> None:
+        """A client opened a session."""
 
-    def received(self, link: "Link", message: bytes, *, is_text: bool) -> None:
-        """A message came."""
+    def received(self, session: "EngineSession", message: bytes, *, is_text: bool) -> None:
+        """The client sent a message."""
 
-    def closed(self, link: "Link") -> None:
-        """It is over; called once."""
+    def closed(self, session: "EngineSession") -> None:
+        """The session was closed. Called once."""
 
 
-class Link:
-    """The Engine.IO client ``link_id``."""
+class EngineSession:
+    """The Engine.IO session with the id ``sid``."""
 
     __slots__ = (
-        "_changed", "_forget", "_heartbeat", "_inbox", "_is_congested", "_is_pinged", "_loop", "_outbox", "_outbox_bytes",
-        "_owner", "_pauses", "_poll", "_probe", "_session", "_socket", "_timer", "address", "handshake", "identity",
-        "is_polled", "is_posting", "link_id", "reason",
+        "_awaits_pong", "_changed", "_forget", "_handler", "_heartbeat", "_inbox", "_is_congested", "_loop", "_outbox",
+        "_pauses", "_poll", "_probe", "_saved", "_timer", "_websocket", "address", "data", "fingerprint", "has_poll",
+        "has_post", "reason", "request_head", "sid", "state",
     )  # fmt: skip
 
     def __init__(
-        self, link_id: str, handshake: Handshake, owner: Owner, heartbeat: Heartbeat, forget: Callable[["Link"], None]
+        self,
+        sid: str,
+        request: TransportRequest,
+        handler: SessionHandler,
+        heartbeat: Heartbeat,
+        forget: Callable[["EngineSession"], None],
     ) -> None:
-        self.link_id = link_id
-        self.address = handshake.address
-        self.handshake = handshake.head
-        self.identity: ClientFingerprint | None = handshake.identity
-        """Who may go on with it by its id; nobody once a WebSocket carries it."""
-        self.is_polled = False
-        """Whether a poll of it is being answered."""
-        self.is_posting = False
-        """Whether a post of it is being read."""
+        self.sid = sid
+        self.state = POLLING
+        self.address = request.address
+        """The client's network address."""
+        self.request_head = request.head
+        """The request that opened the session."""
+        self.fingerprint: ClientFingerprint | None = request.fingerprint
+        """Who may use the session by its id; nobody once a WebSocket is in use."""
+        self.has_poll = False
+        """A poll is being answered."""
+        self.has_post = False
+        """A post is being read."""
         self.reason: CloseReason | None = None
-        """Why it was closed; ``None`` while it lives."""
-        self._owner = owner
+        """Why it was closed; ``None`` while it is open."""
+        self.data: Any = None
+        """What the session handler keeps of the client; the session does not look at it."""
+        self._handler = handler
         self._heartbeat = heartbeat
         self._forget = forget
         self._loop = asyncio.get_running_loop()
-        self._session: dict[str, Any] | None = None
-        self._socket: WebSocket | None = None
+        self._saved: dict[str, Any] | None = None
+        self._websocket: WebSocket | None = None
         self._probe: Probe | None = None
-        self._outbox: list[bytes] | None = None
-        self._outbox_bytes = 0
+        self._outbox: PollOutbox | None = None
         self._poll: asyncio.Future[None] | None = None
+        """Done when the poll that waits is to be answered."""
         self._inbox: deque[tuple[bytes, bool]] | None = None
+        """Messages that came while the session was paused."""
         self._pauses = 0
         self._is_congested = False
         self._changed: asyncio.Event | None = None
         self._timer = self._loop.call_later(heartbeat.interval_s, self._ping)
-        self._is_pinged = False
+        self._awaits_pong = False
+
+    def _change_state(self, state: State) -> None:
+        """Go on to ``state``; ``InvalidTransition`` unless it may follow the present one."""
+        if state not in TRANSITIONS[self.state]:
+            raise InvalidTransition(f"{self.state.value} to {state.value}")
+        self.state = state
+        if state is CLOSED:
+            self._timer.cancel()
+            self._forget(self)
 
     # --- what python-engineio's server asks of its sockets
 
     @property
     def closed(self) -> bool:
-        """Whether it is over."""
+        """Whether the session is closed."""
         return self.reason is not None
 
     @property
     def upgraded(self) -> bool:
-        """Whether a WebSocket carries it."""
-        return self._socket is not None
+        """Whether the session uses, or used at its end, a WebSocket."""
+        return self._websocket is not None
 
     @property
     def session(self) -> dict[str, Any]:
         """What ``save_session`` was given."""
-        if self._session is None:
-            self._session = {}
-        return self._session
+        if self._saved is None:
+            self._saved = {}
+        return self._saved
 
     @session.setter
-    def session(self, session: dict[str, Any]) -> None:
-        self._session = session
+    def session(self, saved: dict[str, Any]) -> None:
+        self._saved = saved
 
-    # --- out
+    # --- sending
 
     def send(self, frame: bytes) -> None:
-        """Send an encoded packet. Never waits, never raises; a client that does not read is cut."""
-        if self.reason is not None:
-            return
-        if self._socket is not None:
-            self._socket.write(frame)
-            return
-        if self._outbox is None:
-            self._outbox = []
-        self._outbox.append(frame)
-        self._outbox_bytes += len(frame)
-        self._answer_poll()
-        if self._outbox_bytes > UNSENT_BYTES_MAX or len(self._outbox) > UNSENT_PACKETS_MAX:
-            self.note_overflow()
-        else:
-            self._check_outbox()
+        """Send an encoded packet. Never waits and never raises. A client that does not read is cut."""
+        if self.state is WEBSOCKET:
+            self._websocket.write(frame)  # type: ignore[union-attr]  # set before the state
+        elif self.reason is None:
+            self._send_by_poll(frame)
 
-    def _check_outbox(self) -> None:
-        packets = len(self._outbox or ())
-        self.note_congestion(is_congested=self._outbox_bytes > _CONGESTED_BYTES or packets > _CONGESTED_PACKETS)
+    def _send_by_poll(self, frame: bytes) -> None:
+        if self._outbox is None:
+            self._outbox = PollOutbox()
+        self._outbox.add(frame)
+        self._answer_poll()
+        if self._outbox.is_over_limit:
+            self.on_overflow()
+        else:
+            self.on_congestion(is_congested=self._outbox.is_congested)
 
     @property
     def is_congested(self) -> bool:
-        """Whether the client has much unread."""
+        """Whether the client has much unread data."""
         return self._is_congested
 
     async def writable(self) -> None:
-        """Wait while the client has much unread; not longer than it lives."""
+        """Wait while the client has much unread data and the session is open."""
         while self._is_congested and self.reason is None:
-            await self._change()
+            await self._wait_for_change()
 
-    async def _change(self) -> None:
+    async def _wait_for_change(self) -> None:
         self._changed = self._changed or asyncio.Event()
         await self._changed.wait()
 
-    def _note_change(self) -> None:
+    def _notify_change(self) -> None:
         if self._changed is not None:
             self._changed.set()
             self._changed = None
 
-    # --- in
+    # --- receiving
 
     def receive(self, data: bytes, *, is_text: bool = True) -> None:
-        """An Engine.IO packet came."""
+        """The client sent an Engine.IO packet."""
         if self.reason is not None:
             return
-        if not is_text:
-            self._take_in(data, is_text=False)
-        elif data[:1] == b"4":
-            self._take_in(data[1:], is_text=True)
-        elif data == b"3":
-            self._note_pong()
-        elif data == b"1":
-            self.close(CloseReason.CLIENT)
+        try:
+            packet, content = read_packet(data, is_text=is_text)
+        except BadEnginePacket as error:
+            self.cut(CloseReason.BAD_PACKET, str(error))
+            return
+        if packet is EnginePacket.MESSAGE:
+            self._receive_message(content, is_text=is_text)
+        elif packet is EnginePacket.PONG:
+            self._on_pong()
         else:
-            self.cut(CloseReason.BAD_PACKET, "not an Engine.IO packet that a client sends")
+            self.close(CloseReason.CLIENT)
 
-    def _take_in(self, message: bytes, *, is_text: bool) -> None:
+    def _receive_message(self, message: bytes, *, is_text: bool) -> None:
         if self._pauses:
             self._inbox = self._inbox or deque()
             self._inbox.append((message, is_text))
         else:
-            self._owner.received(self, message, is_text=is_text)
+            self._handler.received(self, message, is_text=is_text)
 
     def pause(self) -> None:
-        """Let the client wait: what it sends stays with the kernel, what has come already stays here."""
+        """Hand on no more messages. New ones stay in the kernel, those that were read already stay here."""
         self._pauses += 1
-        if self._pauses == 1 and self._socket is not None:
-            self._socket.pause_reading()
+        if self._pauses == 1 and self._websocket is not None:
+            self._websocket.pause_reading()
 
     def resume(self) -> None:
         """Undo one :meth:`pause`."""
         self._pauses -= 1
-        self._hand_on()
+        self._deliver_held()
         if not self._pauses:
-            self._note_change()
-            if self._socket is not None:
-                self._socket.resume_reading()
+            self._notify_change()
+            if self._websocket is not None:
+                self._websocket.resume_reading()
 
-    def _hand_on(self) -> None:
+    def _deliver_held(self) -> None:
         while self._inbox and not self._pauses:
             message, is_text = self._inbox.popleft()
-            self._owner.received(self, message, is_text=is_text)
+            self._handler.received(self, message, is_text=is_text)
 
-    async def taken_in(self) -> None:
-        """Wait until what has come is with the owner; not longer than the client lives."""
+    async def wait_for_empty_inbox(self) -> None:
+        """Wait until the handler has every message that came, or the session is closed."""
         while self._inbox and self.reason is None:
-            await self._change()
+            await self._wait_for_change()
 
     # --- heartbeat
 
     def _ping(self) -> None:
-        self._is_pinged = True
+        self._awaits_pong = True
         self._timer = self._loop.call_later(self._heartbeat.timeout_s, self._miss_pong)
-        self.send(frames.PING)
+        self.send(PING)
 
     def _miss_pong(self) -> None:
         if self._pauses:  # its answer waits behind what we do not read yet
@@ -241,165 +264,122 @@ class Link:
         else:
             self.close(CloseReason.PING_TIMEOUT)
 
-    def _note_pong(self) -> None:
-        if self._is_pinged:
-            self._is_pinged = False
+    def _on_pong(self) -> None:
+        if self._awaits_pong:
+            self._awaits_pong = False
             self._timer.cancel()
             self._timer = self._loop.call_later(self._heartbeat.interval_s, self._ping)
 
-    # --- carriers
+    # --- polls and upgrade
 
-    def carry_by(self, socket: WebSocket) -> None:
-        """From now on ``socket`` carries everything; a poll that waits goes home empty."""
-        self._socket, self._probe, self.identity = socket, None, None
-        socket.use(self)
-        waiting, self._outbox, self._outbox_bytes = self._outbox or [], None, 0
-        for frame in waiting:
-            socket.write(frame)
-        self.note_congestion(is_congested=False)
+    def attach_websocket(self, websocket: WebSocket) -> None:
+        """Use ``websocket`` from now on. A poll that waits is answered with nothing."""
+        self._websocket, self._probe, self.fingerprint = websocket, None, None
+        self._change_state(WEBSOCKET)
+        websocket.set_handler(self)
+        outbox, self._outbox = self._outbox, None
+        for frame in outbox.take_all() if outbox is not None else ():
+            websocket.write(frame)
+        self.on_congestion(is_congested=False)
         self._answer_poll()
         if self._pauses:
-            socket.pause_reading()
+            websocket.pause_reading()
 
     async def poll(self) -> list[bytes]:
-        """What the client has not been told yet, as soon as there is something; at once while it upgrades."""
-        if not self._outbox and self.reason is None and self._probe is None:
+        """The packets for one poll, as soon as there are any. During an upgrade it does not wait."""
+        if not self._outbox and self.state is POLLING:
             self._poll = self._loop.create_future()
             try:
                 await self._poll
             finally:
                 self._poll = None
-        waiting = self._outbox or []
-        found, self._outbox = waiting[:POLL_PACKETS_MAX], waiting[POLL_PACKETS_MAX:]
-        self._outbox_bytes -= sum(map(len, found))
-        if self.reason is not None and not self._outbox:
-            self._timer.cancel()
-            self._forget(self)
-        elif self._socket is None:
-            self._check_outbox()
-        return found or [frames.NOOP]
+        taken = self._outbox.take() if self._outbox is not None else []
+        if self.state is LINGERING and not self._outbox:
+            self._change_state(CLOSED)
+        elif self._outbox is not None and self.state in _LIVING:
+            self.on_congestion(is_congested=self._outbox.is_congested)
+        return taken or [NOOP]
 
     def _answer_poll(self) -> None:
         if self._poll is not None and not self._poll.done():
             self._poll.set_result(None)
 
-    def probe(self, socket: WebSocket) -> "Probe | None":
-        """``socket`` wants to take over: the way to it, if there is one."""
-        if self.reason is None and self._socket is None and self._probe is None:
-            self._probe = Probe(self, socket)
-            return self._probe
-        return None
+    def start_upgrade(self, websocket: WebSocket) -> Probe | None:
+        """Begin the upgrade to ``websocket``; ``None`` if the session cannot be upgraded now."""
+        if self.state is not POLLING:
+            return None
+        self._change_state(UPGRADING)
+        self._probe = Probe(self, websocket)
+        return self._probe
 
-    def note_probed(self) -> None:
+    def on_probe_answered(self) -> None:
         """The probe was answered: the client waits for its poll to end before it upgrades."""
         self._answer_poll()
 
-    def forget_probe(self) -> None:
-        """The upgrade came to nothing."""
+    def on_probe_failed(self) -> None:
+        """The upgrade failed; the client goes on with polls."""
         self._probe = None
+        if self.state is UPGRADING:
+            self._change_state(POLLING)
 
-    # --- what a carrier notes
+    # --- what happens on the WebSocket
 
-    def note_congestion(self, *, is_congested: bool) -> None:
-        """The client has much unread, or no more."""
+    def on_congestion(self, *, is_congested: bool) -> None:
+        """The client has much unread data (``True``), or has read most of it (``False``)."""
         self._is_congested = is_congested
         if not is_congested:
-            self._note_change()
+            self._notify_change()
 
-    def note_overflow(self) -> None:
-        """The client has too much unread."""
+    def on_overflow(self) -> None:
+        """The client has more unread data than allowed."""
         self.cut(CloseReason.SLOW_CONSUMER, "too much unread")
-        if self._socket is not None:
-            self._socket.abort()
+        if self._websocket is not None:
+            self._websocket.abort()
 
-    def note_broken(self) -> None:
+    def on_protocol_error(self) -> None:
         """The client broke the WebSocket protocol."""
         self.cut(CloseReason.BAD_PACKET, "not WebSocket")
 
-    def note_lost(self) -> None:
-        """The WebSocket is no more."""
+    def on_connection_lost(self) -> None:
+        """The WebSocket is gone."""
         self.close(CloseReason.TRANSPORT)
 
-    # --- the end
+    # --- closing
 
     def cut(self, reason: CloseReason, problem: str) -> None:
-        """Close a client that does what it must not."""
+        """Close the session of a client that misbehaves."""
         if self.reason is None:
             log.warning("connection cut", extra={"reason": reason.value, "problem": problem, "client": self.address})
             self.close(reason)
 
     def close(self, reason: CloseReason) -> None:
-        """Close after what was sent so far. What came from a client that went by itself is still handed on."""
+        """Close after what was sent so far. What came from a client that left by itself is still handed on."""
         if self.reason is not None:
             return
         self.reason = reason
         self._timer.cancel()
-        if reason in _CUT:
+        if reason in CUT:
             metrics.CONNECTIONS_CUT.labels(reason.value).inc()
         if self._probe is not None:
             self._probe.give_up()
-        if self._socket is not None:
-            self._socket.finish(CloseCode.NORMAL if reason not in _CUT else CloseCode.POLICY)
-            self._forget(self)
+        if self._websocket is not None:
+            self._websocket.finish(CloseCode.NORMAL if reason not in CUT else CloseCode.POLICY)
+            self._change_state(CLOSED)
         else:
             self._close_polls(reason)
-        if reason in _LEFT_BY_ITSELF:
+        if reason in CLOSED_BY_CLIENT:
             self._pauses = 0
-            self._hand_on()
+            self._deliver_held()
         self._inbox = None
-        self._note_change()
-        self._owner.closed(self)
+        self._notify_change()
+        self._handler.closed(self)
 
     def _close_polls(self, reason: CloseReason) -> None:
-        self._outbox = self._outbox or []
-        self._outbox.append(frames.NOOP if reason is CloseReason.CLIENT else frames.CLOSE)
+        self._outbox = self._outbox or PollOutbox()
+        self._outbox.add(NOOP if reason is CloseReason.CLIENT else CLOSE)
         self._answer_poll()
-        if reason in _LAST_WORDS:
-            self._timer = self._loop.call_later(LINGER_S, self._forget, self)
+        if reason in LINGERS_AFTER:
+            self._change_state(LINGERING)
+            self._timer = self._loop.call_later(LINGER_S, self._change_state, CLOSED)
         else:
-            self._forget(self)
-
-
-class Probe:
-    """A WebSocket that is about to take a polling client over."""
-
-    __slots__ = ("_is_asked", "_link", "_socket", "_timer")
-
-    def __init__(self, link: Link, socket: WebSocket) -> None:
-        self._link = link
-        self._socket = socket
-        self._is_asked = False
-        self._timer = asyncio.get_running_loop().call_later(PROBE_TIMEOUT_S, self.give_up)
-
-    def receive(self, data: bytes, *, is_text: bool) -> None:
-        """First ``2probe``, then ``5``."""
-        if is_text and data == b"2probe" and not self._is_asked:
-            self._is_asked = True
-            self._socket.write(frames.PROBE_ANSWER)
-            self._socket.flush()  # before anything that the client asks for elsewhere is answered
-            self._link.note_probed()
-        elif is_text and data == b"5" and self._is_asked:
-            self._timer.cancel()
-            self._link.carry_by(self._socket)
-        else:
-            self.give_up()
-
-    def give_up(self) -> None:
-        """The polls go on."""
-        self._timer.cancel()
-        self._link.forget_probe()
-        self._socket.finish(CloseCode.POLICY)
-
-    def note_lost(self) -> None:
-        """It went."""
-        self.give_up()
-
-    def note_broken(self) -> None:
-        """It was none."""
-        self.give_up()
-
-    def note_congestion(self, *, is_congested: bool) -> None:
-        """Nothing that long is sent here."""
-
-    def note_overflow(self) -> None:
-        """Nothing that long is sent here."""
+            self._change_state(CLOSED)

@@ -1,59 +1,69 @@
-"""One connection in a namespace: what goes out, in order; what came in, one action at a time."""
+"""A client's connection to a namespace: sends packets in order, and runs the client's actions one at a time."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Final
 
-from realtime.transport.engineio.session import CloseReason, Link
+from realtime.transport.engineio.close_reason import CloseReason
+from realtime.transport.engineio.session import EngineSession
 from realtime.transport.socketio.packets import Fault, encode_disconnect
 
 ACTIONS_PENDING_MAX: Final = 2_000
-"""Actions received and not yet answered; a client that sends more without waiting is cut."""
+"""Actions received and not yet answered. A client that sends more is cut."""
 ACTIONS_PENDING_BYTES_MAX: Final = 256 * 1024
-"""Bytes of such actions above which the client has to wait: nothing more is read from it."""
+"""Bytes of such actions above which nothing more is read from the client, so that it has to wait."""
 ACTIONS_PER_TURN: Final = 16
-"""Actions of one client that are answered before others have their turn, if none of them has to wait."""
+"""Actions of one client that run before other clients have their turn, if none of them has to wait."""
 REFUSALS_MAX: Final = 2_000
 REFUSALS_WINDOW_S: Final = 10.0
-"""A client that had so many actions refused for being too fast in so many seconds is cut: it does not listen."""
+"""A client is cut that had more than ``REFUSALS_MAX`` actions refused by the rate limit in so many seconds."""
 EVENTS_HELD_MAX: Final = 1_000
-"""Events kept for a client that is not told yet that it is in; with more it is closed and begins again."""
+"""Events kept for a client whose connect is not answered yet. With more it is cut, and connects again."""
 
-Action = tuple[str, list[object] | Fault, int | None, int]
-"""Name, arguments, ack id, size in bytes."""
-Answer = Callable[["Connection", str, list[object] | Fault, int | None], Awaitable[Sequence[bytes]]]
-"""Runs one action and returns the frames of its ack; never raises."""
+Action = tuple[str, list[object] | Fault, int | None, int, float]
+"""Name, arguments, ack id, size in bytes, when it was received (``time.perf_counter``)."""
+EventHandler = Callable[["Connection", str, list[object] | Fault, int | None], Awaitable[Sequence[bytes]]]
+"""Runs one action and returns the frames of its ack. Never raises."""
 Spawn = Callable[[Coroutine[Any, Any, None]], object]
-"""Starts a task that the end of the process waits for."""
+"""Starts a task; the shutdown waits for it."""
 
 
 class Connection:
-    """A client in a namespace.
+    """A client's connection to a namespace.
 
-    Promises: packets leave in the order of :meth:`send`; actions run one after the other in the order in which they came,
-    each acked before the next begins, and those that were received are run even if the client has gone.
+    Promises: packets leave in the order of :meth:`send`; actions run one after another in the order in which they came, and
+    each is acked before the next begins; actions that were received run even if the client has gone.
     """
 
     __slots__ = (
-        "_actions", "_actions_bytes", "_answer", "_held", "_is_pausing", "_is_working", "_link", "_namespace",
-        "_refusals", "_refusals_since_s", "_settled", "_spawn", "active_chat_id", "client", "connection_id",
-        "expires_at_s", "session_id", "user_id",
+        "_actions", "_actions_bytes", "_engine_session", "_handle_event", "_held", "_is_pausing", "_is_working",
+        "_namespace", "_refusals", "_refusals_since_s", "_settled", "_spawn", "action_received_at", "client",
+        "connection_id", "data",
     )  # fmt: skip
 
-    def __init__(self, *, connection_id: str, namespace: str, link: Link, answer: Answer, spawn: Spawn) -> None:
+    def __init__(
+        self,
+        *,
+        connection_id: str,
+        namespace: str,
+        engine_session: EngineSession,
+        handle_event: EventHandler,
+        spawn: Spawn,
+    ) -> None:
         self.connection_id = connection_id
-        self.client = link.address
+        self.client = engine_session.address
         """The client's network address."""
-        self.user_id = ""
-        self.session_id = ""
-        self.expires_at_s = 0
-        self.active_chat_id: str | None = None
+        self.action_received_at = 0.0
+        """When the action that runs now was received (``time.perf_counter``): it may have waited for those before it."""
+        self.data: Any = None
+        """What the namespace keeps of the connection; the transport does not look at it."""
         self._refusals = 0
         self._refusals_since_s = 0.0
         self._namespace = namespace
-        self._link = link
-        self._answer = answer
+        self._engine_session = engine_session
+        self._handle_event = handle_event
         self._spawn = spawn
         self._held: list[bytes] | None = []
         self._actions: deque[Action] | None = None
@@ -64,37 +74,37 @@ class Connection:
 
     @property
     def is_open(self) -> bool:
-        """Whether the client has been told that it is in."""
+        """Whether the client's connect is answered."""
         return self._held is None
 
     def open(self, *first_packets: bytes) -> None:
-        """The client knows that it is connected: ``first_packets`` go out, then whatever was sent meanwhile."""
+        """The connect is answered: send ``first_packets``, then whatever was sent before."""
         held, self._held = self._held or [], None
         for packet in (*first_packets, *held):
-            self._link.send(packet)
+            self._engine_session.send(packet)
 
     def send(self, packet: bytes) -> None:
-        """Send an encoded packet. Never waits, never raises; a client that does not read is cut."""
+        """Send an encoded packet. Never waits and never raises. A client that does not read is cut."""
         if self._held is None:
-            self._link.send(packet)
+            self._engine_session.send(packet)
         elif len(self._held) < EVENTS_HELD_MAX:
             self._held.append(packet)
         else:
-            self._link.cut(CloseReason.SLOW_CONSUMER, "too much to hold")
+            self._engine_session.cut(CloseReason.SLOW_CONSUMER, "too much to hold")
 
     def receive(self, name: str, arguments: list[object] | Fault, ack_id: int | None, size_bytes: int) -> None:
-        """Take an action in; it runs after those before it."""
+        """The client sent an action. It runs after those before it."""
         if self._actions is None:
             self._actions = deque()
         elif len(self._actions) >= ACTIONS_PENDING_MAX:
             self._actions.clear()
-            self._link.cut(CloseReason.FLOOD, "too many actions under way")
+            self._engine_session.cut(CloseReason.FLOOD, "too many actions under way")
             return
-        self._actions.append((name, arguments, ack_id, size_bytes))
+        self._actions.append((name, arguments, ack_id, size_bytes, time.perf_counter()))
         self._actions_bytes += size_bytes
         if self._actions_bytes > ACTIONS_PENDING_BYTES_MAX and not self._is_pausing:
             self._is_pausing = True
-            self._link.pause()
+            self._engine_session.pause()
         if not self._is_working:
             self._is_working = True
             self._spawn(self._work())
@@ -103,22 +113,22 @@ class Connection:
         done = 0
         try:
             while self._actions:
-                name, arguments, ack_id, size_bytes = self._actions.popleft()
-                for frame in await self._answer(self, name, arguments, ack_id):
-                    self._link.send(frame)
+                name, arguments, ack_id, size_bytes, self.action_received_at = self._actions.popleft()
+                for frame in await self._handle_event(self, name, arguments, ack_id):
+                    self._engine_session.send(frame)
                 self._actions_bytes -= size_bytes
                 if self._is_pausing and self._actions_bytes <= ACTIONS_PENDING_BYTES_MAX // 2:
                     self._is_pausing = False
-                    self._link.resume()
-                if self._link.is_congested:  # who asks for more than it reads waits
-                    await self._link.writable()
+                    self._engine_session.resume()
+                if self._engine_session.is_congested:  # who asks for more than it reads waits
+                    await self._engine_session.writable()
                 done += 1
                 if not done % ACTIONS_PER_TURN:
                     await asyncio.sleep(0)
         finally:
             if self._is_pausing:
                 self._is_pausing = False
-                self._link.resume()
+                self._engine_session.resume()
             self._actions = None
             self._actions_bytes = 0
             self._is_working = False
@@ -133,14 +143,14 @@ class Connection:
             await self._settled.wait()
 
     def close(self, *, reason: CloseReason = CloseReason.SERVER) -> None:
-        """Close after what was sent so far, so that the client stays away; actions that have not begun are dropped."""
+        """Close after what was sent so far; the client does not reconnect. Actions that have not begun are dropped."""
         if self._actions:
             self._actions.clear()
-        self._link.send(encode_disconnect(self._namespace))
-        self._link.close(reason)
+        self._engine_session.send(encode_disconnect(self._namespace))
+        self._engine_session.close(reason)
 
-    def note_refusal(self) -> None:
-        """An action was refused for being one too many."""
+    def count_refusal(self) -> None:
+        """The rate limit refused an action."""
         now_s = asyncio.get_running_loop().time()
         if now_s - self._refusals_since_s > REFUSALS_WINDOW_S:
             self._refusals, self._refusals_since_s = 0, now_s
@@ -149,7 +159,7 @@ class Connection:
             self.cut(CloseReason.FLOOD, "goes on in spite of refusals")
 
     def cut(self, reason: CloseReason, problem: str) -> None:
-        """Close a client that does what it must not."""
+        """Disconnect a client that misbehaves."""
         if self._actions:
             self._actions.clear()
-        self._link.cut(reason, problem)
+        self._engine_session.cut(reason, problem)

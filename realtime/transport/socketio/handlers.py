@@ -1,4 +1,4 @@
-"""Whom a namespace's packets go to: a :class:`Namespace` of ours, or whatever was written against python-socketio's API."""
+"""The handlers of a namespace: a :class:`Namespace` of this server, or handlers for python-socketio's own API."""
 
 import logging
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ from realtime.transport.socketio.packets import Fault, encode_ack, encode_by_lib
 log = logging.getLogger("molva.transport")
 
 
-class Refused(Exception):
-    """A connect that is not accepted: CONNECT_ERROR with a message and, if there is more to say, ``data``."""
+class ConnectRefused(Exception):
+    """A connect is refused: the client gets CONNECT_ERROR with a message and optional ``data``."""
 
     def __init__(self, message: str, data: object = None) -> None:
         self.error = {"message": message} if data is None else {"message": message, "data": data}
@@ -22,52 +22,53 @@ class Refused(Exception):
 
 
 class Handlers(Protocol):
-    """Who hears of the connections of one namespace."""
+    """Receives what happens on the connections of one namespace."""
 
     answers_faults: bool
-    """Whether what cannot be an action (a :class:`Fault`) is answered; otherwise binary is taken and the rest closes."""
+    """Whether events that cannot be actions (a :class:`Fault`) get an ack. Otherwise binary data is accepted, and any other
+    fault closes the connection."""
 
     async def on_connect(self, connection: Connection, auth: Any) -> bytes | None:
-        """A client wants in: the packet that greets it, if any, or :class:`Refused`."""
+        """A client connects. Returns the first packet for it, if any; raises :class:`ConnectRefused`."""
 
-    async def answer(
+    async def handle_event(
         self, connection: Connection, name: str, arguments: list[object] | Fault, ack_id: int | None
     ) -> Sequence[bytes]:
-        """The client emitted an event: the frames of the ack. Never raises."""
+        """The client emitted an event. Returns the frames of the ack. Never raises."""
 
     async def on_disconnect(self, connection: Connection, reason: str) -> None:
-        """The connection is gone, after :meth:`on_connect` accepted it; called once. Never raises."""
+        """A connection that :meth:`on_connect` accepted has ended. Called once. Never raises."""
 
     def on_draining(self, connection: Connection) -> None:
-        """The process is about to end: last words."""
+        """The process is about to end: send a last packet, if any."""
 
 
 class Namespace(socketio.AsyncNamespace):  # type: ignore[misc]  # the library has no types
-    """A namespace whose handlers get the :class:`Connection` and answer every event."""
+    """A namespace whose handlers get the :class:`Connection`, and in which every event gets an ack."""
 
     answers_faults = True
 
     async def on_connect(self, connection: Connection, auth: Any) -> bytes | None:
-        """A client wants in: the packet that greets it, or :class:`Refused`."""
+        """A client connects. Returns the first packet for it; raises :class:`ConnectRefused`."""
         raise NotImplementedError
 
     async def on_action(self, connection: Connection, name: str, arguments: list[object] | Fault) -> bytes:
-        """The client emitted an event; the JSON of the ack. Never raises."""
+        """The client emitted an event. Returns the JSON of the ack. Never raises."""
         raise NotImplementedError
 
-    async def answer(
+    async def handle_event(
         self, connection: Connection, name: str, arguments: list[object] | Fault, ack_id: int | None
     ) -> Sequence[bytes]:
-        """The ack of an event, as frames."""
+        """The client emitted an event. Returns the frames of the ack. Never raises."""
         answer = await self.on_action(connection, name, arguments)
         return () if ack_id is None else (encode_ack(self.namespace, ack_id, answer),)
 
     async def on_disconnect(self, connection: Connection, reason: str) -> None:
-        """The connection is gone, after :meth:`on_connect` accepted it; called once. Never raises."""
+        """A connection that :meth:`on_connect` accepted has ended. Called once. Never raises."""
         raise NotImplementedError
 
     def on_draining(self, connection: Connection) -> None:
-        """The process is about to end: last words."""
+        """The process is about to end: send a last packet, if any."""
 
 
 def _plain(arguments: list[object] | Fault) -> list[object]:
@@ -75,7 +76,7 @@ def _plain(arguments: list[object] | Fault) -> list[object]:
 
 
 class LibraryHandlers:
-    """Handlers registered by python-socketio's ``on``, ``event`` or a plain ``AsyncNamespace``, called as it calls them."""
+    """Calls handlers that were registered by python-socketio's ``on``, ``event`` or a plain ``AsyncNamespace``."""
 
     answers_faults = False
 
@@ -87,34 +88,34 @@ class LibraryHandlers:
         return await self._server._trigger_event(name, self._namespace, *arguments)  # noqa: SLF001  (the library's)
 
     async def on_connect(self, connection: Connection, auth: Any) -> None:
-        """The handler's ``False`` or ``ConnectionRefusedError`` becomes :class:`Refused`."""
+        """Call the handler; its ``False`` or ``ConnectionRefusedError`` becomes :class:`ConnectRefused`."""
         sid = connection.connection_id
         environ = self._server.get_environ(sid, self._namespace)
         try:
             if auth is None:
-                is_in = await self._connect_without_auth(sid, environ)
+                is_accepted = await self._connect_without_auth(sid, environ)
             else:
-                is_in = await self._trigger("connect", sid, environ, auth)
+                is_accepted = await self._trigger("connect", sid, environ, auth)
         except socketio.exceptions.ConnectionRefusedError as error:
-            raise Refused(error.error_args["message"], error.error_args.get("data")) from None
+            raise ConnectRefused(error.error_args["message"], error.error_args.get("data")) from None
         except ConnectionRefusedError:
-            is_in = False
+            is_accepted = False
         except Exception:
             log.exception("connect crashed")
-            is_in = False
-        if is_in is False:
-            raise Refused("Connection rejected by server")
+            is_accepted = False
+        if is_accepted is False:
+            raise ConnectRefused("Connection rejected by server")
 
     async def _connect_without_auth(self, sid: str, environ: dict[str, Any]) -> Any:
         try:
             return await self._trigger("connect", sid, environ, None)
-        except TypeError:  # an older handler, which knows of no auth
+        except TypeError:  # an older handler, without the parameter auth
             return await self._trigger("connect", sid, environ)
 
-    async def answer(
+    async def handle_event(
         self, connection: Connection, name: str, arguments: list[object] | Fault, ack_id: int | None
     ) -> Sequence[bytes]:
-        """What the handler returned; nothing if there is no handler, or it crashed."""
+        """The ack with what the handler returned; nothing if there is no handler, or it crashed."""
         try:
             result = await self._trigger(name, connection.connection_id, *_plain(arguments))
         except Exception:
@@ -126,11 +127,11 @@ class LibraryHandlers:
         return encode_by_library(self._server.packet_class(ACK, namespace=self._namespace, id=ack_id, data=data))
 
     async def on_disconnect(self, connection: Connection, reason: str) -> None:
-        """The handler, whatever it does."""
+        """Call the handler; an exception is logged."""
         try:
             await self._trigger("disconnect", connection.connection_id, reason)
         except Exception:
             log.exception("disconnect crashed")
 
     def on_draining(self, connection: Connection) -> None:
-        """The library knows no last words."""
+        """Nothing: the library has no such handler."""

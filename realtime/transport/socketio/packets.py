@@ -1,7 +1,7 @@
-"""Socket.IO packets (protocol revision 5), strictly: what the protocol does not allow is refused, not guessed.
+"""Socket.IO packets (protocol revision 5), read strictly: what the protocol does not allow is refused.
 
-Pure functions, no I/O. A packet that is framed well and yet cannot be an action's (too large, JSON that nothing can store)
-keeps its ack id, so that it gets an error ack instead of silence. Source: https://socket.io/docs/v4/socket-io-protocol/
+Pure functions, no I/O. A well-formed event that cannot be an action (too large, or JSON that cannot be stored) keeps its
+ack id, so that the client gets an error as its ack. Source: https://socket.io/docs/v4/socket-io-protocol/
 """
 
 import json
@@ -14,10 +14,10 @@ import orjson
 from realtime.transport.websocket.frames import binary_frame, text_frame
 
 _ACK_ID_DIGITS_MAX: Final = 15
-"""As many digits as JavaScript keeps exact."""
+"""The most digits of which JavaScript represents every number exactly."""
 ATTACHMENTS_MAX: Final = 10
 DEPTH_MAX: Final = 64
-"""How deep arrays and objects may lie in each other."""
+"""How deep arrays and objects may be nested."""
 NAMESPACE_BYTES_MAX: Final = 128
 _DIGITS: Final = b"0123456789"
 
@@ -43,33 +43,33 @@ _TYPES: Final = {b"%d" % packet_type: packet_type for packet_type in PacketType}
 
 
 class BadPacket(ValueError):
-    """Not a packet that a client may send: the connection is closed."""
+    """The client sent something that is not a packet. The connection is closed."""
 
 
 class Fault(Enum):
-    """Why an event that is framed well cannot be an action."""
+    """Why a well-formed event cannot be an action."""
 
     NOT_JSON = "not_json"
-    """JSON's grammar, but lone surrogates, NaN, Infinity or nesting beyond :data:`DEPTH_MAX`."""
+    """It has the grammar of JSON, and lone surrogates, NaN, Infinity or nesting beyond :data:`DEPTH_MAX`."""
     BINARY = "binary"
-    """An event with attachments, for a namespace that takes none."""
+    """It has attachments, and the namespace accepts none."""
     TOO_LARGE = "too_large"
 
 
 @dataclass(slots=True)
 class Packet:
-    """A decoded packet. ``data`` is the JSON value, of an event its array or the :class:`Fault` with it."""
+    """A decoded packet. ``data`` is its JSON value; for an event, that is an array or a :class:`Fault`."""
 
     type: PacketType
     namespace: str
     ack_id: int | None
     data: Any
     attachments: int = 0
-    """How many binary messages follow that belong to this one."""
+    """How many binary messages follow that belong to this packet."""
 
 
 def decode_packet(packet: bytes, *, size_bytes_max: int) -> Packet:
-    """The packet in ``packet``; ``BadPacket`` if it is none."""
+    """Decode ``packet``; ``BadPacket`` if the protocol does not allow it."""
     packet_type = _TYPES.get(packet[:1])
     if packet_type is None:
         raise BadPacket("unknown packet type")
@@ -138,7 +138,7 @@ def _decode_json(text: bytes) -> Any:
     try:
         data = orjson.loads(text)
     except orjson.JSONDecodeError:
-        return _explain(text)
+        return _find_json_fault(text)
     if text.count(b"[") + text.count(b"{") > DEPTH_MAX and _is_too_deep(data):
         return Fault.NOT_JSON
     return data
@@ -154,8 +154,8 @@ def _is_too_deep(data: Any) -> bool:
     return True
 
 
-def _explain(text: bytes) -> Fault:
-    """Why orjson would not read ``text``: ``BadPacket`` if it is not JSON by anybody's measure."""
+def _find_json_fault(text: bytes) -> Fault:
+    """Why orjson does not read ``text``; ``BadPacket`` if Python's parser does not read it either."""
     try:
         json.loads(text.decode(), parse_int=float)  # float: Python refuses to read thousands of digits as an integer
     except RecursionError:
@@ -166,7 +166,7 @@ def _explain(text: bytes) -> Fault:
 
 
 def join_attachments(data: Any, attachments: list[bytes]) -> Any:
-    """``data`` with the placeholders in it replaced; ``BadPacket`` unless each attachment has its one place."""
+    """``data`` with its placeholders replaced; ``BadPacket`` unless each attachment has exactly one placeholder."""
     used: set[int] = set()
 
     def join(value: Any) -> Any:
@@ -189,32 +189,32 @@ def join_attachments(data: Any, attachments: list[bytes]) -> Any:
 
 
 def encode_connect(namespace: str, connection_id: str) -> bytes:
-    """The client is in."""
+    """CONNECT: the client's connect is accepted."""
     return text_frame(b'40%b{"sid":"%b"}' % (_prefix(namespace), connection_id.encode()))
 
 
 def encode_connect_error(namespace: str, error: object) -> bytes:
-    """The client is not in, and why: ``{"message"}`` with or without ``"data"``."""
+    """CONNECT_ERROR: the connect is refused. ``error``: ``message``, and optional ``data``."""
     return text_frame(b"44%b%b" % (_prefix(namespace), orjson.dumps(error)))
 
 
 def encode_event(namespace: str, name: str, payload: bytes) -> bytes:
-    """An event with a declared ``name`` (plain ASCII) and encoded JSON."""
+    """EVENT with a declared ``name`` (plain ASCII) and a payload of encoded JSON."""
     return text_frame(b'42%b["%b",%b]' % (_prefix(namespace), name.encode(), payload))
 
 
 def encode_disconnect(namespace: str) -> bytes:
-    """The server closed the namespace: the client does not reconnect by itself."""
+    """DISCONNECT: the server ends the connection to the namespace. The client does not reconnect by itself."""
     return text_frame(b"41%b" % _prefix(namespace))
 
 
 def encode_ack(namespace: str, ack_id: int, answer: bytes) -> bytes:
-    """An ack with one argument, which is encoded JSON."""
+    """ACK with one argument, which is encoded JSON."""
     return text_frame(b"43%b%d[%b]" % (_prefix(namespace), ack_id, answer))
 
 
 def encode_by_library(packet: Any) -> list[bytes]:
-    """A packet of python-socketio's own, with its attachments behind it."""
+    """A packet object of python-socketio, followed by its attachments."""
     encoded = packet.encode()
     first, *attachments = encoded if isinstance(encoded, list) else [encoded]
     return [text_frame(b"4" + first.encode()), *map(binary_frame, attachments)]

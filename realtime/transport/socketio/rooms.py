@@ -1,8 +1,8 @@
-"""Who is in which room, for python-socketio's own ``emit``: its manager, with the costs of a large house taken out.
+"""Rooms for python-socketio's own ``emit``: its manager, changed to cost less with many clients.
 
-As shipped, a connection has a room of its own (a kilobyte), leaving looks through all rooms, and an event makes a task for
-each who gets it. Here a connection's own room is its entry in the namespace, rooms are looked up by who is in them, and an
-event is encoded once and written to each.
+As shipped, each connection has a room of its own (a kilobyte), leaving searches all rooms, and an event makes a task for
+each recipient. Here a connection's own room is its entry in the namespace, rooms are found by connection, and an event is
+encoded once and written to each recipient.
 """
 
 import logging
@@ -17,11 +17,11 @@ from realtime.transport.socketio.packets import encode_by_library
 log = logging.getLogger("molva.transport")
 
 ACKS_PENDING_MAX: Final = 64
-"""Acks that one client owes; beyond that the oldest is not waited for any more."""
+"""Acks that the server waits for from one client. With more, it stops waiting for the oldest."""
 
 
 class Rooms(socketio.AsyncManager):  # type: ignore[misc]  # the library has no types
-    """The manager of one process."""
+    """The rooms of one process."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class Rooms(socketio.AsyncManager):  # type: ignore[misc]  # the library has no 
     # --- rooms
 
     def basic_enter_room(self, sid: str, namespace: str, room: str | None, eio_sid: str | None = None) -> None:
-        """Note that ``sid`` is in ``room``; its own room needs no note."""
+        """Put ``sid`` in ``room``. Its own room needs no entry."""
         if room == sid:
             return
         super().basic_enter_room(sid, namespace, room, eio_sid=eio_sid)
@@ -38,7 +38,7 @@ class Rooms(socketio.AsyncManager):  # type: ignore[misc]  # the library has no 
             self._rooms_of.setdefault(sid, set()).add(room)
 
     def basic_leave_room(self, sid: str, namespace: str, room: str | None) -> None:
-        """Note that ``sid`` left ``room``."""
+        """Take ``sid`` out of ``room``."""
         super().basic_leave_room(sid, namespace, room)
         rooms = self._rooms_of.get(sid)
         if rooms is not None and room is not None:
@@ -58,12 +58,12 @@ class Rooms(socketio.AsyncManager):  # type: ignore[misc]  # the library has no 
                     del waiting[namespace]
 
     def get_rooms(self, sid: str, namespace: str) -> list[str]:
-        """The rooms of ``sid``, its own with them."""
+        """The rooms of ``sid``, including its own."""
         is_here = self.eio_sid_from_sid(sid, namespace) is not None
         return [sid, *self._rooms_of.get(sid, ())] if is_here else []
 
     def get_participants(self, namespace: str, room: Any) -> Iterator[tuple[str, str]]:
-        """Who is in ``room``, in any of several rooms, or (``None``) in the namespace."""
+        """The connections in ``room``, in any of several rooms, or (``None``) in the namespace."""
         everybody = self.rooms.get(namespace, {}).get(None, {})
         several = room if hasattr(room, "__len__") and not isinstance(room, str) else (room,)
         found: dict[str, str] = {}
@@ -93,15 +93,15 @@ class Rooms(socketio.AsyncManager):  # type: ignore[misc]  # the library has no 
         make = self.server.packet_class
         shared = None if callback else encode_by_library(make(EVENT, namespace=namespace, data=[event, *arguments]))
         for sid, eio_sid in self.get_participants(namespace, to or room):
-            link = self.server.eio.sockets.get(eio_sid)
-            if sid in skipped or link is None:
+            engine_session = self.server.eio.sockets.get(eio_sid)
+            if sid in skipped or engine_session is None:
                 continue
             frames = shared
             if frames is None:
                 ack_id = self._generate_ack_id(sid, callback)
                 frames = encode_by_library(make(EVENT, namespace=namespace, data=[event, *arguments], id=ack_id))
             for frame in frames:
-                link.send(frame)
+                engine_session.send(frame)
 
     def _generate_ack_id(self, sid: str, callback: Any) -> int:
         ack_id: int = super()._generate_ack_id(sid, callback)
@@ -111,7 +111,7 @@ class Rooms(socketio.AsyncManager):  # type: ignore[misc]  # the library has no 
         return ack_id
 
     async def trigger_callback(self, sid: str, id: int, data: list[Any]) -> None:  # noqa: A002  (the library's name)
-        """A client acked; an ack that nobody waits for is passed over."""
+        """A client sent an ack. It is ignored if nobody waits for it."""
         if id and id in self.callbacks.get(sid, {}):
             try:
                 await super().trigger_callback(sid, id, data)

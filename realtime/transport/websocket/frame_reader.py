@@ -1,7 +1,9 @@
-"""What a client sends over a WebSocket, read strictly and without I/O: bytes in, whole messages out (RFC 6455 §5).
+"""Reads the frames of a client strictly and without I/O: bytes in, whole messages out (RFC 6455 §5).
 
-Own code because it runs for every packet: a general parser costs ten times as much. What must stay true: whatever the bytes
-are, a call of :meth:`FrameReader.read` costs no more than the message that it returns; nothing is kept of what was read.
+This is our own code because it runs for every packet, and a general parser costs ten times as much.
+
+What must stay true: whatever the bytes are, a call of :meth:`FrameReader.read` costs no more than the message that it
+returns; nothing is kept of what was read.
 """
 
 from enum import IntEnum
@@ -11,7 +13,7 @@ from websockets.speedups import apply_mask
 
 
 class Opcode(IntEnum):
-    """What a frame holds."""
+    """The types of frames."""
 
     CONTINUATION = 0
     TEXT = 1
@@ -33,7 +35,7 @@ class CloseCode(IntEnum):
 
 
 class FrameError(ValueError):
-    """Not a frame that a client may send: the connection is closed with ``code``."""
+    """The client sent a frame that the protocol does not allow. The connection is closed with ``code``."""
 
     def __init__(self, code: CloseCode, message: str) -> None:
         self.code = code
@@ -41,7 +43,7 @@ class FrameError(ValueError):
 
 
 FRAGMENTS_MAX: Final = 1_024
-"""Frames that one message may come in."""
+"""Frames of one message."""
 _CONTROL_BYTES_MAX: Final = 125
 _FINAL: Final = 0x80
 _RESERVED: Final = 0x70
@@ -50,7 +52,7 @@ _OPCODES: Final = frozenset(map(int, Opcode))
 
 
 class FrameReader:
-    """The incoming half of one WebSocket."""
+    """Reads the frames of one client."""
 
     __slots__ = ("_at", "_buffer", "_message_bytes_max", "_opcode", "_parts", "_parts_bytes")
 
@@ -78,7 +80,7 @@ class FrameReader:
     def read(self) -> tuple[int, bytes] | None:
         """The next message or control frame, as its opcode and content; ``None`` until more comes.
 
-        Raises ``FrameError``; after that there is nothing to be read any more.
+        Raises ``FrameError``; after that nothing more can be read.
         """
         while True:
             frame = self._read_frame()
@@ -152,7 +154,7 @@ class FrameReader:
 
 
 def close_code_of(content: bytes) -> CloseCode:
-    """How to answer a close frame: ``NORMAL`` if it is well formed."""
+    """The code that answers a close frame with this content: ``NORMAL`` if it is well formed."""
     if not content:
         return CloseCode.NORMAL
     code = int.from_bytes(content[:2], "big")

@@ -1,6 +1,6 @@
-"""A request that opens, polls or upgrades a link: what of it matters, and who is behind it.
+"""The HTTP request that opens, polls or upgrades an Engine.IO session, and which client sent it.
 
-What must stay true: nothing here believes a header that only an untrusted client could have written.
+What must stay true: no header is believed that an untrusted client could have written itself.
 """
 
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ TRANSPORTS: Final = ("polling", "websocket")
 _QUERY_FIELDS_MAX: Final = 32
 
 
-class Refusal(Exception):
-    """The request is not one that this protocol has. ``code``: the reference implementation's number."""
+class RequestRefused(Exception):
+    """The request is answered with an error. ``code``: its number in the reference implementation of Engine.IO."""
 
     def __init__(self, code: int, message: str, status: int = 400) -> None:
         self.status = status
@@ -29,18 +29,18 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ClientFingerprint:
-    """Who a polling client was when it began. A session id is worth nothing to anybody else.
+    """Recognises the client that opened a polling session, so that a session id is worth nothing to anybody else.
 
-    The address must stay; of the rest, what both requests carry must be the same: a browser sends ``Origin`` with some
-    requests only, and many clients poll with one library and open WebSockets with another, under another name.
+    The address must stay the same. A header is compared if both requests have it: a browser sends ``Origin`` with some
+    requests only, and many clients poll with one library and open WebSockets with another, under another user agent.
     """
 
     address: str
-    named: tuple[str | None, ...]
+    headers: tuple[str | None, ...]
 
     def is_same(self, other: "ClientFingerprint") -> bool:
-        """Whether ``other`` may go on with what this one began."""
-        pairs = zip(self.named, other.named, strict=True)
+        """Whether ``other`` may use a session that this client opened."""
+        pairs = zip(self.headers, other.headers, strict=True)
         return self.address == other.address and all(one is None or two is None or one == two for one, two in pairs)
 
 
@@ -48,21 +48,21 @@ _IDENTIFYING: Final = ("origin", "authorization", "user-agent")
 
 
 @dataclass(frozen=True, slots=True)
-class Handshake:
+class TransportRequest:
     """One request to the transport."""
 
     method: str
     path: str
     query: dict[str, list[str]]
     headers: dict[str, str]
-    """Names in lower case; what came several times is joined by commas."""
+    """By name in lower case. The values of a repeated header are joined by commas."""
     address: str
-    """The client's, seen through the trusted proxies."""
+    """The client's network address, as the trusted proxies report it."""
     head: bytes
-    """The request as it came, without what followed: small to keep."""
+    """Request line and headers as they came."""
 
     @classmethod
-    def of_head(cls, head: bytes, peer: str, *, trusted_proxies: int) -> "Handshake":
+    def of_head(cls, head: bytes, peer: str, *, trusted_proxies: int) -> "TransportRequest":
         """Read from a request line and headers."""
         first, *lines = head.rstrip(b"\r\n").decode("latin-1").split("\r\n")
         method, target, _ = first.split(" ", 2)
@@ -77,8 +77,8 @@ class Handshake:
         return cls(method, unquote(url.path), query, headers, address, head)
 
     @classmethod
-    def of_scope(cls, scope: Scope, *, trusted_proxies: int) -> "Handshake":
-        """Read from an ASGI scope; ``Refusal`` for what is no request of ours."""
+    def of_scope(cls, scope: Scope, *, trusted_proxies: int) -> "TransportRequest":
+        """Read from an ASGI scope; ``RequestRefused`` if it cannot be read."""
         target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
         lines = [f"{scope['method']} ".encode() + target + b" HTTP/1.1"]
         lines += [name + b": " + value for name, value in scope["headers"]]
@@ -86,34 +86,34 @@ class Handshake:
         try:
             return cls.of_head(b"\r\n".join(lines), peer, trusted_proxies=trusted_proxies)
         except ValueError:
-            raise Refusal(3, "Bad request") from None
+            raise RequestRefused(3, "Bad request") from None
 
     @property
-    def link_id(self) -> str | None:
-        """Which link this is about, if one is named."""
+    def sid(self) -> str | None:
+        """The id of the session that the request names, if any."""
         return self.query["sid"][0] if "sid" in self.query else None
 
     @property
-    def identity(self) -> ClientFingerprint:
-        """Who asks."""
-        named = [self.headers.get(name) for name in _IDENTIFYING]
+    def fingerprint(self) -> ClientFingerprint:
+        """Recognises the client."""
+        headers = [self.headers.get(name) for name in _IDENTIFYING]
         if "upgrade" in self.headers:
-            named[-1] = None
-        return ClientFingerprint(self.address, tuple(named))
+            headers[-1] = None
+        return ClientFingerprint(self.address, tuple(headers))
 
     @property
     def request_id(self) -> str:
-        """Under which the answer is found in the log."""
+        """The id under which the log has the request."""
         return accept_request_id(self.headers.get("x-request-id"))
 
     def check(self, transport: str) -> None:
-        """``Refusal`` unless the request is one of this protocol version and, by its own words, of ``transport``."""
+        """``RequestRefused`` unless the request is for this version of the protocol and for ``transport``."""
         if self.query.get("transport") != [transport]:
-            raise Refusal(0, "Transport unknown")
+            raise RequestRefused(0, "Transport unknown")
         if self.query.get("EIO") != [PROTOCOL]:
-            raise Refusal(5, "Unsupported protocol version")
+            raise RequestRefused(5, "Unsupported protocol version")
         if "j" in self.query or len(self.query.get("sid", "1")) != 1:
-            raise Refusal(3, "Bad request")
+            raise RequestRefused(3, "Bad request")
 
     def environ(self) -> dict[str, Any]:
         """The request as python-socketio's handlers know it (WSGI)."""

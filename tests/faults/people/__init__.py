@@ -1,0 +1,1 @@
+"""Clients, as the contract wants them, and what they do."""

@@ -1,0 +1,1 @@
+"""The stage of a run: server, PostgreSQL and the networks between them."""
