@@ -161,7 +161,7 @@ Name = Annotated[
     AfterValidator(visible),
     AfterValidator(fit_name),
 ]
-"""What somebody or something is called: one line with something to see, and nothing that hides or turns round what is read.
+"""What somebody or something is called: something to see, and nothing that hides or turns round what is read.
 Where it is used, its greatest length is added."""
 PhoneText = Annotated[str, Field(min_length=1, max_length=PHONE_CHARS_MAX), _PhoneNumber()]
 """A phone number as people write it; :func:`core.phones.normalise_phone` tells whether it is one."""
