@@ -137,6 +137,7 @@ def questions(scene: Scene, name: str) -> dict[str, dict[str, Any]]:
         "chat:get": private,
         "chat:create_private": {"user_id": scene.anna_id},
         "chat:activate": private,
+        "chat:watch": {"chat_ids": [scene.private[name]]},
         "chat:mute": {**private, "until": None},
         "chat:pin": private,
         "chat:unpin": private,
