@@ -47,8 +47,8 @@ class User(ServerPayload):
     )
     avatar: Avatar | None = Field(description="Picture of the person, or null.")
     last_seen_at: Time | None = Field(
-        description="When the person was last connected. Null if the caller shares no chat with them, across a block, or if "
-        "the person shows it to nobody.",
+        description="When the person was last connected. Null if the caller shares no chat with them, across a block, or "
+        "if the person shows it to nobody.",
         examples=["2026-11-23T05:08:04.123Z"],
     )
     is_bot: bool = Field(description="Whether the account belongs to a program.", examples=[False])
