@@ -27,6 +27,7 @@ from realtime.wire.fields import (
     PageSize,
     Seq,
     ServerPayload,
+    TimeIn,
     Version,
     VisibleText,
     given,
@@ -207,15 +208,24 @@ class LikersPage(ServerPayload):
     next_cursor: str | None = Field(description="For the next page; null on the last.", examples=[None])
 
 
+SearchedType = Literal["text", "image", "video", "audio", "file", "location", "contact"]
+
+
 class MessageSearch(ClientPayload):
     """What to look for."""
 
     query: VisibleText = Field(
-        description="Words; a message must have all of them, the last may be the beginning of one.",
+        description="Words and emoji; a message must have all of them. The last word may be the beginning of one, from two letters.",
         max_length=limits.QUERY_CHARS_MAX,
         examples=["seven"],
     )
     chat_id: Id | None = Field(None, description="Only in this chat.", examples=[None])
+    sender_id: Id | None = Field(None, description="Only from this person.", examples=[None])
+    types: Annotated[list[SearchedType], Field(min_length=1, max_length=7)] | None = Field(
+        None, description="Only messages of these types.", examples=[None]
+    )
+    before: TimeIn | None = Field(None, description="Only messages sent before this time.", examples=[None])
+    after: TimeIn | None = Field(None, description="Only messages sent at this time or later.", examples=[None])
     limit: PageSize = Field(limits.PAGE_SIZE_DEFAULT, description="How many at the most.", examples=[50])
     cursor: Annotated[str, CursorOf(SEARCH_CURSOR)] | None = Field(
         None, description="`next_cursor` of the page before.", examples=[None]
@@ -223,9 +233,15 @@ class MessageSearch(ClientPayload):
 
 
 class SearchPage(ServerPayload):
-    """A page of messages that match, newest first."""
+    """A page of messages that match, newest first. It may be short, even empty: go on until `next_cursor` is null."""
 
     messages: list[MessageView] = Field(description="The messages.")
+    users: dict[str, User] = Field(description="Every sender of these messages, by id.", examples=[{}])
+    highlights: list[list[tuple[int, int]]] = Field(
+        description="For each message, in the same order: `[offset, length]` of every match in its text (the caption of a file, "
+        "the title of a place, the name of a contact), in characters (Unicode code points; in JavaScript `Array.from(text)`).",
+        examples=[[[[11, 5]]]],
+    )
     next_cursor: str | None = Field(description="For the next page; null on the last.", examples=[None])
 
 
