@@ -77,7 +77,7 @@ def constraint_means(name: str, error: Callable[[], AppError | StartupError]) ->
     _constraint_errors[name] = error
 
 
-class SlowStatement(Exception):  # noqa: N818  (no error: the caller has another way)
+class SlowStatement(Exception):
     """A statement was stopped at its time-out; the transaction goes on from the savepoint before it."""
 
 

@@ -4,8 +4,8 @@ Two ways lead to the same messages. The *walk* reads the person's chats from new
 message: cheap for common words. The *index* finds all messages that have the words, and sorts them: cheap for rare words.
 ``realtime/messages/search_walk.py`` chooses.
 
-What must stay true: every statement checks itself what the person may see (member now, ``seq >= first_seq``), because
-somebody may be removed between two of them. A position is ``(created_at, chat_id, seq)``; the times of a chat rise with seq.
+What must stay true: every statement checks what the person may see (member now, ``seq >= first_seq``), because
+somebody may be removed between two of them. A place is ``(created_at, chat_id, seq)``; the times of a chat rise with seq.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class TermsRow:
 
 @dataclass(frozen=True, slots=True)
 class HeadRow:
-    """Where the messages of a chat begin that are not yet looked at: those below ``seq``, none newer than ``created_at``."""
+    """What of a chat was not looked at yet: the messages below ``seq``, none of them newer than ``created_at``."""
 
     created_at: str
     chat_id: str
@@ -46,7 +46,7 @@ class WalkedRow:
 
 @dataclass(frozen=True, slots=True)
 class IndexedRow:
-    """A message that the index found for the person; nulls if none. ``found``: how many it found before rights were checked."""
+    """A message that the index found; nulls if there is none. ``found``: how many there are for anybody."""
 
     found: int
     created_at: str | None
@@ -54,8 +54,8 @@ class IndexedRow:
     seq: int | None
 
 
-# Whether a message that the person may see is one of those asked for. $5: the sender; $6: the types; $4: the words. The words
-# come last: they cost a hundred times as much as the rest.
+# Whether a message is one of those asked for. $5: the sender; $6: the types; $4: the words, which come last, because they
+# cost a hundred times as much as the rest.
 _MATCHES: Final = (
     "(m.deleted_at IS NULL AND m.type <> 'system' AND ($5::uuid IS NULL OR m.sender_id = $5)"
     " AND ($6::text[] IS NULL OR m.type = ANY ($6)) AND words_of(m.content) @@ $4::text::tsquery)"
@@ -70,13 +70,13 @@ async def limit_statements(tx: Tx, milliseconds: str) -> str: ...
 
 
 @query("""
-    -- The words $1 in any form, a word that begins with $2 (or is $2: where $3 is false) and the characters $4, as tsqueries.
+    -- The words $1 in any form, the word $2 (or what begins with $3, which is $2 or null) and the emoji $4, as tsqueries.
     -- A word that says nothing (и, the) is an empty tsquery, which && and || leave out.
     WITH term AS (
         SELECT to_tsquery('russian', word) AS term FROM unnest($1::text[]) word
         UNION ALL
-        SELECT CASE WHEN $3::bool
-                    THEN to_tsquery('russian', $2) || to_tsquery('russian', $2 || ':*') || to_tsquery('simple', $2 || ':*')
+        SELECT CASE WHEN $3::text IS NOT NULL
+                    THEN to_tsquery('russian', $2) || to_tsquery('russian', $3 || ':*') || to_tsquery('simple', $3 || ':*')
                     ELSE to_tsquery('russian', $2) || to_tsquery('simple', $2) END
          WHERE $2::text IS NOT NULL
         UNION ALL
@@ -85,17 +85,17 @@ async def limit_statements(tx: Tx, milliseconds: str) -> str: ...
     SELECT string_agg('(' || term::text || ')', ' & ') AS every, string_agg('(' || term::text || ')', ' | ') AS any
       FROM term WHERE numnode(term) > 0
 """)
-async def find_terms(
-    tx: Tx, words: list[str], last: str | None, last_is_beginning: bool, emoji: list[str]
-) -> TermsRow: ...
+async def find_terms(tx: Tx, words: list[str], last: str | None, beginning: str | None, emoji: list[str]) -> TermsRow: ...
 
 
 @query("""
-    -- Where to begin below the place ($3, $4, $5) in each of the person's chats, or in $2: the newest $7 that have a message
-    -- not older than $6. A chat whose id is above $4 begins before the time $3 (times have milliseconds).
+    -- Where to begin below the place ($3, $4, $5) in each of the person's chats, or in $2: the newest $7 that may have a
+    -- message not older than $6. A chat whose id is above $4 begins before the time $3 (times have milliseconds).
     SELECT head.created_at, me.chat_id, head.seq, me.first_seq
       FROM members me
-      JOIN chats c ON c.id = me.chat_id AND c.deleted_at IS NULL
+     CROSS JOIN LATERAL (  -- LIMIT: each by its key, whatever the planner thinks of reading the whole table
+        SELECT chats.* FROM chats WHERE chats.id = me.chat_id AND chats.deleted_at IS NULL LIMIT 1
+     ) c
      CROSS JOIN LATERAL (
         SELECT $3::timestamptz - CASE WHEN me.chat_id > $4::uuid THEN interval '1 ms' ELSE interval '0' END AS newest
      ) until
@@ -126,14 +126,14 @@ async def list_heads(
 
 
 @query(f"""
-    -- The next $7 messages of each of the chats $2 below the seqs $3, newest first, and whether each is one of those asked for.
+    -- Of each of the chats $2 the next messages below the seqs $3, as many as $7 says, newest first.
     SELECT m.created_at, m.chat_id, m.seq, {_MATCHES} AS matches
-      FROM unnest($2::uuid[], $3::bigint[]) AS head (chat_id, seq)
+      FROM unnest($2::uuid[], $3::bigint[], $7::bigint[]) AS head (chat_id, seq, most)
       JOIN members me ON me.chat_id = head.chat_id AND me.user_id = $1 AND me.left_at IS NULL
      CROSS JOIN LATERAL (
         SELECT m.* FROM messages m
          WHERE m.chat_id = head.chat_id AND m.seq < head.seq AND m.seq >= me.first_seq
-         ORDER BY m.seq DESC LIMIT $7
+         ORDER BY m.seq DESC LIMIT head.most
      ) m
      ORDER BY m.chat_id, m.seq DESC
 """)
@@ -145,7 +145,7 @@ async def walk(
     every: str,
     sender_id: str | None,
     types: list[str] | None,
-    each: int,
+    most: list[int],
 ) -> list[WalkedRow]: ...
 
 
@@ -172,7 +172,7 @@ _FOUND: Final = f"""
 
 
 @query(f"""
-    -- What the index has for the words in all chats: those of the person's among them, newest first. At most $11 are looked at.
+    -- What the index has for the words, in the person's chats, newest first. At most $11 of all are looked at.
     {_FOUND.replace("$CHAT", "$2::uuid IS NULL")}
 """)
 async def find_in_all(

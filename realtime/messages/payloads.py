@@ -215,7 +215,8 @@ class MessageSearch(ClientPayload):
     """What to look for."""
 
     query: VisibleText = Field(
-        description="Words and emoji; a message must have all of them. The last word may be the beginning of one, from two letters.",
+        description="Words and emoji; a message must have all of them. The last word may be the beginning of one, from two "
+        "letters.",
         max_length=limits.QUERY_CHARS_MAX,
         examples=["seven"],
     )
@@ -238,8 +239,9 @@ class SearchPage(ServerPayload):
     messages: list[MessageView] = Field(description="The messages.")
     users: dict[str, User] = Field(description="Every sender of these messages, by id.", examples=[{}])
     highlights: list[list[tuple[int, int]]] = Field(
-        description="For each message, in the same order: `[offset, length]` of every match in its text (the caption of a file, "
-        "the title of a place, the name of a contact), in characters (Unicode code points; in JavaScript `Array.from(text)`).",
+        description="For each message, in the same order: `[offset, length]` of every match in its text (the caption of a "
+        "file, the title of a place, the name of a contact), in characters: Unicode code points, in JavaScript those of "
+        "`Array.from(text)`.",
         examples=[[[[11, 5]]]],
     )
     next_cursor: str | None = Field(description="For the next page; null on the last.", examples=[None])

@@ -35,7 +35,7 @@ async def search_messages(context: Context, payload: MessageSearch) -> SearchPag
             raise NotFound("chat_id")
         if query.is_empty:
             return _NOTHING
-        terms = await search.find_terms(tx, query.words, query.last, query.last_is_beginning, query.emoji)
+        terms = await search.find_terms(tx, query.words, query.last, query.beginning, query.emoji)
         if terms.every is None or terms.any is None:
             return _NOTHING
         found = await find_page(tx, _wanted(context.user_id, payload, terms.every))

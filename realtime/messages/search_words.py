@@ -20,12 +20,12 @@ _PART: Final = re.compile(rf"(?P<emoji>[{_EMOJI}])|[^\W_](?:[^\W_]|[\u0300-\u036
 _WORD: Final = re.compile(r"[^\W_]+")
 _MARKS: Final = re.compile("(?<![иИ])[\u0300-\u036f]+")
 _TWO_LETTERS: Final = str.maketrans(
-    {"ß": "ss", "ẞ": "ss", "æ": "ae", "Æ": "ae", "œ": "oe", "Œ": "oe", "ø": "o", "Ø": "o", "ł": "l", "Ł": "l", "ı": "i"}
+    {"ß": "ss", "ẞ": "ss", "æ": "ae", "Æ": "ae", "œ": "oe", "Œ": "oe", "ø": "o", "Ø": "o", "ł": "l", "Ł": "l", "ı": "i"}  # noqa: RUF001  (it is meant)
 )
 
 
 def plain(text: str) -> str:
-    """``text`` in the one spelling: without marks on letters (but й), small letters, ё as е, ß as ss."""
+    """``text`` in the one spelling: without marks on letters (but й), small letters, ß as ss."""
     apart = unicodedata.normalize("NFKD", text.translate(_TWO_LETTERS))
     return unicodedata.normalize("NFC", _MARKS.sub("", apart)).lower()
 
@@ -36,7 +36,6 @@ class Query:
 
     words: list[str]
     last: str | None
-    last_is_beginning: bool
     emoji: list[str]
 
     @classmethod
@@ -51,7 +50,12 @@ class Query:
                 words += _WORD.findall(plain(part[0]))
         words, emoji = words[:WORDS_MAX], emoji[:WORDS_MAX]
         last = words.pop() if words else None
-        return cls(words, last, last is not None and len(last) >= _BEGINNING_CHARS_MIN, emoji)
+        return cls(words, last, emoji)
+
+    @property
+    def beginning(self) -> str | None:
+        """The last word, if words that begin with it are looked for too."""
+        return self.last if self.last and len(self.last) >= _BEGINNING_CHARS_MIN else None
 
     @property
     def is_empty(self) -> bool:

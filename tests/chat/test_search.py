@@ -235,7 +235,7 @@ async def test_too_many_searches_of_one_person_are_refused():
 @pytest.mark.parametrize(
     ("text", "queries"),
     [
-        ("Wir treffen uns in Zürich, Hauptstraße 5", ["Zurich", "zürich", "ZURICH", "hauptstrasse", "Hauptstraße", "haupts"]),
+        ("Wir sind in Zürich, Hauptstraße 5", ["Zurich", "zürich", "ZURICH", "hauptstrasse", "Hauptstraße", "haupts"]),
         ("Cafe\u0301 de\u0301ja\u0300 vu", ["café", "cafe", "déjà", "deja vu"]),
         ("Ёжик и мой чай", ["ежик", "ёжик", "е\u0308жик", "мой", "чай"]),
         ("Łódź, smørrebrød, Ærø", ["lodz", "Łódź", "smorrebrod", "aero"]),
@@ -243,7 +243,7 @@ async def test_too_many_searches_of_one_person_are_refused():
         ("I ❤️ it", ["❤", "❤️"]),
         ("ＦＵＬＬ width ﬁne", ["full", "fine"]),
         ("<b>bold</b> x<y>z a&amp;b", ["bold", "y", "amp"]),
-        ("https://shop.example.org/catalog/item-4821?colour=blue", ["catalog", "4821", "colour", "shop.example", "item-4821"]),
+        ("https://shop.example.org/catalog/item-4821?colour=blue", ["catalog", "4821", "colour", "shop.exam", "item-48"]),
     ],
 )
 async def test_message_is_found_by_what_people_type(town: Town, text: str, queries: list[str]):
@@ -268,7 +268,7 @@ async def test_one_letter_is_no_beginning(town: Town):
     [
         ("See you at seven?", "seven", ["seven"]),
         ("🎉🎉 Билеты куплены, билет в кармане", "билет", ["Билеты", "билет"]),
-        ("👍🏽 running, ran and runs 👍", "run 👍", None),
+        ("👍🏽 running, ran and runs 👍", "👍 run", ["👍", "running", "runs", "👍"]),
         ("Zürich, ZURICH and Zu\u0308rich", "zuri", ["Zürich", "ZURICH", "Zu\u0308rich"]),
         ("die Straße", "strasse", ["Straße"]),
         ("красивые дома у дома", "дом", ["дома", "дома"]),
@@ -276,15 +276,11 @@ async def test_one_letter_is_no_beginning(town: Town):
         ("🙂 ok", "🙂", ["🙂"]),
     ],
 )
-async def test_highlights_are_what_was_looked_for(town: Town, text: str, query: str, matches: list[str] | None):
+async def test_highlights_are_what_was_looked_for(town: Town, text: str, query: str, matches: list[str]):
     anna, boris, chat_id = await town.pair()
     await anna.say(chat_id, text)
     page = await boris.send("message:search", query=query)
     [spans] = page["highlights"]
-    if matches is None:
-        with_prefix = await boris.send("message:search", query="👍 run")
-        assert [text[at : at + size] for at, size in with_prefix["highlights"][0]] == ["👍", "running", "runs", "👍"]
-        return
     assert [text[at : at + size] for at, size in spans] == matches
 
 
@@ -305,7 +301,8 @@ async def test_search_is_narrowed_by_sender_type_and_time(town: Town):
     last = await boris.say(chat_id, "needle three")
     assert await found(anna, "needle", sender_id=id_of(anna)) == ["needle one"]
     assert await found(anna, "needle", types=["location"]) == ["Needle park"]
-    assert await found(anna, "needle", types=["text", "location"], sender_id=id_of(boris)) == ["needle three", "Needle park"]
+    both = {"types": ["text", "location"], "sender_id": id_of(boris)}
+    assert await found(anna, "needle", **both) == ["needle three", "Needle park"]
     assert await found(anna, "needle", before=first["created_at"]) == []
     assert "needle three" in await found(anna, "needle", after=last["created_at"])
     assert "needle three" not in await found(anna, "needle", before=last["created_at"])
@@ -317,7 +314,7 @@ async def pages(client: Client, **asked: object) -> tuple[list[str], int]:
     """The texts of all pages, and how many pages they took."""
     texts: list[str] = []
     cursor: dict[str, str] = {}
-    for number in range(1, 200):
+    for number in range(1, 400):
         page = await client.send("message:search", **asked, **cursor)
         texts += [message["content"]["text"] for message in page["messages"]]
         if page["next_cursor"] is None:
@@ -326,25 +323,27 @@ async def pages(client: Client, **asked: object) -> tuple[list[str], int]:
     raise AssertionError("the pages do not end")
 
 
-@pytest.mark.parametrize("how", ["walk", "index", "short pages", "few chats"])
+@pytest.mark.parametrize("how", ["walk", "index", "short pages", "few chats", "late"])
 @pytest.mark.parametrize("query", ["even", "third", "absent", "number"])
 async def test_every_way_finds_the_same(town: Town, monkeypatch: pytest.MonkeyPatch, how: str, query: str):
     anna, boris, private = await town.pair()
-    chats = [private]
-    for title in ("A", "B", "C"):
-        chats.append((await anna.send("chat:create_group", title=title, member_ids=[id_of(boris)]))["chat"]["id"])
+    group = {"member_ids": [id_of(boris)]}
+    opened = [await anna.send("chat:create_group", title=title, **group) for title in ("A", "B", "C")]
+    chats = [private, *(answer["chat"]["id"] for answer in opened)]
     said = []
     for number in range(40):
         words = f"number {number}" + " even" * (number % 2 == 0) + " third" * (number % 3 == 0)
         await anna.say(chats[number * 7 % 4], words)
         said.append(words)
     monkeypatch.setattr(search_walk, "_STEP", 4)
-    monkeypatch.setattr(search_walk, "_CHATS_PER_STEP", 2)
+    monkeypatch.setattr(search_walk, "_FIRST", 1)
     if how == "index":
         monkeypatch.setattr(search_walk, "WALKED_BEFORE_INDEX", 0)
         monkeypatch.setattr(search_walk, "RARE", 2)
     if how == "short pages":
         monkeypatch.setattr(search_walk, "WALKED_MAX", 6)
+    if how == "late":
+        monkeypatch.setattr(search_walk, "WALK_S", 0)
     if how == "few chats":
         monkeypatch.setattr(search_walk, "_HEADS_MAX", 2)
     expected = [text for text in reversed(said) if query in text]
@@ -366,9 +365,13 @@ async def test_index_with_too_much_gives_way_to_the_walk(town: Town, monkeypatch
 
 async def test_statement_that_takes_too_long_leaves_the_transaction_whole(database: Database):
     async with database.transaction() as tx:
-        with pytest.raises(SlowStatement):
+
+        async def sleep() -> None:
             async with tx.savepoint():
                 await search.limit_statements(tx, "20")
                 await tx.execute("sleep", "SELECT pg_sleep(5)", [])
+
+        with pytest.raises(SlowStatement):
+            await sleep()
         assert await tx.fetch_row("alive", "SELECT 1", []) is not None
         assert (await tx.fetch_row("limit", "SHOW statement_timeout", []))[0] == "10s"
