@@ -129,7 +129,10 @@ async def list_heads(
     -- Of each of the chats $2 the next messages below the seqs $3, as many as $7 says, newest first.
     SELECT m.created_at, m.chat_id, m.seq, {_MATCHES} AS matches
       FROM unnest($2::uuid[], $3::bigint[], $7::bigint[]) AS head (chat_id, seq, most)
-      JOIN members me ON me.chat_id = head.chat_id AND me.user_id = $1 AND me.left_at IS NULL
+     CROSS JOIN LATERAL (  -- LIMIT: by its key, whatever the planner thinks of reading all memberships of the person
+        SELECT members.first_seq FROM members
+         WHERE members.chat_id = head.chat_id AND members.user_id = $1 AND members.left_at IS NULL LIMIT 1
+     ) me
      CROSS JOIN LATERAL (
         SELECT m.* FROM messages m
          WHERE m.chat_id = head.chat_id AND m.seq < head.seq AND m.seq >= me.first_seq

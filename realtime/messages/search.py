@@ -23,11 +23,11 @@ _queue = SearchQueue()
 
 @action("message:search", role=Role.USER, rate=Rate.LOOK_UP, finds=True)
 async def search_messages(context: Context, payload: MessageSearch) -> SearchPage:
-    """Find messages by their words, in Russian and English, in any of their forms; newest first.
+    """Search messages by words. The newest messages come first.
 
-    Only what the caller may see is searched. The last word may be the beginning of one, from two letters. Emoji count as
-    words. Marks on letters make no difference: `zurich` finds `Zürich`. A page may be short, even empty: go on until
-    `next_cursor` is null.
+    Russian and English words are found in all their forms. The last word may be incomplete if it has two letters or more.
+    Emoji count as words. Marks on letters make no difference: `zurich` finds `Zürich`. The search covers only messages that
+    the caller may see. A page may be short or empty: continue until `next_cursor` is null.
     """
     query = Query.of(payload.query)
     async with _queue.turn(context.user_id), context.services.database.transaction() as tx:
