@@ -107,6 +107,13 @@ async def find_user_for_sharers(tx: Tx, user_id: str) -> UserRow: ...
 
 
 @query(f"""
+    -- These people, even if their accounts were deleted: for what they said before.
+    SELECT {user_columns("u")} FROM users u WHERE u.id = ANY ($1::uuid[])
+""")
+async def list_any_users(tx: Tx, user_ids: list[str]) -> list[UserRow]: ...
+
+
+@query(f"""
     -- Somebody, as the caller may see them.
     SELECT {user_columns("u", "$2")} FROM users u WHERE u.id = $1 AND u.deleted_at IS NULL
 """)
