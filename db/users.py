@@ -107,10 +107,10 @@ async def find_user_for_sharers(tx: Tx, user_id: str) -> UserRow: ...
 
 
 @query(f"""
-    -- These people, even if their accounts were deleted: for what they said before.
-    SELECT {user_columns("u")} FROM users u WHERE u.id = ANY ($1::uuid[])
+    -- These people as the viewer $2 may see them, even if their accounts were deleted: for what they said before.
+    SELECT {user_columns("u", "$2")} FROM users u WHERE u.id = ANY ($1::uuid[])
 """)
-async def list_any_users(tx: Tx, user_ids: list[str]) -> list[UserRow]: ...
+async def list_any_users(tx: Tx, user_ids: list[str], viewer_id: str) -> list[UserRow]: ...
 
 
 @query(f"""

@@ -68,7 +68,7 @@ async def _page(tx: Tx, user_id: str, found: Found, query: Query, terms: str) ->
     rows = await search.list_found(
         tx, user_id, [chat_id for _, chat_id, _ in found.places], [seq for _, _, seq in found.places]
     )
-    senders = await users.list_any_users(tx, list({row.sender_id for row in rows}))
+    senders = await users.list_any_users(tx, list({row.sender_id for row in rows}), user_id)
     return SearchPage(
         messages=[MessageView.model_validate(row) for row in rows],
         users={row.id: User.of(row) for row in senders},
