@@ -65,7 +65,8 @@ def migrate() -> None:
     from db.migrate import migrate as apply_migrations
 
     with server.database_url_of(settings, beside_server=True) as url:
-        applied = asyncio.run(apply_migrations(url))
+        owner_url = settings.database_owner_url
+        applied = asyncio.run(apply_migrations(owner_url.get_secret_value() if owner_url is not None else url))
     print("\n".join(f"applied {name}" for name in applied) or "nothing to apply")
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from accounts.code_caps import SendTiming
 from accounts.code_senders import CodeSender
+from accounts.daily_budgets import DailyBudgets
 from core.settings import Settings
 from core.tokens import AccessTokens, CodeHashes, RefreshTokens
 from db.pool import Database
@@ -32,4 +33,5 @@ class AccountServices:
     on_session_ended: OnSessionEnded
     objects: Objects
     images: ImageWorkers
+    budgets: DailyBudgets | None
     send_timing: SendTiming = field(default_factory=SendTiming)

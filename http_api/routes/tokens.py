@@ -11,12 +11,13 @@ from core.errors import ErrorCode
 from core.limits import DEVICE_NAME_CHARS_MAX
 from core.tokens import CODE_DIGITS
 from http_api.backend import BackendOf
+from http_api.identity import SIGN_IN_BUDGET
 from http_api.middleware.bodies import StrictRoute
 from http_api.problems import refusals
 from realtime.model.objects import Profile
 from realtime.wire.fields import PHONE, ClientPayload, PhoneText, ServerPayload, VisibleText
 
-router = APIRouter(prefix="/v1/auth", tags=["Sign-in"], route_class=StrictRoute)
+router = APIRouter(prefix="/v1/auth", tags=["Sign-in"], route_class=StrictRoute, dependencies=[SIGN_IN_BUDGET])
 
 
 class SignIn(ClientPayload):
@@ -62,6 +63,7 @@ class SignedIn(Tokens):
         ErrorCode.UNAUTHORIZED,
         ErrorCode.VALIDATION_FAILED,
         ErrorCode.PAYLOAD_TOO_LARGE,
+        ErrorCode.RATE_LIMITED,
         ErrorCode.UNAVAILABLE,
     ),
 )
@@ -85,6 +87,7 @@ async def sign_in(payload: SignIn, backend: BackendOf) -> SignedIn:
         ErrorCode.SESSION_REVOKED,
         ErrorCode.VALIDATION_FAILED,
         ErrorCode.PAYLOAD_TOO_LARGE,
+        ErrorCode.RATE_LIMITED,
         ErrorCode.UNAVAILABLE,
     ),
 )

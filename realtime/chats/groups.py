@@ -10,6 +10,7 @@ from core.ids import new_id
 from db import chats, members
 from realtime.chats.payloads import ChatAnswer, ChatCreateGroup, ChatGet, ChatLeave, ChatTransfer
 from realtime.model.chat_changes import add_system_message, announce_moved_pins, let_in, lock_and_view, put_out, view_chat
+from realtime.model.daily_budgets import count_opened, count_strangers
 from realtime.model.events import (
     CHAT_REMOVED,
     CHAT_UPDATED,
@@ -51,6 +52,8 @@ async def create_group(context: Context, payload: ChatCreateGroup) -> ChatAnswer
             return await _find_opened(context, change, key or "", wish)
         if len(await members.list_addable(tx, others, user_id)) < len(others):
             raise NotFound("member_ids")
+        await count_opened(context, tx, "groups")
+        await count_strangers(context, tx, others)
         await members.insert_members(tx, chat_id, [user_id, *others], user_id, first_seq=1, read_seq=0)
         chat = (await view_chat(tx, chat_id, user_id)).shared()
         content = {"event": "group_created", "user_id": user_id, "title": payload.title}
