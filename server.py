@@ -32,6 +32,7 @@ from core.tracing import start_tracing, stop_tracing
 from db.embedded import EmbeddedPostgres, running_url
 from db.migrate import migrate
 from db.pool import Database
+from db.roles import grant_rows, make_application_role, role_of
 from http_api.app import create_app
 from http_api.connection_caps import ConnectionCaps
 from http_api.http_protocol import HttpProtocol
@@ -344,8 +345,7 @@ async def _serve(
     settings: Settings, database_url: str, listener: socket.socket, operations_listener: socket.socket | None
 ) -> None:
     start_tracing(settings.tracing)
-    owner_url = settings.database_owner_url
-    applied = await migrate(owner_url.get_secret_value() if owner_url is not None else database_url)
+    applied, database_url = await migrate_as_owner(settings, database_url)
     async with compose(settings, database_url) as molva:
         server = http_server(molva, listener, shows_docs=settings.shows_docs)
         _tune_collector()
@@ -355,6 +355,21 @@ async def _serve(
                 await server.serve(sockets=[listener])
     stop_tracing()
     log.info("stopped")
+
+
+async def migrate_as_owner(settings: Settings, database_url: str) -> tuple[list[str], str]:
+    """Migrate as the owner of the tables; what was applied, and the URL that the application uses afterwards.
+
+    The embedded PostgreSQL has a role for the application. Another server has one if the owner's URL is set.
+    """
+    if settings.database_url is None:
+        return await migrate(database_url), await make_application_role(database_url)
+    if settings.database_owner_url is None:
+        return await migrate(database_url), database_url
+    owner_url = settings.database_owner_url.get_secret_value()
+    applied = await migrate(owner_url)
+    await grant_rows(owner_url, role_of(database_url))
+    return applied, database_url
 
 
 def _tune_collector() -> None:
