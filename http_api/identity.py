@@ -75,6 +75,20 @@ async def _take_public(backend: BackendOf) -> None:
     _take_of_address(backend, "public")
 
 
+async def authenticate_unless_deleted(
+    backend: BackendOf, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> CallerIdentity | None:
+    """The caller, or ``None`` with a token of an account that was deleted; otherwise as :func:`identify`."""
+    try:
+        return await identify(backend, credentials)
+    except Unauthorized as refusal:
+        if refusal.code is not ErrorCode.SESSION_REVOKED or credentials is None:
+            raise
+        if not await sessions.is_of_deleted_account(backend.accounts, credentials.credentials):
+            raise
+        return None
+
+
 CallerOf = Annotated[CallerIdentity, Depends(authenticate)]
 """For a route's parameter: only requests of somebody who is signed in, and not too many, reach the route."""
 SIGN_IN_BUDGET: Final = Depends(_take_sign_in)
