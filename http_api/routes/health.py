@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import Field, SecretStr
 
-from core.errors import ErrorCode, NotFound, Unavailable
+from core.errors import ErrorCode, Forbidden, Unavailable
 from core.logs import current_request
 from core.settings import Environment, Settings
 from http_api.backend import BackendOf
@@ -47,13 +47,13 @@ def mount_metrics(app: FastAPI, settings: Settings) -> None:
 
     async def refuse_strangers(request: Request) -> None:
         if settings.environment is Environment.PRODUCTION and not _may_see_metrics(request, settings.metrics_token):
-            raise NotFound
+            raise Forbidden
 
     app.add_api_route(
         "/metrics",
         show_metrics,
         response_class=Response,
-        responses={200: {"content": {"text/plain": {}}}, **refusals(ErrorCode.NOT_FOUND)},
+        responses={200: {"content": {"text/plain": {}}}, **refusals(ErrorCode.FORBIDDEN)},
         tags=["Operations"],
         dependencies=[Depends(refuse_strangers)],
     )

@@ -38,8 +38,8 @@ async def metered(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def test_metrics_in_production_want_their_token(metered: httpx.AsyncClient) -> None:
-    assert await status_of(metered, "/metrics") == 404
-    assert await status_of(metered, "/metrics", Authorization="Bearer wrong") == 404
+    assert await status_of(metered, "/metrics") == 403
+    assert await status_of(metered, "/metrics", Authorization="Bearer wrong") == 403
     assert await status_of(metered, "/metrics", Authorization=f"Bearer {'m' * 16}") == 200
     assert await status_of(metered, "/health/live") == 200
     assert await status_of(metered, "/health/ready") == 200
@@ -55,12 +55,12 @@ async def test_production_has_no_documents_unless_asked(metered: httpx.AsyncClie
 async def test_metrics_without_a_token_are_for_this_machine(settings: Settings) -> None:
     behind_proxy = production(settings, trusted_proxies=1)
     async with run_server(behind_proxy) as running, httpx.AsyncClient(base_url=running.address) as http:
-        assert (await http.get("/metrics", headers={"X-Forwarded-For": "203.0.113.7"})).status_code == 404
+        assert (await http.get("/metrics", headers={"X-Forwarded-For": "203.0.113.7"})).status_code == 403
         assert await status_of(http, "/metrics") == 200
 
 
 async def test_metrics_have_a_port_of_their_own(settings: Settings) -> None:
-    apart = production(settings, metrics_port=0)
+    apart = production(settings, metrics_port=0, docs="on")
     listener = server.bind(apart, port=0)
     async with (
         run_server(apart) as running,
@@ -68,7 +68,7 @@ async def test_metrics_have_a_port_of_their_own(settings: Settings) -> None:
         server._serving_operations(running.molva, listener),
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}") as operations,
     ):
-        assert await status_of(http, "/metrics") == 404
+        assert "/metrics" not in (await http.get("/openapi.json")).json()["paths"]
         assert await status_of(http, "/health/live") == 200
         for path in ("/metrics", "/health/live", "/health/ready"):
             assert await status_of(operations, path) == 200
