@@ -409,6 +409,7 @@ CREATE TABLE files (
     duration_ms     integer,                                -- of audio and video, as the uploader said
     blurhash        text,                                   -- of images
     thumbnail_mime  text,                                   -- null: there is no thumbnail
+    thumbnail_bytes bigint,                                 -- null: there is none, or the file is older than this column
     created_at      timestamptz(3) NOT NULL DEFAULT wire_now(),
     expires_at      timestamptz(3) NOT NULL,
     CONSTRAINT files_kind_check CHECK (kind IN ('image', 'video', 'audio', 'file')),
@@ -437,6 +438,16 @@ CREATE TABLE look_ups (
     day      date NOT NULL,
     numbers  integer NOT NULL,
     CONSTRAINT look_ups_user_fk FOREIGN KEY (user_id) REFERENCES users (id)
+);
+
+-- How much of a kind somebody has done on a day (UTC): new chats, groups, strangers added, files. A row a kind.
+CREATE TABLE daily_budgets (
+    user_id  uuid NOT NULL,
+    kind     text NOT NULL,                                 -- private_chats, groups, strangers, files, file_bytes
+    day      date NOT NULL,
+    used     bigint NOT NULL,
+    CONSTRAINT daily_budgets_pkey PRIMARY KEY (user_id, kind),
+    CONSTRAINT daily_budgets_user_fk FOREIGN KEY (user_id) REFERENCES users (id)
 );
 
 -- Where a code was asked for and where it went: for the caps that keep strangers from spending the operator's money.
