@@ -41,10 +41,12 @@ _UNPINNED: Final = 32767
 
 @action("chat:list", role=Role.USER, rate=Rate.READ)
 async def list_chats(context: Context, payload: ChatList) -> ChatPage:
-    """The caller's chats, a page at a time: pinned first by position, then newest first."""
+    """The caller's chats, a page at a time: pinned first by position, then newest first. Archived chats come apart."""
     pinned, updated_at, chat_id = CHATS_CURSOR.read(payload.cursor)
     async with context.reading() as tx:
-        rows = await chats.list_chats(tx, context.user_id, pinned, updated_at, chat_id, payload.type, payload.limit + 1)
+        rows = await chats.list_chats(
+            tx, context.user_id, pinned, updated_at, chat_id, payload.type, payload.archived, payload.limit + 1
+        )
         active_chat_id = await find_active_chat(context, tx)
     page = rows[: payload.limit]
     return ChatPage(

@@ -102,7 +102,7 @@ async def leave_chat(context: Context, payload: ChatLeave) -> Nothing:
     emits=(CHAT_UPDATED,),
 )
 async def transfer_chat(context: Context, payload: ChatTransfer) -> ChatAnswer:
-    """Make another member the group's creator, with all that a creator may do."""
+    """Make another member the group's creator, with all that a creator may do. The caller becomes an admin."""
     async with context.changing(payload.chat_id) as change:
         tx, chat_id = change.tx, payload.chat_id
         view = await lock_and_view(tx, chat_id, context.user_id)

@@ -15,6 +15,7 @@ from realtime.wire.fields import (
     ClientPayload,
     Id,
     Ids,
+    Metadata,
     PageSize,
     PhoneText,
     ServerPayload,
@@ -34,6 +35,7 @@ class ChatList(ClientPayload):
         None, description="`next_cursor` of the page before; absent for the first.", examples=[None]
     )
     type: Literal["private", "group"] | None = Field(None, description="Only chats of this type.", examples=[None])
+    archived: bool = Field(default=False, description="True: the archived chats; false: all others.", examples=[False])
 
 
 class ChatPage(ServerPayload):
@@ -154,3 +156,30 @@ class ChatTransfer(ClientPayload):
 
     chat_id: Id = Field(description="The group.", examples=[CHAT_ID])
     user_id: Id = Field(description="A member.", examples=[USER_ID])
+
+
+class ChatUpdate(ClientPayload):
+    """What is to be different about what a group shows; what is absent stays."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": [name]} for name in ("title", "description", "metadata")]}
+    )
+
+    chat_id: Id = Field(description="The group.", examples=[CHAT_ID])
+    title: VisibleText = Field(
+        "", description="What it is called.", max_length=limits.TITLE_CHARS_MAX, examples=["Sunday hike"]
+    )
+    description: Annotated[VisibleText, Field(max_length=limits.DESCRIPTION_CHARS_MAX)] | None = Field(
+        None, description="What it is about; null for nothing.", examples=["Every Sunday at nine"]
+    )
+    metadata: Metadata = Field(
+        {},
+        description="An object of the application's own, at most 4 KiB of JSON; it replaces the one before.",
+        examples=[{"color": "green"}],
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.model_fields_set - {"chat_id"}:
+            raise ValueError("at least one of title, description and metadata is required")
+        return self

@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from core import limits
-from realtime.model.objects import ChatView, User
+from realtime.model.objects import ChatView, Role, User
 from realtime.wire.cursors import CursorForm, CursorOf, Part
 from realtime.wire.fields import CHAT_ID, USER_ID, ClientPayload, Id, Ids, PageSize, ServerPayload, Time
 
@@ -26,7 +26,7 @@ class Member(ServerPayload):
     """Somebody in a chat."""
 
     user: User = Field(description="Who.")
-    role: Literal["creator", "member"] = Field(description="What they are in it.", examples=["member"])
+    role: Role = Field(description="What they are in it.", examples=["member"])
     joined_at: Time = Field(description="Since when.", examples=["2026-11-20T18:00:00.000Z"])
     added_by: Id | None = Field(description="Who let them in.", examples=[USER_ID])
 
@@ -69,5 +69,19 @@ class MemberRemove(ClientPayload):
 
 class MemberRemoved(ServerPayload):
     """The group without them."""
+
+    chat: ChatView = Field(description="The chat as the caller sees it.")
+
+
+class MemberSetRole(ClientPayload):
+    """What a member is to be."""
+
+    chat_id: Id = Field(description="The group.", examples=[CHAT_ID])
+    user_id: Id = Field(description="The member.", examples=[USER_ID])
+    role: Literal["admin", "member"] = Field(description="Their new role.", examples=["admin"])
+
+
+class MemberRoleSet(ServerPayload):
+    """The group with the new role."""
 
     chat: ChatView = Field(description="The chat as the caller sees it.")

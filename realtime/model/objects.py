@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from core.limits import AVATAR_SIZES
 from db.chats import ChatRow
@@ -24,7 +24,12 @@ class Avatar(ServerPayload):
     @classmethod
     def at(cls, avatar_id: str) -> Self:
         """The avatar with this content address."""
-        return cls.model_validate({"id": avatar_id} | {size: f"/v1/avatars/{avatar_id}/{size}" for size in AVATAR_SIZES})
+        return cls.model_validate(avatar_json(avatar_id))
+
+
+def avatar_json(avatar_id: str) -> dict[str, str]:
+    """The JSON object of the avatar with this content address."""
+    return {"id": avatar_id} | {size: f"/v1/avatars/{avatar_id}/{size}" for size in AVATAR_SIZES}
 
 
 class User(ServerPayload):
@@ -94,16 +99,31 @@ class MessageView(Message):
         return Message.model_construct(**{name: getattr(self, name) for name in Message.model_fields})
 
 
+Role = Literal["creator", "admin", "member"]
+"""What somebody is in a chat. The creator of a private chat is who opened it."""
+
+
+def role_of(*, is_creator: bool, is_admin: bool) -> Role:
+    """The role of a member."""
+    if is_creator:
+        return "creator"
+    return "admin" if is_admin else "member"
+
+
 class Me(ServerPayload):
     """What is the caller's alone about a chat."""
 
     title: str | None = Field(description="The caller's own name for the group.", examples=[None])
     pinned: int | None = Field(description="Position among the caller's pins, from 1.", examples=[None])
     muted_until: Time | None = Field(description="No notifications until then.", examples=[None])
+    archived: bool = Field(
+        description="Whether the caller took it out of the list. A message of somebody else brings an unmuted chat back.",
+        examples=[False],
+    )
     read_seq: int = Field(description="Everything up to here is read.", examples=[40])
     unread_count: int = Field(description="message_count - read_seq.", examples=[2])
     first_seq: int = Field(description="Nothing before it exists for the caller.", examples=[1])
-    role: Literal["creator", "member"] = Field(description="The caller's role.", examples=["member"])
+    role: Role = Field(description="The caller's role.", examples=["member"])
     joined_at: Time = Field(description="When the caller came in.", examples=["2026-11-20T18:00:00.000Z"])
 
 
@@ -113,22 +133,27 @@ class Chat(ServerPayload):
     id: Id = Field(description="The chat's id; it stays when a private chat becomes a group.", examples=[CHAT_ID])
     type: Literal["private", "group"] = Field(description="Two people, or a group.", examples=["private"])
     title: str | None = Field(description="The group's title; null for a private chat.", examples=[None])
+    description: str | None = Field(description="What the group is about.", examples=[None])
+    avatar: Avatar | None = Field(description="The group's picture, if it has one.", examples=[None])
     creator_id: Id = Field(description="Who opened it (or was handed it).", examples=[USER_ID])
     member_count: int = Field(description="How many people are in it.", examples=[2])
     message_count: int = Field(description="The newest seq.", examples=[42])
     last_message: Message | None = Field(description="The newest message, if there is one.")
+    pinned_seqs: list[int] = Field(description="The pinned messages, newest first.", examples=[[]])
+    metadata: dict[str, Any] = Field(description="An object of the application's own.", examples=[{}])
     created_at: Time = Field(description="When it was opened.", examples=["2026-11-20T18:00:00.000Z"])
     updated_at: Time = Field(
         description="When the newest message came: the order of the list.", examples=["2026-11-23T05:08:04.123Z"]
     )
     version: int = Field(description="Rises by one with every change that all members share.", examples=[57])
 
-    def shared(self) -> "Chat":
-        """The chat without what is one member's."""
-        parts = {name: getattr(self, name) for name in Chat.model_fields}
-        if isinstance(self.last_message, MessageView):
-            parts["last_message"] = self.last_message.shared()
-        return Chat.model_construct(**parts)
+    def from_seq(self, first_seq: int) -> "Chat":
+        """The chat for those who may not see what was before ``first_seq``."""
+        last = self.last_message
+        seen = last if last is not None and last.seq >= first_seq else None
+        return self.model_copy(
+            update={"last_message": seen, "pinned_seqs": [seq for seq in self.pinned_seqs if seq >= first_seq]}
+        )
 
 
 class ChatView(Chat):
@@ -137,18 +162,34 @@ class ChatView(Chat):
     last_message: MessageView | None = Field(description="The newest message that the caller may see.")
     peer: User | None = Field(description="The other one, in a private chat.")
     me: Me = Field(description="What is the caller's alone.")
+    _row: ChatRow | None = PrivateAttr(None)
+
+    def shared(self) -> Chat:
+        """The chat as all members share it: also what this one may not see."""
+        if self._row is None:
+            raise RuntimeError("the view was made of no row")
+        last = self._row.last_message
+        parts = {name: getattr(self, name) for name in Chat.model_fields}
+        parts["last_message"] = MessageView.model_validate(last).shared() if last is not None else None
+        parts["pinned_seqs"] = self._row.pinned_seqs
+        return Chat.model_construct(**parts)
 
     @classmethod
     def of(cls, row: ChatRow, user_id: str) -> "ChatView":
         """From a row of ``db.chats``, for the person it was read for."""
-        return ChatView(
+        first_seq, last = row.me.first_seq, row.last_message
+        view = ChatView(
             id=row.id,
             type=row.type,
             title=row.title,
+            description=row.description,
+            avatar=Avatar.at(row.avatar_id) if row.avatar_id else None,
             creator_id=row.creator_id,
             member_count=row.member_count,
             message_count=row.message_count,
-            last_message=MessageView.model_validate(row.last_message) if row.last_message else None,
+            last_message=MessageView.model_validate(last) if last is not None and last.seq >= first_seq else None,
+            pinned_seqs=[seq for seq in row.pinned_seqs if seq >= first_seq],
+            metadata=row.metadata,
             created_at=row.created_at,
             updated_at=row.updated_at,
             version=row.version,
@@ -157,10 +198,13 @@ class ChatView(Chat):
                 title=row.me.title,
                 pinned=row.me.pinned,
                 muted_until=row.me.muted_until,
+                archived=row.me.archived,
                 read_seq=row.me.read_seq,
                 unread_count=row.message_count - row.me.read_seq,
                 first_seq=row.me.first_seq,
-                role="creator" if row.creator_id == user_id else "member",
+                role=role_of(is_creator=row.creator_id == user_id, is_admin=row.me.is_admin),
                 joined_at=row.me.joined_at,
             ),
         )
+        view._row = row
+        return view
