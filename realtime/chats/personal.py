@@ -7,7 +7,7 @@ Nobody else ever hears of it.
 from core.conflicts import ConflictReason
 from db import members
 from db.members import MovedPinRow
-from realtime.chats.payloads import ChatAnswer, ChatGet, ChatMute, ChatPin, ChatRename
+from realtime.chats.payloads import ChatAnswer, ChatClear, ChatGet, ChatMute, ChatPin, ChatRename
 from realtime.chats.rules import place_pin
 from realtime.model.chat_changes import announce_moved_pins, lock_and_view, view_chat
 from realtime.model.events import CHAT_READ, CHAT_UPDATED, Reason, announce_personal, announce_read
@@ -20,7 +20,7 @@ from realtime.wire.registry import Rate, Role, action
 
 @action("chat:rename", role=Role.MEMBER, rate=Rate.WRITE, conflicts=(ConflictReason.NOT_A_GROUP,), emits=(CHAT_UPDATED,))
 async def rename_chat(context: Context, payload: ChatRename) -> ChatAnswer:
-    """Give a group a name of the caller's own, or take it back with null. Nobody else sees it."""
+    """Set the caller's own title for a group. Nobody else sees it. Null removes it."""
     async with context.changing(payload.chat_id) as change:
         refuse_unless_group(await view_chat(change.tx, payload.chat_id, context.user_id))
         await members.rename_chat(change.tx, payload.chat_id, context.user_id, payload.title)
@@ -29,7 +29,10 @@ async def rename_chat(context: Context, payload: ChatRename) -> ChatAnswer:
 
 @action("chat:mute", role=Role.MEMBER, rate=Rate.WRITE, emits=(CHAT_UPDATED,))
 async def mute_chat(context: Context, payload: ChatMute) -> ChatAnswer:
-    """Ask for no notifications of a chat until some time, or unmute it with null. Events arrive all the same."""
+    """Turn off the notifications of a chat until a given time, or on again with null.
+
+    Events of the chat still arrive.
+    """
     async with context.changing(payload.chat_id) as change:
         await view_chat(change.tx, payload.chat_id, context.user_id)
         await members.mute_chat(change.tx, payload.chat_id, context.user_id, payload.until)
@@ -38,16 +41,17 @@ async def mute_chat(context: Context, payload: ChatMute) -> ChatAnswer:
 
 @action("chat:pin", role=Role.MEMBER, rate=Rate.WRITE, conflicts=(ConflictReason.PIN_LIMIT,), emits=(CHAT_UPDATED,))
 async def pin_chat(context: Context, payload: ChatPin) -> ChatAnswer:
-    """Keep a chat on top of the caller's list: at ``position``, or above the other pins. At most 10.
+    """Pin a chat to the top of the caller's chat list.
 
-    An archived chat comes back to the list.
+    Without ``position`` it goes above the other pinned chats. At most 10 chats can be pinned. An archived chat that is
+    pinned is archived no longer.
     """
     return await _arrange_pins(context, payload.chat_id, payload.position, pinned=True)
 
 
 @action("chat:unpin", role=Role.MEMBER, rate=Rate.WRITE, emits=(CHAT_UPDATED,))
 async def unpin_chat(context: Context, payload: ChatGet) -> ChatAnswer:
-    """Take a chat from the caller's pins. One that is not pinned stays so."""
+    """Unpin a chat. If it is not pinned, nothing changes."""
     return await _arrange_pins(context, payload.chat_id, None, pinned=False)
 
 
@@ -69,9 +73,9 @@ async def _arrange_pins(context: Context, chat_id: str, position: int | None, *,
 
 @action("chat:archive", role=Role.MEMBER, rate=Rate.WRITE, emits=(CHAT_UPDATED,))
 async def archive_chat(context: Context, payload: ChatGet) -> ChatAnswer:
-    """Take a chat out of the caller's list, and from the pins. `chat:list` with `archived: true` has it.
+    """Archive a chat: take it out of the caller's chat list, and unpin it.
 
-    A message that somebody else sends brings it back, unless it is muted.
+    `chat:list` returns it with `archived: true`. A message from somebody else brings it back, unless the chat is muted.
     """
     chat_id, user_id = payload.chat_id, context.user_id
     async with context.changing(chat_id) as change:
@@ -86,7 +90,7 @@ async def archive_chat(context: Context, payload: ChatGet) -> ChatAnswer:
 
 @action("chat:unarchive", role=Role.MEMBER, rate=Rate.WRITE, emits=(CHAT_UPDATED,))
 async def unarchive_chat(context: Context, payload: ChatGet) -> ChatAnswer:
-    """Put an archived chat into the caller's list again. One that is not archived stays so."""
+    """Put an archived chat back into the caller's chat list. If it is not archived, nothing changes."""
     async with context.changing(payload.chat_id) as change:
         await lock_and_view(change.tx, payload.chat_id, context.user_id)
         await members.unarchive_chat(change.tx, payload.chat_id, context.user_id)
@@ -94,10 +98,10 @@ async def unarchive_chat(context: Context, payload: ChatGet) -> ChatAnswer:
 
 
 @action("chat:clear", role=Role.MEMBER, rate=Rate.WRITE, emits=(CHAT_UPDATED, CHAT_READ))
-async def clear_chat(context: Context, payload: ChatGet) -> ChatAnswer:
-    """Forget everything that was said in a chat, for the caller alone: `me.first_seq` moves behind the newest message.
+async def clear_chat(context: Context, payload: ChatClear) -> ChatAnswer:
+    """Remove the history of a chat, for the caller only: `me.first_seq` moves behind the newest message.
 
-    It cannot be undone. Everything counts as read.
+    All messages count as read. This cannot be undone.
     """
     chat_id, user_id = payload.chat_id, context.user_id
     async with context.changing(chat_id) as change:

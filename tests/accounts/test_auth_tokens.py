@@ -399,3 +399,22 @@ async def test_wrong_guess_between_leaves_nothing_behind(api: Api, database):
     code = await api.request_code(PHONE)
     await api.guess(PHONE, wrong_code(code))
     assert await run_sql(database, "SELECT count(*) FROM users") == [(0,)]
+
+
+async def test_refresh_token_from_after_a_restored_backup_is_let_in_once(api: Api, database):
+    signed_in = await api.sign_in(PHONE)
+    async with database.reading() as tx:
+        backup = await tx.fetch_row("backup", "SELECT generation, refresh_hash, rotated_at FROM login_sessions", [])
+    assert backup is not None
+    token = signed_in["refresh_token"]
+    for _ in range(3):
+        token = (await api.refresh(token)).json()["refresh_token"]
+    async with database.reading() as tx:
+        await tx.execute(
+            "restore", "UPDATE login_sessions SET generation = $1, refresh_hash = $2, rotated_at = $3", list(backup)
+        )
+    again = (await api.refresh(token)).json()["refresh_token"]
+    assert (await api.refresh(again)).status_code == 200
+    async with database.reading() as tx:
+        await tx.execute("grace", "UPDATE login_sessions SET rotated_at = rotated_at - interval '1 minute'", [])
+    assert (await api.refresh(token)).json()["code"] == "session_revoked"

@@ -1,8 +1,8 @@
 """Every action by everybody who might try: one readable table, over the socket and over HTTP.
 
 The subject of an action is a group of the creator's, with a member, an admin, somebody who left and somebody who was
-removed, and an invite. For ``blocked`` it is the private chat with the creator, who has blocked them. An action that is declared and has no row
-here fails the run.
+removed, and an invite. For ``blocked`` it is the private chat with the creator, who has blocked them; the invite is to
+another group. An action that is declared and has no row here fails the run.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -144,6 +144,7 @@ def payload_of(action: str, who: str, scene: Scene) -> dict[str, Any]:
         "user:find": lambda: {"phones": [scene.people["creator"].phone]},
         "user:block": lambda: {"user_id": scene.id_of("creator")},
         "user:unblock": lambda: {"user_id": scene.id_of("creator")},
+        "chat:watch": lambda: {"chat_ids": [scene.chat_id]},
         "presence:watch": lambda: {"user_ids": [scene.id_of("creator")]},
         "session:refresh": lambda: {"token": scene.people[who].tokens["access_token"]},
     }
