@@ -100,9 +100,27 @@ class Settings(BaseSettings):
         "Numbers of other countries get the same answer, but no code.",
     )
     codes_per_country_max: int = Field(
-        10_000,
+        1_000,
         ge=1,
-        description="Maximum number of codes that are sent to one country in a day. Not applied in development.",
+        description="Codes to one country in an hour, after which its unregistered numbers wait; not in development.",
+    )
+    codes_per_day_max: int = Field(
+        20_000,
+        ge=1,
+        description="Budget of codes for a day (UTC). At 80 and 100 % the log has a line `code budget`; at 100 % "
+        "unregistered numbers wait for the next day, at 200 % all do. Not in development.",
+    )
+    challenge: Literal["off", "pow", "hcaptcha", "turnstile"] = Field(
+        "off",
+        description="What a client may solve in place of waiting when a cap on codes is reached: `pow` is a proof of work, "
+        "built in; the others are services that need CHALLENGE_SITE_KEY and CHALLENGE_SECRET.",
+    )
+    challenge_site_key: str | None = Field(None, description="The public key of hCaptcha or Turnstile.")
+    challenge_secret: SecretStr | None = Field(None, description="The secret of hCaptcha or Turnstile.")
+    challenge_url: str | None = Field(
+        None,
+        pattern=r"^https?://\S+$",
+        description="Where solutions of hCaptcha or Turnstile are verified; absent: at the service itself.",
     )
     test_numbers: Annotated[dict[str, str], NoDecode] = Field(
         {},
@@ -231,6 +249,10 @@ class Settings(BaseSettings):
     def _refuse_unsafe(self) -> "Settings":
         if self.code_sender == "webhook" and not (self.code_webhook_url and self.code_webhook_secret):
             raise ValueError("MOLVA_CODE_SENDER=webhook requires MOLVA_CODE_WEBHOOK_URL and MOLVA_CODE_WEBHOOK_SECRET")
+        if self.challenge in {"hcaptcha", "turnstile"} and not (self.challenge_site_key and self.challenge_secret):
+            raise ValueError(
+                f"MOLVA_CHALLENGE={self.challenge} requires MOLVA_CHALLENGE_SITE_KEY and MOLVA_CHALLENGE_SECRET"
+            )
         if self.rate_limits == "off" and self.environment is Environment.PRODUCTION:
             raise ValueError("MOLVA_RATE_LIMITS=off is not allowed in production: it is for load tests in development")
         if self.environment is Environment.PRODUCTION:
@@ -272,6 +294,11 @@ class Settings(BaseSettings):
         if self.connections_per_address is None and self.environment is Environment.PRODUCTION:
             return CONNECTIONS_PER_ADDRESS_MAX
         return self.connections_per_address
+
+    @property
+    def has_code_caps(self) -> bool:
+        """Whether the caps on codes for addresses, networks, countries and in all hold. In development no code is sent."""
+        return self.environment is not Environment.DEVELOPMENT and self.rate_limits == "on"
 
     @property
     def shows_codes(self) -> bool:

@@ -94,3 +94,10 @@ async def keep_used(tx: Tx, avatar_id: str) -> str | None: ...
     DELETE FROM avatars WHERE id = $1
 """)
 async def delete_avatar(tx: Tx, avatar_id: str) -> None: ...
+
+
+@query("""
+    -- The picture of a locked group; the caller raises the version.
+    UPDATE chats SET avatar_id = $2 WHERE id = $1
+""")
+async def set_group_avatar(tx: Tx, chat_id: str, avatar_id: str | None) -> None: ...

@@ -10,6 +10,7 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
+from accounts.challenges import Challenges
 from accounts.code_senders import CodeSender, code_sender_for
 from accounts.services import AccountServices, OnSessionEnded
 from core.settings import Settings
@@ -98,6 +99,7 @@ def create_app(
         on_session_ended=on_session_ended,
         objects=objects,
         images=images,
+        challenges=Challenges(settings),
     )
     app.state.backend = Backend(accounts, services, is_draining)
     handle_problems(app)

@@ -2,7 +2,7 @@
 
 from accounts.avatars import exchange_avatar
 from core.conflicts import ConflictReason
-from db import chats
+from db import avatars, chats
 from db.pool import Tx
 from realtime.chats.payloads import ChatAnswer, ChatUpdate
 from realtime.model.chat_changes import add_system_message, lock_and_view, view_chat
@@ -67,7 +67,7 @@ async def change_group_avatar(
         await exchange_avatar(tx, previous_id, avatar_id)
         if avatar_id == previous_id:
             return view, None
-        await chats.set_avatar(tx, chat_id, avatar_id)
+        await avatars.set_group_avatar(tx, chat_id, avatar_id)
         after = (await view_chat(tx, chat_id, user_id)).shared()
         content = {"event": "avatar_changed", "user_id": user_id}
         await add_system_message(change, after, user_id, content, reason=Reason.UPDATED)

@@ -16,6 +16,7 @@ from realtime.wire.fields import (
     Id,
     Ids,
     Metadata,
+    Name,
     PageSize,
     PhoneText,
     ServerPayload,
@@ -116,7 +117,7 @@ class ChatsWatched(ServerPayload):
 class ChatCreateGroup(ClientPayload):
     """The group to create."""
 
-    title: VisibleText = Field(
+    title: Name = Field(
         description="Title of the group, shown to all its members.",
         max_length=limits.TITLE_CHARS_MAX,
         examples=["Sunday hike"],
@@ -132,11 +133,18 @@ class ChatCreateGroup(ClientPayload):
     )
 
 
+class GroupCreated(ServerPayload):
+    """The new group."""
+
+    chat: ChatView = Field(description="The group, as the caller sees it.")
+    not_added: list[Id] = Field(description="IDs of the people whom the caller is not allowed to add.", examples=[[]])
+
+
 class ChatRename(ClientPayload):
     """The caller's own title for a group."""
 
     chat_id: Id = Field(description="ID of the group.", examples=[CHAT_ID])
-    title: Annotated[VisibleText, Field(max_length=limits.TITLE_CHARS_MAX)] | None = Field(
+    title: Annotated[Name, Field(max_length=limits.TITLE_CHARS_MAX)] | None = Field(
         description="Title that only the caller sees, or null to see the group's own title again.", examples=["The hikers"]
     )
 
@@ -186,7 +194,7 @@ class ChatUpdate(ClientPayload):
     )
 
     chat_id: Id = Field(description="ID of the group.", examples=[CHAT_ID])
-    title: VisibleText = Field(
+    title: Name = Field(
         default_factory=str, description="New title.", max_length=limits.TITLE_CHARS_MAX, examples=["Sunday hike"]
     )
     description: Annotated[VisibleText, Field(max_length=limits.DESCRIPTION_CHARS_MAX)] | None = Field(

@@ -5,7 +5,7 @@ Nobody else ever hears of it.
 """
 
 from core.conflicts import ConflictReason
-from db import members
+from db import blocks, members
 from db.members import MovedPinRow
 from realtime.chats.payloads import ChatAnswer, ChatClear, ChatGet, ChatMute, ChatPin, ChatRename
 from realtime.chats.rules import place_pin
@@ -111,7 +111,8 @@ async def clear_chat(context: Context, payload: ChatClear) -> ChatAnswer:
             change.then(Joined(chat_id, user_id, first_seq))
         answer = await _answer(context, change, chat_id, Reason.CLEARED)
         if before.me.unread_count:
-            change.then(announce_read(chat_id, user_id, before.message_count))
+            estranged = frozenset(await blocks.list_estranged(change.tx, user_id, chat_id))
+            change.then(announce_read(chat_id, user_id, before.message_count, without=estranged))
         return answer
 
 

@@ -5,7 +5,7 @@ from core.conflicts import ConflictReason
 from core.errors import Conflict, NotFound
 from db import chats, messages
 from realtime.messages.payloads import ChatWithPins, MessageAt, MessagesPinnedIn, PinnedMessages
-from realtime.model.chat_changes import add_system_message, lock_and_view, refuse_blocked, view_chat
+from realtime.model.chat_changes import add_system_message, lock_and_view, refuse_unreachable, view_chat
 from realtime.model.events import CHAT_UPDATED, MESSAGE_CREATED, Reason, announce_chat
 from realtime.model.objects import ChatView, MessageView
 from realtime.model.refusals import refuse_deleted, refuse_unless_admin
@@ -24,7 +24,12 @@ def refuse_pinning(chat: ChatView) -> None:
     role=Role.MEMBER,
     rate=Rate.WRITE,
     forbids=True,
-    conflicts=(ConflictReason.MESSAGE_DELETED, ConflictReason.PIN_LIMIT),
+    conflicts=(
+        ConflictReason.MESSAGE_DELETED,
+        ConflictReason.PIN_LIMIT,
+        ConflictReason.YOU_BLOCKED_USER,
+        ConflictReason.PEER_UNAVAILABLE,
+    ),
     emits=(CHAT_UPDATED, MESSAGE_CREATED),
 )
 async def pin_message(context: Context, payload: MessageAt) -> ChatWithPins:
@@ -42,7 +47,7 @@ async def pin_message(context: Context, payload: MessageAt) -> ChatWithPins:
         if payload.seq in view.pinned_seqs:
             return ChatWithPins(chat=view)
         refuse_deleted(message)
-        await refuse_blocked(tx, view, user_id)
+        await refuse_unreachable(tx, view, user_id)
         chat = view.shared()
         if len(chat.pinned_seqs) >= limits.PINNED_MESSAGES_MAX:
             raise Conflict(ConflictReason.PIN_LIMIT)
