@@ -33,6 +33,7 @@ async def erase_account(tx: Tx, user_id: str) -> ErasedAccount:
     await account_deletion.erase_personal(tx, user_id)
     await account_deletion.erase_look_ups(tx, user_id)
     await pins.delete_pin(tx, user_id)
+    await account_deletion.erase_daily_budgets(tx, user_id)
     await account_deletion.expire_files(tx, user_id)
     if wearer.avatar_id is not None:
         await avatars.note_unused(tx, wearer.avatar_id)

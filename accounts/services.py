@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from accounts.challenges import Challenges
 from accounts.code_caps import SendTiming
 from accounts.code_senders import CodeSender
+from accounts.daily_budgets import DailyBudgets
 from accounts.pin_hashes import PinHashes
 from core.settings import Settings
 from core.tokens import AccessTokens, CodeHashes, RefreshTokens
@@ -35,5 +36,6 @@ class AccountServices:
     objects: Objects
     images: ImageWorkers
     challenges: Challenges
+    budgets: DailyBudgets | None
     send_timing: SendTiming = field(default_factory=SendTiming)
     pin_hashes: PinHashes = field(default_factory=PinHashes)

@@ -8,11 +8,12 @@ from accounts.challenges import ChallengeAnswer
 from core.errors import ErrorCode
 from db.codes import LIFETIME_S
 from http_api.backend import BackendOf
+from http_api.identity import SIGN_IN_BUDGET
 from http_api.middleware.bodies import StrictRoute
 from http_api.problems import refusals
 from realtime.wire.fields import PHONE, ClientPayload, PhoneText, ServerPayload
 
-router = APIRouter(prefix="/v1/auth", tags=["Sign-in"], route_class=StrictRoute)
+router = APIRouter(prefix="/v1/auth", tags=["Sign-in"], route_class=StrictRoute, dependencies=[SIGN_IN_BUDGET])
 
 
 class ChallengeSolution(ClientPayload):

@@ -12,13 +12,14 @@ from core.errors import ErrorCode
 from core.limits import DEVICE_NAME_CHARS_MAX, DISPLAY_NAME_CHARS_MAX, PIN_CHARS_MAX, PIN_CHARS_MIN
 from core.tokens import CODE_DIGITS
 from http_api.backend import BackendOf
+from http_api.identity import SIGN_IN_BUDGET
 from http_api.middleware.bodies import StrictRoute
 from http_api.problems import refusals
 from realtime import account_changes
 from realtime.model.objects import Profile
 from realtime.wire.fields import PHONE, ClientPayload, PhoneText, ServerPayload, StoredText, VisibleText
 
-router = APIRouter(prefix="/v1/auth", tags=["Sign-in"], route_class=StrictRoute)
+router = APIRouter(prefix="/v1/auth", tags=["Sign-in"], route_class=StrictRoute, dependencies=[SIGN_IN_BUDGET])
 
 
 class SignIn(ClientPayload):
@@ -111,6 +112,7 @@ async def sign_in(payload: SignIn, backend: BackendOf) -> SignedIn:
         ErrorCode.SESSION_REVOKED,
         ErrorCode.VALIDATION_FAILED,
         ErrorCode.PAYLOAD_TOO_LARGE,
+        ErrorCode.RATE_LIMITED,
         ErrorCode.UNAVAILABLE,
     ),
 )

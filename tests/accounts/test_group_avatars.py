@@ -82,3 +82,10 @@ async def test_only_the_creator_and_admins_set_the_picture(town: Town) -> None:
     await anna.act("member:set_role", chat_id=chat_id, user_id=boris.id, role="admin")
     assert (await put(boris, chat_id, picture_of(SKY))).status_code == 200
     assert (await remove(boris, chat_id)).status_code == 204
+
+
+async def test_large_picture_is_taken_as_from_a_person(town: Town) -> None:
+    anna, _, _, chat_id = await group_of(town)
+    picture = encoded(Image.effect_noise((1000, 1000), 100))
+    assert 500_000 < len(picture) < 5_000_000
+    assert (await put(anna, chat_id, picture)).status_code == 200
