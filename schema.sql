@@ -250,7 +250,8 @@ CREATE FUNCTION send_message(
     p_type text, p_content jsonb, p_reply_to bigint, p_mentions uuid[]
 ) RETURNS TABLE (
     outcome text, seq bigint, sent_at timestamptz, version bigint,
-    chat_type text, chat_title text, creator_id uuid, member_count integer, chat_created_at timestamptz
+    chat_type text, chat_title text, creator_id uuid, member_count integer, chat_created_at timestamptz,
+    chat_description text, chat_avatar_id text, chat_metadata jsonb, chat_pinned_seqs bigint[], unarchived uuid[]
 ) LANGUAGE plpgsql AS $$
 DECLARE
     chat   chats%ROWTYPE;
@@ -309,6 +310,18 @@ BEGIN
     outcome := 'sent'; seq := chat.message_count; sent_at := chat.updated_at; version := chat.version;
     chat_type := chat.type; chat_title := chat.title; creator_id := chat.creator_id;
     member_count := chat.member_count; chat_created_at := chat.created_at;
+    chat_description := chat.description; chat_avatar_id := chat.avatar_id; chat_metadata := chat.metadata;
+    chat_pinned_seqs := chat.pinned_seqs;
+    -- 5. Whoever archived the chat and did not mute it has it back in the list.
+    IF chat.has_archived THEN
+        WITH back AS (
+            UPDATE members m SET archived = false, changed_xid = change_xid()
+             WHERE m.chat_id = p_chat_id AND m.archived AND m.left_at IS NULL AND m.user_id <> p_sender_id
+               AND (m.muted_until IS NULL OR m.muted_until <= wire_now())
+            RETURNING m.user_id
+        )
+        SELECT array_agg(back.user_id) INTO unarchived FROM back;
+    END IF;
     RETURN NEXT;
 END $$;
 
@@ -319,7 +332,8 @@ CREATE FUNCTION send_messages(
     p_types text[], p_contents jsonb[], p_reply_tos bigint[], p_mentions text[]
 ) RETURNS TABLE (
     place bigint, outcome text, seq bigint, sent_at timestamptz, version bigint,
-    chat_type text, chat_title text, creator_id uuid, member_count integer, chat_created_at timestamptz
+    chat_type text, chat_title text, creator_id uuid, member_count integer, chat_created_at timestamptz,
+    chat_description text, chat_avatar_id text, chat_metadata jsonb, chat_pinned_seqs bigint[], unarchived uuid[]
 ) LANGUAGE plpgsql
 -- Planned once a connection: the plan is the same whatever comes, and making it costs a millisecond, or hundreds for a full
 -- batch into one chat. Each table is looked up by its key, even where it was small when the plan was made.
@@ -336,6 +350,7 @@ BEGIN
                WITH ORDINALITY AS w (chat_id, sender_id, client_id, body_hash, type, content, reply_to, mentions_text, place)
     ), judged AS (
         SELECT w.*, c.type AS chat_type, c.title, c.creator_id, c.member_count, c.message_count, c.version, c.created_at,
+               c.description, c.avatar_id, c.metadata, c.pinned_seqs, c.has_archived,
                first.seq AS first_seq, greatest(wire_now(), c.updated_at) AS sent_at,
                CASE
                    WHEN c.id IS NULL OR me.user_id IS NULL OR me.left_at IS NOT NULL THEN 'not_found'
@@ -385,9 +400,21 @@ BEGIN
           FROM (SELECT p.chat_id, p.sender_id, max(p.message_count + p.nth) AS seq
                   FROM placed p GROUP BY p.chat_id, p.sender_id) n
          WHERE m.chat_id = n.chat_id AND m.user_id = n.sender_id
+    ), back AS (
+        -- Whoever archived a chat and did not mute it has it back in the list; but not those who send in this batch, because
+        -- one statement cannot change a row twice.
+        UPDATE members m SET archived = false, changed_xid = change_xid()
+          FROM (SELECT p.chat_id, array_agg(p.sender_id) AS sender_ids
+                  FROM placed p WHERE p.has_archived GROUP BY p.chat_id) n
+         WHERE m.chat_id = n.chat_id AND m.archived AND m.left_at IS NULL AND m.user_id <> ALL (n.sender_ids)
+           AND (m.muted_until IS NULL OR m.muted_until <= wire_now())
+        RETURNING m.chat_id, m.user_id
     )
     SELECT j.place, j.outcome, coalesce(j.message_count + p.nth, j.first_seq), p.sent_at, p.version + p.nth,
-           p.chat_type, p.title, p.creator_id, p.member_count, p.created_at
+           p.chat_type, p.title, p.creator_id, p.member_count, p.created_at,
+           p.description, p.avatar_id, p.metadata, p.pinned_seqs,
+           CASE WHEN p.nth = 1 AND p.has_archived THEN (
+               SELECT array_agg(b.user_id) FROM back b WHERE b.chat_id = p.chat_id) END
       FROM judged j LEFT JOIN placed p ON p.place = j.place
      ORDER BY j.place;
 END $$;
@@ -520,3 +547,34 @@ ALTER TABLE users VALIDATE CONSTRAINT users_messages_from_check;
 
 -- Sessions that ended, for the sweeper.
 CREATE INDEX login_sessions_ended_idx ON login_sessions (least(revoked_at, expires_at));
+
+-- What a group shows besides its title, and which messages are pinned in the chat.
+ALTER TABLE chats
+    ADD COLUMN description   text,
+    ADD COLUMN avatar_id     text,                              -- content address of the four images
+    ADD COLUMN metadata      jsonb NOT NULL DEFAULT '{}',       -- an object of the application's own
+    ADD COLUMN pinned_seqs   bigint[] NOT NULL DEFAULT '{}',    -- pinned messages, the greatest seq first
+    ADD COLUMN has_archived  boolean NOT NULL DEFAULT false;    -- false: nobody has archived it, a send need not look
+CREATE INDEX chats_avatar_idx ON chats (avatar_id) WHERE avatar_id IS NOT NULL;
+
+ALTER TABLE members
+    ADD COLUMN is_admin  boolean NOT NULL DEFAULT false,        -- of a group; its creator is in chats.creator_id
+    ADD COLUMN archived  boolean NOT NULL DEFAULT false;        -- out of the member's list until somebody sends a message
+-- Whose list a new message brings the chat back to.
+CREATE INDEX members_archived_idx ON members (chat_id) WHERE archived AND left_at IS NULL;
+
+-- Invites: whoever has the code of one may join the group.
+CREATE TABLE invites (
+    code        text PRIMARY KEY,                           -- unguessable
+    chat_id     uuid NOT NULL,
+    created_by  uuid NOT NULL,
+    created_at  timestamptz(3) NOT NULL DEFAULT wire_now(),
+    expires_at  timestamptz(3),                             -- null: never
+    uses        integer NOT NULL DEFAULT 0,                 -- people who joined by it; counted under the chat's lock
+    uses_max    integer,                                    -- null: any number
+    revoked_at  timestamptz(3),
+    CONSTRAINT invites_chat_fk FOREIGN KEY (chat_id) REFERENCES chats (id),
+    CONSTRAINT invites_creator_fk FOREIGN KEY (created_by) REFERENCES users (id),
+    CONSTRAINT invites_uses_check CHECK (uses_max IS NULL OR uses <= uses_max)
+);
+CREATE INDEX invites_chat_idx ON invites (chat_id, created_at DESC);

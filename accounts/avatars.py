@@ -1,6 +1,6 @@
-"""Avatars: storing a picture, giving it to a person, and removing one that nobody has.
+"""Avatars: storing a picture, giving it to a person or a group, and removing one that nobody has.
 
-The images of a picture are stored under the hash of their content, so people with the same picture share them.
+The images of a picture are stored under the hash of their content, so people and groups with the same picture share them.
 
 What must stay true: a person has one whole picture or none, never parts of two, and a crash at any point leaves the old
 one. So the images are stored first, and then one transaction gives them to the person. A picture that somebody has is
@@ -52,21 +52,28 @@ async def set_avatar(tx: Tx, user_id: str, avatar_id: str | None) -> AvatarChang
     """
     wearer = await avatars.lock_wearer(tx, user_id)
     if wearer is not None:
-        concerned = {name for name in (avatar_id, wearer.avatar_id) if name is not None}
-        await avatars.lock_avatars(tx, list(concerned))
-        if avatar_id is not None:
-            await avatars.note_used(tx, avatar_id)
+        await exchange_avatar(tx, wearer.avatar_id, avatar_id)
         if wearer.avatar_id != avatar_id:
             await avatars.set_avatar(tx, user_id, avatar_id)
-            if wearer.avatar_id is not None:
-                await avatars.note_unused(tx, wearer.avatar_id)
     profile = existing(await users.find_profile(tx, user_id))
     previous_id = wearer.avatar_id if wearer is not None and wearer.avatar_id != avatar_id else None
     return AvatarChange(profile, previous_id)
 
 
+async def exchange_avatar(tx: Tx, previous_id: str | None, avatar_id: str | None) -> None:
+    """Note that a person or a group has a stored picture now (or none) instead of the one before.
+
+    The caller holds the row of the person or the lock of the chat, and writes it there.
+    """
+    await avatars.lock_avatars(tx, list({name for name in (avatar_id, previous_id) if name is not None}))
+    if avatar_id is not None:
+        await avatars.note_used(tx, avatar_id)
+    if previous_id is not None and previous_id != avatar_id:
+        await avatars.note_unused(tx, previous_id)
+
+
 async def discard_avatar(database: Database, objects: Objects, avatar_id: str | None) -> None:
-    """Remove a picture that a person no longer has, unless others have it. What fails is left to ``maintenance``."""
+    """Remove a picture that a person or a group no longer has, unless others do. What fails is left to ``maintenance``."""
     if avatar_id is None:
         return
     try:

@@ -49,8 +49,14 @@ class ConflictReason(StrEnum):
     )
     PIN_LIMIT = (
         "pin_limit",
-        "You have pinned as many chats as allowed.",
-        "Unpin a chat first. The limit is pins in session:ready.limits.",
+        "You have pinned as many chats as allowed, or the chat has as many pinned messages as allowed.",
+        "Unpin one first. The limits are pins and pinned_messages in session:ready.limits.",
+        True,
+    )
+    INVITE_LIMIT = (
+        "invite_limit",
+        "The group has as many invites as allowed.",
+        "Revoke one with invite:revoke first. The limit is invites in session:ready.limits.",
         True,
     )
     CLIENT_ID_REUSED = (

@@ -15,6 +15,9 @@ PIN_CHARS_MAX: Final = 64
 USERNAME_CHARS_MIN: Final = 5
 USERNAME_CHARS_MAX: Final = 32
 QUERY_CHARS_MAX: Final = 256
+DESCRIPTION_CHARS_MAX: Final = 512
+METADATA_BYTES_MAX: Final = 4096
+"""Of JSON without white space."""
 
 GROUP_MEMBERS_MAX: Final = 1000
 MEMBERS_PER_ADD_MAX: Final = 100
@@ -23,6 +26,12 @@ PAGE_SIZE_DEFAULT: Final = 50
 PAGE_SIZE_MAX: Final = 100
 PHONES_PER_FIND_MAX: Final = 100
 PINS_MAX: Final = 10
+PINNED_MESSAGES_MAX: Final = 50
+"""In one chat."""
+INVITES_MAX: Final = 50
+"""Of one group, at the same time."""
+INVITE_SECONDS_MIN: Final = 60
+INVITE_SECONDS_MAX: Final = 366 * 86_400
 WATCH_LIST_MAX: Final = 200
 WATCHED_CHATS_MAX: Final = 50
 CONNECTIONS_PER_USER: Final = 10
@@ -66,12 +75,17 @@ def shown_to_clients(*, connections_per_user: int = CONNECTIONS_PER_USER) -> dic
         "pin_chars_min": PIN_CHARS_MIN,
         "pin_chars": PIN_CHARS_MAX,
         "query_chars": QUERY_CHARS_MAX,
+        "description_chars": DESCRIPTION_CHARS_MAX,
+        "metadata_bytes": METADATA_BYTES_MAX,
         "group_members": GROUP_MEMBERS_MAX,
         "members_per_add": MEMBERS_PER_ADD_MAX,
         "mentions": MENTIONS_MAX,
         "phones_per_find": PHONES_PER_FIND_MAX,
         "page_size": PAGE_SIZE_MAX,
         "pins": PINS_MAX,
+        "pinned_messages": PINNED_MESSAGES_MAX,
+        "invites": INVITES_MAX,
+        "invite_seconds": INVITE_SECONDS_MAX,
         "watch_list": WATCH_LIST_MAX,
         "watched_chats": WATCHED_CHATS_MAX,
         "connections_per_user": connections_per_user,

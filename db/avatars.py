@@ -1,8 +1,8 @@
-"""Avatars: which pictures are stored, and who has which.
+"""Avatars: which pictures are stored, and which person or group has which.
 
-A picture is stored under its content address, so people with the same one share it. What must stay true: a picture that
-somebody has is never removed. Storing one holds it (:func:`hold_avatar`) for longer than that can take; it is removed only
-by who has its row locked and has then seen that nobody has it.
+A picture is stored under its content address, so people and groups with the same one share it. What must stay true: a
+picture that somebody has is never removed. Storing one holds it (:func:`hold_avatar`) for longer than that can take; it is
+removed only by who has its row locked and has then seen that nobody has it.
 """
 
 from dataclasses import dataclass
@@ -82,7 +82,8 @@ async def lock_doubtful(tx: Tx, avatar_id: str) -> str | None: ...
 @query("""
     -- Of a locked picture: if somebody has it after all, it is in no doubt any more.
     UPDATE avatars a SET expires_at = NULL
-     WHERE a.id = $1 AND EXISTS (SELECT FROM users u WHERE u.avatar_id = a.id)
+     WHERE a.id = $1 AND (EXISTS (SELECT FROM users u WHERE u.avatar_id = a.id)
+                          OR EXISTS (SELECT FROM chats c WHERE c.avatar_id = a.id AND c.deleted_at IS NULL))
     RETURNING a.id
 """)
 async def keep_used(tx: Tx, avatar_id: str) -> str | None: ...
@@ -93,3 +94,10 @@ async def keep_used(tx: Tx, avatar_id: str) -> str | None: ...
     DELETE FROM avatars WHERE id = $1
 """)
 async def delete_avatar(tx: Tx, avatar_id: str) -> None: ...
+
+
+@query("""
+    -- The picture of a locked group; the caller raises the version.
+    UPDATE chats SET avatar_id = $2 WHERE id = $1
+""")
+async def set_group_avatar(tx: Tx, chat_id: str, avatar_id: str | None) -> None: ...

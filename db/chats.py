@@ -5,7 +5,7 @@
 """
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from db.messages import MessageRow, message_columns
 from db.pool import Tx
@@ -13,9 +13,10 @@ from db.query import Affected, query
 from db.users import USER_FIELDS, UserRow, user_columns
 
 _SHARED: Final = (
-    "id", "type", "title", "creator_id", "member_count", "message_count", "created_at", "updated_at", "version",
+    "id", "type", "title", "description", "avatar_id", "creator_id", "member_count", "message_count", "pinned_seqs",
+    "metadata", "created_at", "updated_at", "version",
 )  # fmt: skip
-_PERSONAL: Final = ("muted_until", "read_seq", "first_seq", "joined_at")
+_PERSONAL: Final = ("muted_until", "archived", "read_seq", "first_seq", "is_admin", "joined_at")
 
 # Where a pin stands among those that the person still has. members.pinned only gives the order: a chat that was lost leaves
 # a gap there, which nobody sees.
@@ -48,7 +49,7 @@ _PEER: Final = f"""LATERAL (
 _FROM: Final = f"""
       FROM members me
       JOIN chats c ON c.id = me.chat_id AND c.deleted_at IS NULL
-      LEFT JOIN messages last ON last.chat_id = c.id AND last.seq = c.message_count AND last.seq >= me.first_seq
+      LEFT JOIN messages last ON last.chat_id = c.id AND last.seq = c.message_count
       LEFT JOIN {_PEER}
      WHERE me.left_at IS NULL
 """
@@ -67,21 +68,31 @@ class MeRow:
     title: str | None
     pinned: int | None
     muted_until: str | None
+    archived: bool
     read_seq: int
     first_seq: int
+    is_admin: bool
     joined_at: str
 
 
 @dataclass(frozen=True, slots=True)
 class ChatRow:
-    """A chat as one member sees it."""
+    """A chat, and what one member has of it.
+
+    ``last_message`` and ``pinned_seqs`` are there even if the member may not see them: what all members are told is made
+    of this row too.
+    """
 
     id: str
     type: Literal["private", "group"]
     title: str | None
+    description: str | None
+    avatar_id: str | None
     creator_id: str
     member_count: int
     message_count: int
+    pinned_seqs: list[int]
+    metadata: dict[str, Any]
     created_at: str
     updated_at: str
     version: int
@@ -138,8 +149,8 @@ async def find_chats(tx: Tx, user_id: str, chat_ids: list[str]) -> list[ChatRow]
 
 @query(f"""
     -- A page of somebody's chats: pinned first by position, then the newest. $2-$4 are where the last page ended
-    -- (32767 stands for "not pinned"), $5 the type or null for both, $6 how many. The page is cut before anything else
-    -- is looked up.
+    -- (32767 stands for "not pinned"), $5 the type or null for both, $6 whether archived ones, $7 how many. The page is cut
+    -- before anything else is looked up.
     WITH pins AS (
         SELECT chat_id, row_number() OVER (ORDER BY pinned, chat_id) AS position
           FROM members WHERE user_id = $1 AND pinned IS NOT NULL AND left_at IS NULL
@@ -148,13 +159,13 @@ async def find_chats(tx: Tx, user_id: str, chat_ids: list[str]) -> list[ChatRow]
           FROM members me
           JOIN {_EACH_CHAT}
           LEFT JOIN pins ON pins.chat_id = me.chat_id
-         WHERE me.user_id = $1 AND me.left_at IS NULL AND c.deleted_at IS NULL
+         WHERE me.user_id = $1 AND me.left_at IS NULL AND c.deleted_at IS NULL AND me.archived = $6
            AND ($5::text IS NULL OR c.type = $5)
            AND ($2::bigint IS NULL
                 OR coalesce(pins.position, 32767) > $2
                 OR coalesce(pins.position, 32767) = $2 AND (c.updated_at, c.id) < ($3::timestamptz, $4::uuid))
          ORDER BY coalesce(pins.position, 32767), c.updated_at DESC, c.id DESC
-         LIMIT $6
+         LIMIT $7
     )
     {_VIEW} AND me.user_id = $1 AND me.chat_id IN (SELECT id FROM page)
      ORDER BY (SELECT page.position FROM page WHERE page.id = c.id), c.updated_at DESC, c.id DESC
@@ -166,6 +177,7 @@ async def list_chats(
     after_updated_at: str | None,
     after_id: str | None,
     type: str | None,
+    archived: bool,  # noqa: FBT001  (a statement's parameters are positional)
     limit: int,
 ) -> list[ChatRow]: ...
 
@@ -280,14 +292,42 @@ async def raise_version(tx: Tx, chat_id: str) -> int: ...
 
 
 @query("""
-    -- A locked group has another creator.
+    -- What a locked group shows; the caller raises the version.
+    UPDATE chats SET title = $2, description = $3, metadata = $4 WHERE id = $1
+""")
+async def update_group(
+    tx: Tx, chat_id: str, title: str | None, description: str | None, metadata: dict[str, Any]
+) -> None: ...
+
+
+@query("""
+    -- The pinned messages of a locked chat, the greatest seq first; the caller raises the version.
+    UPDATE chats SET pinned_seqs = ARRAY (SELECT seq FROM unnest($2::bigint[]) AS pin (seq) ORDER BY seq DESC) WHERE id = $1
+""")
+async def set_pinned_seqs(tx: Tx, chat_id: str, seqs: list[int]) -> None: ...
+
+
+@query("""
+    -- A locked group has another creator; the one before becomes an admin.
+    WITH roles AS (
+        UPDATE members m SET is_admin = (m.user_id <> $2), changed_xid = change_xid()
+          FROM chats c
+         WHERE c.id = $1 AND m.chat_id = $1 AND m.user_id IN (c.creator_id, $2)
+    )
     UPDATE chats SET creator_id = $2, version = version + 1, changed_xid = change_xid() WHERE id = $1
 """)
 async def transfer_chat(tx: Tx, chat_id: str, creator_id: str) -> None: ...
 
 
 @query("""
-    -- A locked group is no more; its messages go in the background.
+    -- A locked group is no more: nobody joins it by an invite, and its picture may be nobody's. Its messages go in the
+    -- background.
+    WITH uninvited AS (
+        DELETE FROM invites WHERE chat_id = $1
+    ), picture AS (
+        UPDATE avatars a SET expires_at = greatest(a.expires_at, wire_now())
+          FROM chats c WHERE c.id = $1 AND a.id = c.avatar_id
+    )
     UPDATE chats SET deleted_at = wire_now(), version = version + 1, changed_xid = change_xid() WHERE id = $1
 """)
 async def delete_chat(tx: Tx, chat_id: str) -> None: ...

@@ -18,6 +18,7 @@ class MemberRow:
     joined_at: str
     added_by: str | None
     is_creator: bool
+    is_admin: bool
     user: UserRow
 
 
@@ -34,6 +35,7 @@ class PastMemberRow:
     """Somebody who is or was in a chat. ``left_reason``: left, removed or deleted."""
 
     is_present: bool
+    is_admin: bool
     left_reason: str | None
 
 
@@ -63,7 +65,7 @@ class MovedPinRow:
 
 @query(f"""
     -- A page of the members of a chat in which $2 is, in the order in which they came, behind ($3, $4).
-    SELECT m.joined_at, m.added_by, u.id = c.creator_id AS is_creator,
+    SELECT m.joined_at, m.added_by, u.id = c.creator_id AS is_creator, m.is_admin,
            {user_columns("u", "$2", prefix="user.", shared="true")}
       FROM members m
       JOIN chats c ON c.id = m.chat_id
@@ -130,9 +132,9 @@ async def list_past_members(tx: Tx, chat_id: str, user_ids: list[str]) -> list[s
     SELECT $1, unnest($2::uuid[]), $3, $4, $5, greatest(wire_now(), (
         SELECT max(joined_at) + interval '1 millisecond' FROM members WHERE chat_id = $1 AND left_at IS NULL))
     ON CONFLICT ON CONSTRAINT members_pkey DO UPDATE
-       SET title = NULL, pinned = NULL, muted_until = NULL, read_seq = excluded.read_seq,
-           first_seq = excluded.first_seq, added_by = excluded.added_by, joined_at = excluded.joined_at, left_at = NULL,
-           left_reason = NULL, changed_xid = change_xid()
+       SET title = NULL, pinned = NULL, muted_until = NULL, archived = false, is_admin = false,
+           read_seq = excluded.read_seq, first_seq = excluded.first_seq, added_by = excluded.added_by,
+           joined_at = excluded.joined_at, left_at = NULL, left_reason = NULL, changed_xid = change_xid()
 """)
 async def insert_members(
     tx: Tx, chat_id: str, user_ids: list[str], added_by: str, first_seq: int, read_seq: int
@@ -169,6 +171,57 @@ async def mute_chat(tx: Tx, chat_id: str, user_id: str, until: str | None) -> No
 
 
 @query("""
+    -- The role of a member of a locked group, whose creator they are not.
+    UPDATE members SET is_admin = $3, changed_xid = change_xid()
+     WHERE chat_id = $1 AND user_id = $2 AND left_at IS NULL
+""")
+async def set_admin(
+    tx: Tx,
+    chat_id: str,
+    user_id: str,
+    is_admin: bool,  # noqa: FBT001  (a statement's parameters are positional)
+) -> None: ...
+
+
+@query("""
+    -- Takes a locked chat out of the member's list; an archived chat is not pinned. Sends look for it from now on.
+    WITH noted AS (
+        UPDATE chats SET has_archived = true WHERE id = $1 AND NOT has_archived
+    )
+    UPDATE members SET archived = true, pinned = NULL, changed_xid = change_xid()
+     WHERE chat_id = $1 AND user_id = $2 AND left_at IS NULL AND NOT archived
+""")
+async def archive_chat(tx: Tx, chat_id: str, user_id: str) -> None: ...
+
+
+@query("""
+    -- Puts a locked chat into the member's list again. Sends need not look any more if it is nobody's archived chat.
+    WITH noted AS (
+        UPDATE chats c SET has_archived = false
+         WHERE c.id = $1 AND c.has_archived
+           AND NOT EXISTS (SELECT FROM members o
+                            WHERE o.chat_id = $1 AND o.user_id <> $2 AND o.archived AND o.left_at IS NULL)
+    )
+    UPDATE members SET archived = false, changed_xid = change_xid()
+     WHERE chat_id = $1 AND user_id = $2 AND left_at IS NULL AND archived
+""")
+async def unarchive_chat(tx: Tx, chat_id: str, user_id: str) -> None: ...
+
+
+@query("""
+    -- In a locked chat, nothing that was said so far exists for the member any more, and nothing is unread. Returns
+    -- the first seq that they may see, or null when it was so before.
+    UPDATE members me
+       SET first_seq = c.message_count + 1, read_seq = c.message_count, changed_xid = change_xid()
+      FROM chats c
+     WHERE c.id = me.chat_id AND me.chat_id = $1 AND me.user_id = $2 AND me.left_at IS NULL
+       AND me.first_seq <= c.message_count
+    RETURNING me.first_seq
+""")
+async def clear_chat(tx: Tx, chat_id: str, user_id: str) -> int | None: ...
+
+
+@query("""
     -- The person's pins by position. Who changes them holds the person's row (lock_pins).
     SELECT chat_id, pinned FROM members
      WHERE user_id = $1 AND pinned IS NOT NULL AND left_at IS NULL
@@ -191,7 +244,7 @@ async def list_pins_behind(tx: Tx, chat_id: str, user_ids: list[str]) -> list[Mo
 
 @query("""
     -- Whether somebody is in the chat, and if not, how they lost it; no row for whoever never was in it.
-    SELECT left_at IS NULL AS is_present, left_reason FROM members WHERE chat_id = $1 AND user_id = $2
+    SELECT left_at IS NULL AS is_present, is_admin, left_reason FROM members WHERE chat_id = $1 AND user_id = $2
 """)
 async def find_past_member(tx: Tx, chat_id: str, user_id: str) -> PastMemberRow | None: ...
 
@@ -204,8 +257,8 @@ async def lock_pins(tx: Tx, user_id: str) -> str | None: ...
 
 
 @query("""
-    -- New positions: $2 in this order from 1; $3 unpinned.
-    UPDATE members m SET pinned = p.position, changed_xid = change_xid()
+    -- New positions: $2 in this order from 1; $3 unpinned. A pinned chat is not archived.
+    UPDATE members m SET pinned = p.position, archived = m.archived AND p.position IS NULL, changed_xid = change_xid()
       FROM (SELECT chat_id, position::smallint FROM unnest($2::uuid[]) WITH ORDINALITY AS kept (chat_id, position)
             UNION ALL
             SELECT chat_id, NULL FROM unnest($3::uuid[]) AS dropped (chat_id)) p

@@ -114,6 +114,12 @@ class StoredRow:
     creator_id: str
     member_count: int
     chat_created_at: str
+    chat_description: str | None = None
+    chat_avatar_id: str | None = None
+    chat_metadata: dict[str, Any] = field(default_factory=dict)
+    chat_pinned_seqs: list[int] = field(default_factory=list)
+    unarchived: list[str] | None = None
+    """The members to whose lists the message brought the chat back."""
 
 
 @dataclass(slots=True)
@@ -210,6 +216,16 @@ async def was_sent(tx: Tx, sender_id: str, client_id: str, chat_id: str) -> bool
      WHERE m.chat_id = $1 AND m.seq = $3
 """)
 async def find_message(tx: Tx, chat_id: str, user_id: str, seq: int) -> MessageRow | None: ...
+
+
+@query(f"""
+    -- Those of these messages that the person may see, newest first.
+    SELECT {message_columns("m", "$2")}
+      FROM messages m
+     WHERE m.chat_id = $1 AND m.seq >= {_FIRST_SEQ} AND m.seq = ANY ($3::bigint[])
+     ORDER BY m.seq DESC
+""")
+async def find_messages(tx: Tx, chat_id: str, user_id: str, seqs: list[int]) -> list[MessageRow]: ...
 
 
 @dataclass(frozen=True, slots=True)

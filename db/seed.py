@@ -17,6 +17,7 @@ CHATS: Final = (
     "id", "type", "title", "creator_id", "direct_key", "member_count", "message_count", "version", "created_at",
     "updated_at",
 )  # fmt: skip
+INVITES: Final = ("code", "chat_id", "created_by")
 MEMBERS: Final = ("chat_id", "user_id", "read_seq", "added_by", "joined_at")
 MESSAGES: Final = (
     "chat_id", "seq", "sender_id", "client_id", "body_hash", "type", "content", "version", "created_at",

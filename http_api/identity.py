@@ -25,7 +25,7 @@ CALLER_ERRORS: Final = (
 """What :func:`authenticate` may answer: every route that takes a ``CallerOf`` declares these."""
 
 PROFILE_PATHS: Final = frozenset({"/v1/me", "/v1/me/avatar"})
-"""Changes here have the budget ``profile``."""
+"""Changes here have the budget ``profile``; so does the picture of a group."""
 
 _bearer = HTTPBearer(scheme_name="bearer", auto_error=False)
 
@@ -58,7 +58,8 @@ async def authenticate(
 def _rate_of(request: Request) -> str:
     if request.method in {"GET", "HEAD"}:
         return "read"
-    return "profile" if request.url.path in PROFILE_PATHS else "write"
+    path = request.url.path
+    return "profile" if path in PROFILE_PATHS or path.endswith("/avatar") else "write"
 
 
 def _take_of_address(backend: Backend, rate: str) -> None:

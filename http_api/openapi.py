@@ -29,6 +29,7 @@ TAGS: Final = {
     "Sessions": "The devices you are signed in on.",
     "Actions: chat": "The chat list, private chats, groups, and your own settings of a chat.",
     "Actions: member": "Members of a group.",
+    "Actions: invite": "Join a group by a code.",
     "Actions: message": "Send, read, edit, delete, like and search messages; mark them as read.",
     "Actions: user": "Find people, and block them.",
     "Actions: presence": "Who is online.",

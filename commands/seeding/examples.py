@@ -10,13 +10,15 @@ from core.ids import new_id
 from core.tokens import RefreshTokens
 from db import seed as tables
 from db.pool import Database
-from realtime.wire.fields import CHAT_ID, OTHERS_CHAT_ID, PHONE, USER_ID
+from realtime.wire.fields import CHAT_ID, INVITE_CODE, OTHERS_CHAT_ID, PHONE, USER_ID
 
 _EXAMPLE_PEOPLE: Final = (("Anna", PHONE), ("Boris", "+79161234568"), ("Vera", "+79161234569"))
 
 
 async def make_examples(database: Database, tokens: RefreshTokens, calendar: Calendar) -> list[Person]:
-    """Add three people in two groups, unless they exist. The creator of the first group is the author of its message 42.
+    """Add three people in two groups, and an invite to the first group, unless they exist.
+
+    The creator of the first group is the author of its message 42.
 
     The first person may exist already: whoever followed the documents has registered with that number.
     """
@@ -40,4 +42,5 @@ async def make_examples(database: Database, tokens: RefreshTokens, calendar: Cal
                 )
             ],
         )
+        await tables.load(tx, "invites", tables.INVITES, [(INVITE_CODE, CHAT_ID, anna.user_id)])
     return people

@@ -4,6 +4,7 @@ A route takes at most :data:`JSON_BYTES_MAX` unless :data:`BODY_BYTES_MAX` names
 there. Routers that take JSON say ``route_class=StrictRoute``.
 """
 
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
@@ -22,11 +23,20 @@ JSON_BYTES_MAX: Final = PACKET_BYTES_MAX
 _FRAME_BYTES_MAX: Final = 64 * 1024
 """What surrounds an upload: JSON and the start of a data URL, or multipart boundaries."""
 
+_AVATAR_BODY_BYTES_MAX: Final = AVATAR_BYTES_MAX * 4 // 3 + _FRAME_BYTES_MAX
+"""Base64."""
+
 BODY_BYTES_MAX: Final[dict[tuple[str, str], int]] = {
-    ("PUT", "/v1/me/avatar"): AVATAR_BYTES_MAX * 4 // 3 + _FRAME_BYTES_MAX,  # base64
+    ("PUT", "/v1/me/avatar"): _AVATAR_BODY_BYTES_MAX,
+    ("PUT", "/v1/chats/*/avatar"): _AVATAR_BODY_BYTES_MAX,
     ("POST", "/v1/files"): FILE_BYTES_MAX + _FRAME_BYTES_MAX,
 }
-"""Method and path → bytes, where the limit is not :data:`JSON_BYTES_MAX`."""
+"""Method and path (``*`` for an ID) → bytes, where the limit is not :data:`JSON_BYTES_MAX`."""
+_CHAT_PATH: Final = re.compile(r"/v1/chats/[^/]+/")
+
+
+def _bytes_max(method: str, path: str) -> int:
+    return BODY_BYTES_MAX.get((method, _CHAT_PATH.sub("/v1/chats/*/", path, count=1)), JSON_BYTES_MAX)
 
 
 class BodyLimits:
@@ -44,7 +54,7 @@ class BodyLimits:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        size_bytes_max = BODY_BYTES_MAX.get((scope["method"], scope["path"]), JSON_BYTES_MAX)
+        size_bytes_max = _bytes_max(scope["method"], scope["path"])
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isdecimal() and int(declared) > size_bytes_max:
             await problem_of(PayloadTooLarge())(scope, receive, send)

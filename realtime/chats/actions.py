@@ -44,11 +44,13 @@ _UNPINNED: Final = 32767
 async def list_chats(context: Context, payload: ChatList) -> ChatPage:
     """List the caller's chats, one page at a time.
 
-    Pinned chats come first, by position. The others follow, newest first.
+    Pinned chats come first, by position. The others follow, newest first. Archived chats are a separate list.
     """
     pinned, updated_at, chat_id = CHATS_CURSOR.read(payload.cursor)
     async with context.reading() as tx:
-        rows = await chats.list_chats(tx, context.user_id, pinned, updated_at, chat_id, payload.type, payload.limit + 1)
+        rows = await chats.list_chats(
+            tx, context.user_id, pinned, updated_at, chat_id, payload.type, payload.archived, payload.limit + 1
+        )
         active_chat_id = await find_active_chat(context, tx)
     page = rows[: payload.limit]
     return ChatPage(

@@ -122,7 +122,7 @@ async def leave_chat(context: Context, payload: ChatLeave) -> Nothing:
     emits=(CHAT_UPDATED,),
 )
 async def transfer_chat(context: Context, payload: ChatTransfer) -> ChatAnswer:
-    """Make another member the creator of the group. The caller becomes a plain member."""
+    """Make another member the creator of the group. The caller becomes an admin."""
     async with context.changing(payload.chat_id) as change:
         tx, chat_id = change.tx, payload.chat_id
         view = await lock_and_view(tx, chat_id, context.user_id)

@@ -15,11 +15,13 @@ from realtime.wire.fields import (
     ClientPayload,
     Id,
     Ids,
+    Metadata,
     Name,
     PageSize,
     PhoneText,
     ServerPayload,
     TimeIn,
+    VisibleText,
     given,
 )
 
@@ -35,6 +37,9 @@ class ChatList(ClientPayload):
     )
     type: Literal["private", "group"] | None = Field(
         None, description="Return only chats of this type. Omit it for both types.", examples=[None]
+    )
+    archived: bool = Field(
+        default=False, description="True returns the archived chats, false all others.", examples=[False]
     )
 
 
@@ -173,3 +178,36 @@ class ChatTransfer(ClientPayload):
 
     chat_id: Id = Field(description="ID of the group.", examples=[CHAT_ID])
     user_id: Id = Field(description="ID of the member who becomes the creator.", examples=[USER_ID])
+
+
+class ChatClear(ClientPayload):
+    """The chat to clear."""
+
+    chat_id: Id = Field(description="ID of the chat.", examples=[OTHERS_CHAT_ID])
+
+
+class ChatUpdate(ClientPayload):
+    """The new title, description or metadata of a group. A field that is absent stays as it is."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": [name]} for name in ("title", "description", "metadata")]}
+    )
+
+    chat_id: Id = Field(description="ID of the group.", examples=[CHAT_ID])
+    title: Name = Field(
+        default_factory=str, description="New title.", max_length=limits.TITLE_CHARS_MAX, examples=["Sunday hike"]
+    )
+    description: Annotated[VisibleText, Field(max_length=limits.DESCRIPTION_CHARS_MAX)] | None = Field(
+        None, description="New description. Null removes it.", examples=["Every Sunday at nine"]
+    )
+    metadata: Metadata = Field(
+        default_factory=dict,
+        description="JSON object of the application, at most 4 KiB. It replaces the previous one.",
+        examples=[{"color": "green"}],
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.model_fields_set - {"chat_id"}:
+            raise ValueError("at least one of title, description and metadata is required")
+        return self

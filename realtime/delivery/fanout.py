@@ -5,12 +5,13 @@ out never waits, so nothing comes between the effects of one change.
 """
 
 import logging
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
 from core import metrics
 from core.logs import current_request
-from realtime.delivery.hub import Hub
-from realtime.wire.effects import Activated, Advanced, Effect, Emit, Joined, Left, SessionEnded, Watching
+from realtime.delivery.hub import Hub, Listener
+from realtime.wire.effects import Activated, Advanced, Effect, Emit, Joined, Left, Narrowed, SessionEnded, Watching
 
 log = logging.getLogger("molva.delivery")
 
@@ -62,9 +63,24 @@ class Fanout:
 
     def _emit(self, emit: Emit) -> None:
         listeners = list(self._hub.resolve(emit.audience))
-        if listeners:
+        if listeners and emit.narrowed is not None:
+            self._send_narrowed(emit, emit.narrowed, listeners)
+        elif listeners:
             packet = self._encode(emit.event.name, emit.payload.encode())
             for listener in listeners:
                 listener.send(packet)
+        if listeners:
             metrics.delivered(emit.event.name).inc(len(listeners))
         _record(emit, len(listeners))
+
+    def _send_narrowed(self, emit: Emit, narrowed: Narrowed, listeners: Sequence[Listener]) -> None:
+        """Send to each what they may see; encoded once for all who may see the same."""
+        packets: dict[int, bytes] = {}
+        for listener in listeners:
+            first_seq = self._hub.first_seq(listener, narrowed.chat_id)
+            hidden = bisect_left(narrowed.seqs, first_seq)
+            packet = packets.get(hidden)
+            if packet is None:
+                payload = narrowed.from_seq(first_seq) if hidden else emit.payload
+                packet = packets[hidden] = self._encode(emit.event.name, payload.encode())
+            listener.send(packet)

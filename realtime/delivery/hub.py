@@ -251,7 +251,7 @@ class Hub:
                 yield from self._resolve_viewers(audience)
             case ViewersWithoutMessage(chat_id, seq):
                 for listener in self._viewers_of(chat_id):
-                    if self._first_seq(listener, chat_id) > seq:
+                    if self.first_seq(listener, chat_id) > seq:
                         yield listener
             case SingleUser(user_id):
                 yield from self.listeners_of(user_id)
@@ -279,7 +279,7 @@ class Hub:
         for listener in chat.viewers.values():
             if listener.user_id == audience.with_user_id or listener.user_id in audience.without:
                 continue
-            if not audience.seq or self._first_seq(listener, audience.chat_id) <= audience.seq:
+            if not audience.seq or self.first_seq(listener, audience.chat_id) <= audience.seq:
                 yield listener
         person = chat.people.get(audience.with_user_id) if audience.with_user_id is not None else None
         if person is not None and person.chats[audience.chat_id] <= audience.seq:
@@ -294,5 +294,6 @@ class Hub:
                     met.add(other.user_id)
                     yield from other.listeners
 
-    def _first_seq(self, listener: Listener, chat_id: str) -> int:
+    def first_seq(self, listener: Listener, chat_id: str) -> int:
+        """From which message on the owner of the connection may see the chat."""
         return self._online[listener.user_id].chats.get(chat_id, 1)

@@ -22,6 +22,7 @@ _BEARER: Final[list[dict[str, list[str]]]] = [{"bearer": []}]
 _WHO: Final = {
     Role.USER: "everybody who is signed in",
     Role.MEMBER: "members of the chat. For everybody else the chat does not exist",
+    Role.ADMIN: "the creator and the admins of the group",
     Role.CREATOR: "the creator of the chat",
 }
 

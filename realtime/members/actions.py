@@ -11,11 +11,14 @@ from realtime.members.payloads import (
     MemberPage,
     MemberRemove,
     MemberRemoved,
+    MemberRoleSet,
     MembersAdded,
+    MemberSetRole,
 )
 from realtime.members.rules import (
     NAMES_IN_TITLE_MAX,
     first_seq_of_newcomers,
+    refuse_removing,
     title_of,
 )
 from realtime.model.chat_changes import (
@@ -30,9 +33,17 @@ from realtime.model.chat_changes import (
     view_chat,
 )
 from realtime.model.daily_budgets import count_strangers
-from realtime.model.events import CHAT_REMOVED, CHAT_UPDATED, MESSAGE_CREATED, Reason, Removal
-from realtime.model.objects import Chat, ChatView, User
-from realtime.model.refusals import refuse_creator_leaving, refuse_overfull, refuse_unless_creator
+from realtime.model.events import (
+    CHAT_REMOVED,
+    CHAT_UPDATED,
+    MESSAGE_CREATED,
+    Reason,
+    Removal,
+    announce_chat,
+    announce_personal,
+)
+from realtime.model.objects import Chat, ChatView, User, role_of
+from realtime.model.refusals import refuse_overfull, refuse_unless_creator, refuse_yourself
 from realtime.wire.changes import Change
 from realtime.wire.context import Context
 from realtime.wire.effects import Left
@@ -52,7 +63,7 @@ async def list_members(context: Context, payload: MemberList) -> MemberPage:
         members=[
             Member(
                 user=User.of(row.user),
-                role="creator" if row.is_creator else "member",
+                role=role_of(is_creator=row.is_creator, is_admin=row.is_admin),
                 joined_at=row.joined_at,
                 added_by=row.added_by,
             )
@@ -136,7 +147,7 @@ async def _convert(change: Change, chat: Chat, actor_id: str) -> Chat:
 
 @action(
     "member:remove",
-    role=Role.CREATOR,
+    role=Role.ADMIN,
     rate=Rate.WRITE,
     forbids=True,
     conflicts=(ConflictReason.NOT_A_GROUP, ConflictReason.CREATOR_CANNOT_LEAVE),
@@ -145,14 +156,14 @@ async def _convert(change: Change, chat: Chat, actor_id: str) -> Chat:
 async def remove_member(context: Context, payload: MemberRemove) -> MemberRemoved:
     """Remove a member from a group. They receive nothing that is sent after the removal.
 
-    If the person has left or was removed already, nothing changes.
+    The creator can remove any other member, an admin only members who are not admins. An invite does not let a removed
+    person in again. If the person has left or was removed already, nothing changes.
     """
     async with context.changing(payload.chat_id) as change:
         tx, chat_id = change.tx, payload.chat_id
         view = await lock_and_view(tx, chat_id, context.user_id)
-        refuse_unless_creator(view)
-        refuse_creator_leaving(view, payload.user_id)
         target = await members.find_past_member(tx, chat_id, payload.user_id)
+        refuse_removing(view, payload.user_id, target)
         if target is None:
             raise NotFound("user_id")
         if not target.is_present:  # it was done before, and the ack was lost
@@ -165,3 +176,36 @@ async def remove_member(context: Context, payload: MemberRemove) -> MemberRemove
         removed = MemberRemoved(chat=await view_chat(tx, chat_id, context.user_id))
     await announce_moved_pins(context.services, moved)
     return removed
+
+
+@action(
+    "member:set_role",
+    role=Role.CREATOR,
+    rate=Rate.WRITE,
+    forbids=True,
+    conflicts=(ConflictReason.NOT_A_GROUP, ConflictReason.WITH_YOURSELF),
+    emits=(CHAT_UPDATED,),
+)
+async def set_role(context: Context, payload: MemberSetRole) -> MemberRoleSet:
+    """Make a member of a group an admin, or an admin a member again.
+
+    Admins can change the title, description, metadata and picture, pin messages, delete messages of others, create
+    invites, and remove members who are not admins.
+    """
+    async with context.changing(payload.chat_id) as change:
+        tx, chat_id, user_id = change.tx, payload.chat_id, payload.user_id
+        view = await lock_and_view(tx, chat_id, context.user_id)
+        refuse_unless_creator(view)
+        refuse_yourself(context.user_id, user_id)
+        target = await members.find_past_member(tx, chat_id, user_id)
+        if target is None or not target.is_present:
+            raise NotFound("user_id")
+        if target.is_admin != (payload.role == "admin"):
+            await members.set_admin(tx, chat_id, user_id, payload.role == "admin")
+            await chats.raise_version(tx, chat_id)
+            view = await view_chat(tx, chat_id, context.user_id)
+            change.then(
+                *announce_chat(view.shared(), Reason.ROLE_CHANGED, without=frozenset((user_id,))),
+                announce_personal(await view_chat(tx, chat_id, user_id), user_id, Reason.ROLE_CHANGED),
+            )
+        return MemberRoleSet(chat=view)

@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from core import limits
-from realtime.model.objects import ChatView, User
+from realtime.model.objects import ChatView, Role, User
 from realtime.wire.cursors import CursorForm, CursorOf, Part
 from realtime.wire.fields import CHAT_ID, USER_ID, ClientPayload, Id, Ids, PageSize, ServerPayload, Time
 
@@ -26,7 +26,7 @@ class Member(ServerPayload):
     """One member of a chat."""
 
     user: User = Field(description="The member's public profile.")
-    role: Literal["creator", "member"] = Field(description="The member's role in the chat.", examples=["member"])
+    role: Role = Field(description="The member's role in the chat.", examples=["member"])
     joined_at: Time = Field(description="When the member joined the chat.", examples=["2026-11-20T18:00:00.000Z"])
     added_by: Id | None = Field(description="ID of the person who added the member, or null.", examples=[USER_ID])
 
@@ -70,5 +70,19 @@ class MemberRemove(ClientPayload):
 
 class MemberRemoved(ServerPayload):
     """The group after the removal."""
+
+    chat: ChatView = Field(description="The group, as the caller sees it.")
+
+
+class MemberSetRole(ClientPayload):
+    """The member and their new role."""
+
+    chat_id: Id = Field(description="ID of the group.", examples=[CHAT_ID])
+    user_id: Id = Field(description="ID of the member.", examples=[USER_ID])
+    role: Literal["admin", "member"] = Field(description="The new role.", examples=["admin"])
+
+
+class MemberRoleSet(ServerPayload):
+    """The group after the change."""
 
     chat: ChatView = Field(description="The group, as the caller sees it.")

@@ -23,7 +23,7 @@ from realtime.messages.payloads import (
     MessageSent,
 )
 from realtime.model.active_chat import find_active_chat
-from realtime.model.chat_changes import view_chat
+from realtime.model.chat_changes import announce_unarchived, view_chat
 from realtime.model.events import (
     CHAT_READ,
     CHAT_UPDATED,
@@ -68,6 +68,8 @@ async def send_message(context: Context, payload: MessageSend) -> MessageSent | 
         body.content = orjson.Fragment(orjson.dumps(await _attached(context, send, chat_id, content)))
     note_chat(chat_id)
     sent = await context.services.sends.send(draft)
+    if sent.row.stored is not None and sent.row.stored.unarchived:
+        await announce_unarchived(context.services, chat_id, sent.row.stored.unarchived)
     if sent.message is not None:
         return EncodedPayload(b'{"message":%b,"duplicate":false}' % sent.message)
     if sent.row.outcome != "duplicate" or sent.row.seq is None:

@@ -11,7 +11,8 @@ import orjson
 
 from db.messages import Draft, StoredRow, stored_message
 from realtime.model.events import CHAT_UPDATED, MESSAGE_CREATED, Reason
-from realtime.wire.effects import Advanced, Effect, Emit, Members, Viewers
+from realtime.model.objects import avatar_json
+from realtime.wire.effects import Advanced, Effect, Emit, Members, Narrowed, Viewers
 from realtime.wire.fields import EncodedPayload
 
 _AS_THE_SENDER_SEES_IT: Final = b',"liked_by_me":false}'
@@ -39,24 +40,31 @@ class EncodedMessage:
         """
         chat_id = self._chat_id
         created = b'{"message":%b,"message_count":%d}' % (self._json, self._seq)
+        pinned_seqs = self._stored.chat_pinned_seqs
+        narrowed = Narrowed(chat_id, tuple(reversed(pinned_seqs)), self._chat_updated) if pinned_seqs else None
         return (
-            Emit(CHAT_UPDATED, EncodedPayload(self._chat_updated()), Members(chat_id)),
+            Emit(CHAT_UPDATED, self._chat_updated(), Members(chat_id), narrowed),
             Emit(MESSAGE_CREATED, EncodedPayload(created), Viewers(chat_id)),  # every present member may see a new message
             Advanced(chat_id, self._stored.version, self._seq),
         )
 
-    def _chat_updated(self) -> bytes:
+    def _chat_updated(self, first_seq: int = 0) -> EncodedPayload:
+        """For members who may see the chat from ``first_seq`` on. Every present member may see the message."""
         stored = self._stored
         chat = {
             "id": self._chat_id,
             "type": stored.chat_type,
             "title": stored.chat_title,
+            "description": stored.chat_description,
+            "avatar": avatar_json(stored.chat_avatar_id) if stored.chat_avatar_id else None,
             "creator_id": stored.creator_id,
             "member_count": stored.member_count,
             "message_count": self._seq,
             "last_message": orjson.Fragment(self._json),
+            "pinned_seqs": [seq for seq in stored.chat_pinned_seqs if seq >= first_seq],
+            "metadata": stored.chat_metadata,
             "created_at": stored.chat_created_at,
             "updated_at": stored.sent_at,
             "version": stored.version,
         }
-        return orjson.dumps({"chat": chat, "reason": Reason.MESSAGE.value})
+        return EncodedPayload(orjson.dumps({"chat": chat, "reason": Reason.MESSAGE.value}))

@@ -16,7 +16,7 @@ from realtime.messages.contents import (
     TextContent,
     VideoContent,
 )
-from realtime.model.objects import MessageView, User
+from realtime.model.objects import ChatView, MessageView, User
 from realtime.wire.cursors import EPOCH_PATTERN, CursorForm, CursorOf, Part
 from realtime.wire.fields import (
     CHAT_ID,
@@ -184,6 +184,24 @@ class MessageAt(ClientPayload):
 
     chat_id: Id = Field(description="ID of the chat.", examples=[CHAT_ID])
     seq: Seq = Field(description="`seq` of the message in the chat.", examples=[42])
+
+
+class ChatWithPins(ServerPayload):
+    """The chat with its pinned messages."""
+
+    chat: ChatView = Field(description="The chat as the caller sees it.")
+
+
+class MessagesPinnedIn(ClientPayload):
+    """Of which chat."""
+
+    chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
+
+
+class PinnedMessages(ServerPayload):
+    """The pinned messages of a chat that the caller may see."""
+
+    messages: list[MessageView] = Field(description="The messages, newest first.")
 
 
 class MessageEdit(MessageAt):

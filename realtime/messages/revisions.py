@@ -29,11 +29,11 @@ from realtime.model.events import (
     CHAT_UPDATED,
     MESSAGE_LIKED,
     MESSAGE_UPDATED,
-    ChatUpdated,
     MessageLiked,
     MessageUpdated,
     Reason,
     announce_chat,
+    emit_chat,
 )
 from realtime.model.objects import Chat, ChatView, MessageView, User
 from realtime.model.refusals import refuse_deleted
@@ -85,7 +85,7 @@ async def _content_of(tx: Tx, message_type: str, asked: dict[str, Any], user_id:
 
 @action("message:delete", role=Role.MEMBER, rate=Rate.WRITE, forbids=True, emits=(CHAT_UPDATED, MESSAGE_UPDATED))
 async def delete_message(context: Context, payload: MessageAt) -> MessageAnswer:
-    """Delete a message: one of the caller's own, or any message in a group that the caller created.
+    """Delete a message: one of the caller's own, or as creator or admin any message of the group.
 
     The message keeps its place and its ``seq``, with ``content`` null, so that counts never go down.
     """
@@ -98,18 +98,21 @@ async def delete_message(context: Context, payload: MessageAt) -> MessageAnswer:
             return MessageAnswer(message=MessageView.model_validate(message))
         version = await raise_version(tx, chat_id)
         row = await messages.delete_message(tx, chat_id, payload.seq, version)
+        if payload.seq in view.pinned_seqs:
+            await chats.set_pinned_seqs(tx, chat_id, [seq for seq in view.shared().pinned_seqs if seq != payload.seq])
         return _announce_revision(change, view, row, Reason.MESSAGE_DELETED)
 
 
 def _announce_revision(change: Change, view: ChatView, row: MessageRow, reason: Reason) -> MessageAnswer:
     """Announce a changed message to those who have the chat open and may see it.
 
-    The chat is announced to all members if the message is its newest, because chat lists show that one. Otherwise it is
-    announced to those who have the chat open and may not see the message: they need the new version.
+    The chat is announced to all members if the message is its newest, because chat lists show that one, or was pinned and
+    is deleted. Otherwise it is announced to those who have the chat open and may not see the message: they need the new
+    version.
     """
     message = MessageView.model_validate(row)
     after = _after(view, message)
-    if row.seq == view.message_count:
+    if row.seq == view.message_count or after.pinned_seqs != view.shared().pinned_seqs:
         change.then(*announce_chat(after, reason))
     else:
         change.then(_announce_version(after, row.seq, reason))
@@ -125,14 +128,17 @@ def _after(view: ChatView, message: MessageView) -> Chat:
     chat = view.shared()
     is_last = message.seq == chat.message_count
     return chat.model_copy(
-        update={"version": message.version, "last_message": message.shared() if is_last else chat.last_message}
+        update={
+            "version": message.version,
+            "last_message": message.shared() if is_last else chat.last_message,
+            "pinned_seqs": [seq for seq in chat.pinned_seqs if message.deleted_at is None or seq != message.seq],
+        }
     )
 
 
 def _announce_version(after: Chat, seq: int, reason: Reason) -> Emit:
     """The new version, for those who have the chat open and may not see the message."""
-    payload = ChatUpdated.model_construct(chat=after, reason=reason)
-    return Emit(CHAT_UPDATED, payload, ViewersWithoutMessage(after.id, seq))
+    return emit_chat(after, reason, ViewersWithoutMessage(after.id, seq))
 
 
 @action(

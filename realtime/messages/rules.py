@@ -14,7 +14,7 @@ def refuse_edit(message: MessageRow, user_id: str) -> None:
 
 
 def refuse_delete(message: MessageRow, chat: ChatView, user_id: str) -> None:
-    """Refuse unless it is the user's own message, or one in a group that they created. Never a system message."""
-    is_master = chat.type == "group" and chat.me.role == "creator"
+    """Refuse unless it is the user's own message, or in a group whose creator or admin they are. No system message."""
+    is_master = chat.type == "group" and chat.me.role != "member"
     if message.type == "system" or not (message.sender_id == user_id or is_master):
-        raise Forbidden("Only the sender of a message or the creator of the group is allowed to delete it.")
+        raise Forbidden("Only the sender of a message or the creator and admins of the group are allowed to delete it.")

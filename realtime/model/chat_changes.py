@@ -125,6 +125,16 @@ async def put_out(change: Change, chat_id: str, user_ids: Sequence[str], *, why:
     return moved
 
 
+async def announce_unarchived(services: Services, chat_id: str, user_ids: Sequence[str]) -> None:
+    """Tell people who are online that a message brought the chat back to their lists; in the chat's turn."""
+    for user_id in user_ids:
+        if services.online.is_online(user_id):
+            with suppress(NotFound, Unavailable):
+                async with services.changes.of(chat_subject(chat_id), single_statement=True) as change:
+                    view = await view_chat(change.tx, chat_id, user_id)
+                    change.then(announce_personal(view, user_id, Reason.ARCHIVED))
+
+
 async def announce_moved_pins(services: Services, moved: Sequence[MovedPinRow], reason: Reason = Reason.PINNED) -> None:
     """Tell people who are online that pins of theirs have another position now.
 

@@ -12,13 +12,26 @@ from pydantic import Field
 from db import blocks, chats, users
 from db.pool import Tx
 from realtime.model.objects import Chat, ChatView, Message, User
-from realtime.wire.effects import Advanced, Effect, Emit, Members, SharedChats, SingleUser, Viewers
+from realtime.wire.effects import (
+    Advanced,
+    Audience,
+    Effect,
+    Emit,
+    Members,
+    Narrowed,
+    SharedChats,
+    SingleUser,
+    Viewers,
+)
 from realtime.wire.fields import CHAT_ID, USER_ID, Id, ServerPayload
 from realtime.wire.registry import event
 
 
 class Reason(StrEnum):
-    """Why a chat was updated."""
+    """Why a chat was updated.
+
+    `archived` and `message_pinned` also tell of the opposite: the chat says how it is now.
+    """
 
     CREATED = "created"
     MESSAGE = "message"
@@ -30,11 +43,16 @@ class Reason(StrEnum):
     MEMBER_REMOVED = "member_removed"
     MEMBER_LEFT = "member_left"
     TRANSFERRED = "transferred"
+    UPDATED = "updated"
+    ROLE_CHANGED = "role_changed"
+    MESSAGE_PINNED = "message_pinned"
     RECONCILED = "reconciled"
     RENAMED = "renamed"
     PINNED = "pinned"
     UNPINNED = "unpinned"
     MUTED = "muted"
+    ARCHIVED = "archived"
+    CLEARED = "cleared"
     READ = "read"
     ACTIVATED = "activated"
 
@@ -130,10 +148,25 @@ USER_UPDATED = event(
 )
 
 
+def emit_chat(chat: Chat, reason: Reason, audience: Audience) -> Emit:
+    """Tell ``audience``, who are members, what the chat is now. Nobody is shown a message that does not exist for them."""
+
+    def from_seq(first_seq: int) -> ChatUpdated:
+        return ChatUpdated.model_construct(chat=chat.from_seq(first_seq), reason=reason)
+
+    shown = {*chat.pinned_seqs, *((chat.last_message.seq,) if chat.last_message is not None else ())}
+    return Emit(
+        CHAT_UPDATED,
+        ChatUpdated.model_construct(chat=chat, reason=reason),
+        audience,
+        Narrowed(chat.id, tuple(sorted(shown)), from_seq) if shown else None,
+    )
+
+
 def announce_message(chat: Chat, message: Message, reason: Reason) -> list[Effect]:
     """A message was added to ``chat``."""
     return [
-        Emit(CHAT_UPDATED, ChatUpdated.model_construct(chat=chat, reason=reason), Members(chat.id)),
+        emit_chat(chat, reason, Members(chat.id)),
         _show_created(message),
         Advanced(chat.id, chat.version, chat.message_count),
     ]
@@ -148,7 +181,7 @@ def announce_reconciled(chat: Chat, changed: Sequence[Message], *, known_message
     created = sorted((one for one in changed if one.seq > known_message_count), key=lambda one: one.seq)
     updated = [one for one in changed if one.seq <= known_message_count]
     return [
-        Emit(CHAT_UPDATED, ChatUpdated.model_construct(chat=chat, reason=Reason.RECONCILED), Members(chat.id)),
+        emit_chat(chat, Reason.RECONCILED, Members(chat.id)),
         *(_show_created(message) for message in created),
         *(Emit(MESSAGE_UPDATED, MessageUpdated(message=one), Viewers(chat.id, seq=one.seq)) for one in updated),
         Advanced(chat.id, chat.version, chat.message_count),
@@ -167,9 +200,8 @@ def announce_personal(chat: ChatView, user_id: str, reason: Reason) -> Emit:
 
 def announce_chat(chat: Chat, reason: Reason, *, without: frozenset[str] = frozenset()) -> list[Effect]:
     """Something that all members share changed."""
-    updated = ChatUpdated.model_construct(chat=chat, reason=reason)
     return [
-        Emit(CHAT_UPDATED, updated, Members(chat.id, without)),
+        emit_chat(chat, reason, Members(chat.id, without)),
         Advanced(chat.id, chat.version, chat.message_count),
     ]
 

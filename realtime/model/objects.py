@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from core.limits import AVATAR_SIZES
 from db.chats import ChatRow
@@ -31,7 +31,12 @@ class Avatar(ServerPayload):
     @classmethod
     def at(cls, avatar_id: str) -> Self:
         """The avatar with this content address."""
-        return cls.model_validate({"id": avatar_id} | {size: f"/v1/avatars/{avatar_id}/{size}" for size in AVATAR_SIZES})
+        return cls.model_validate(avatar_json(avatar_id))
+
+
+def avatar_json(avatar_id: str) -> dict[str, str]:
+    """The JSON object of the avatar with this content address."""
+    return {"id": avatar_id} | {size: f"/v1/avatars/{avatar_id}/{size}" for size in AVATAR_SIZES}
 
 
 class User(ServerPayload):
@@ -142,6 +147,17 @@ class MessageView(Message):
         return Message.model_construct(**{name: getattr(self, name) for name in Message.model_fields})
 
 
+Role = Literal["creator", "admin", "member"]
+"""The role of a member. The creator of a private chat is the person who opened it."""
+
+
+def role_of(*, is_creator: bool, is_admin: bool) -> Role:
+    """The role of a member."""
+    if is_creator:
+        return "creator"
+    return "admin" if is_admin else "member"
+
+
 class Me(ServerPayload):
     """Personal settings and state of the caller in a chat. Nobody else sees them."""
 
@@ -152,10 +168,14 @@ class Me(ServerPayload):
     muted_until: Time | None = Field(
         description="Time until which notifications are off, or null if the chat is not muted.", examples=[None]
     )
+    archived: bool = Field(
+        description="Whether the caller archived the chat. A message from somebody else ends it, unless the chat is muted.",
+        examples=[False],
+    )
     read_seq: int = Field(description="All messages up to this `seq` are read.", examples=[40])
     unread_count: int = Field(description="Number of unread messages: `message_count - read_seq`.", examples=[2])
     first_seq: int = Field(description="`seq` of the first message that the caller may see.", examples=[1])
-    role: Literal["creator", "member"] = Field(description="Role of the caller in the chat.", examples=["member"])
+    role: Role = Field(description="Role of the caller in the chat.", examples=["member"])
     joined_at: Time = Field(description="When the caller joined the chat.", examples=["2026-11-20T18:00:00.000Z"])
 
 
@@ -167,6 +187,8 @@ class Chat(ServerPayload):
         description="`private` for a chat of two people, `group` for a group.", examples=["private"]
     )
     title: str | None = Field(description="Title of the group. Null for a private chat.", examples=[None])
+    description: str | None = Field(description="What the group is about, or null.", examples=[None])
+    avatar: Avatar | None = Field(description="Picture of the group, or null.", examples=[None])
     creator_id: Id = Field(
         description="ID of the member who created the chat, or to whom it was transferred.", examples=[USER_ID]
     )
@@ -175,6 +197,10 @@ class Chat(ServerPayload):
         description="Number of messages, deleted ones included. It is also the `seq` of the newest message.", examples=[42]
     )
     last_message: Message | None = Field(description="The newest message, or null if there is none.")
+    pinned_seqs: list[int] = Field(
+        description="`seq` of each pinned message that the recipient may see, newest first.", examples=[[]]
+    )
+    metadata: dict[str, Any] = Field(description="JSON object of the application.", examples=[{}])
     created_at: Time = Field(description="When the chat was created.", examples=["2026-11-20T18:00:00.000Z"])
     updated_at: Time = Field(
         description="When the newest message was stored. The chat list is sorted by it.",
@@ -184,12 +210,13 @@ class Chat(ServerPayload):
         description="Version of the chat. Every change that all members share raises it by one.", examples=[57]
     )
 
-    def shared(self) -> "Chat":
-        """The chat without what is one member's."""
-        parts = {name: getattr(self, name) for name in Chat.model_fields}
-        if isinstance(self.last_message, MessageView):
-            parts["last_message"] = self.last_message.shared()
-        return Chat.model_construct(**parts)
+    def from_seq(self, first_seq: int) -> "Chat":
+        """The chat for those who may not see what was before ``first_seq``."""
+        last = self.last_message
+        seen = last if last is not None and last.seq >= first_seq else None
+        return self.model_copy(
+            update={"last_message": seen, "pinned_seqs": [seq for seq in self.pinned_seqs if seq >= first_seq]}
+        )
 
 
 class ChatView(Chat):
@@ -198,18 +225,34 @@ class ChatView(Chat):
     last_message: MessageView | None = Field(description="The newest message that the caller may see, or null.")
     peer: User | None = Field(description="The other person in a private chat. Null for a group.")
     me: Me = Field(description="Personal settings and state of the caller in this chat.")
+    _row: ChatRow | None = PrivateAttr(None)
+
+    def shared(self) -> Chat:
+        """The chat as all members share it, including what this member may not see."""
+        if self._row is None:
+            raise RuntimeError("the view was not made of a row")
+        last = self._row.last_message
+        parts = {name: getattr(self, name) for name in Chat.model_fields}
+        parts["last_message"] = MessageView.model_validate(last).shared() if last is not None else None
+        parts["pinned_seqs"] = self._row.pinned_seqs
+        return Chat.model_construct(**parts)
 
     @classmethod
     def of(cls, row: ChatRow, user_id: str) -> "ChatView":
         """From a row of ``db.chats``, for the person it was read for."""
-        return ChatView(
+        first_seq, last = row.me.first_seq, row.last_message
+        view = ChatView(
             id=row.id,
             type=row.type,
             title=row.title,
+            description=row.description,
+            avatar=Avatar.at(row.avatar_id) if row.avatar_id else None,
             creator_id=row.creator_id,
             member_count=row.member_count,
             message_count=row.message_count,
-            last_message=MessageView.model_validate(row.last_message) if row.last_message else None,
+            last_message=MessageView.model_validate(last) if last is not None and last.seq >= first_seq else None,
+            pinned_seqs=[seq for seq in row.pinned_seqs if seq >= first_seq],
+            metadata=row.metadata,
             created_at=row.created_at,
             updated_at=row.updated_at,
             version=row.version,
@@ -218,10 +261,13 @@ class ChatView(Chat):
                 title=row.me.title,
                 pinned=row.me.pinned,
                 muted_until=row.me.muted_until,
+                archived=row.me.archived,
                 read_seq=row.me.read_seq,
                 unread_count=row.message_count - row.me.read_seq,
                 first_seq=row.me.first_seq,
-                role="creator" if row.creator_id == user_id else "member",
+                role=role_of(is_creator=row.creator_id == user_id, is_admin=row.me.is_admin),
                 joined_at=row.me.joined_at,
             ),
         )
+        view._row = row
+        return view

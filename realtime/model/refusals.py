@@ -20,6 +20,13 @@ def refuse_unless_creator(chat: ChatView) -> None:
         raise Forbidden("Only the creator of the group is allowed to do this.")
 
 
+def refuse_unless_admin(chat: ChatView) -> None:
+    """``not_a_group`` for a private chat, ``forbidden`` for members who are neither the group's creator nor an admin."""
+    refuse_unless_group(chat)
+    if chat.me.role == "member":
+        raise Forbidden("Only the creator and the admins of the group are allowed to do this.")
+
+
 def refuse_creator_leaving(chat: ChatView, user_id: str) -> None:
     """``not_a_group`` for a private chat, ``creator_cannot_leave`` if ``user_id`` is the group's creator."""
     refuse_unless_group(chat)

@@ -5,6 +5,7 @@ audience of an event is named here and resolved there. What comes with every mes
 would triple the cost of making it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from realtime.wire.fields import EncodedPayload, ServerPayload
@@ -72,12 +73,26 @@ Audience = Members | Viewers | ViewersWithoutMessage | SingleUser | SharedChats 
 
 
 @dataclass(slots=True)
+class Narrowed:
+    """What people get who may not see every message that a payload shows.
+
+    ``seqs``: the messages of the chat that the payload shows, ascending. ``from_seq`` makes the payload for somebody who
+    sees the chat from some seq on; it is called once for all who may see the same of ``seqs``.
+    """
+
+    chat_id: str
+    seqs: tuple[int, ...]
+    from_seq: Callable[[int], ServerPayload | EncodedPayload]
+
+
+@dataclass(slots=True)
 class Emit:
-    """Send ``payload`` as ``event`` to ``audience``."""
+    """Send ``payload`` as ``event`` to ``audience``; to whoever may not see all that it shows, what ``narrowed`` makes."""
 
     event: Event
     payload: ServerPayload | EncodedPayload
     audience: Audience
+    narrowed: Narrowed | None = None
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
+import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue, WithJsonSchema
 from pydantic_core import CoreSchema
@@ -96,6 +97,21 @@ def given(*names: str) -> dict[str, Any]:
     return {"required": list(names), "properties": {name: {"not": {"type": "null"}} for name in names}}
 
 
+def _metadata(value: dict[str, Any]) -> dict[str, Any]:
+    try:
+        encoded = orjson.dumps(value)
+    except (orjson.JSONEncodeError, RecursionError):
+        raise ValueError("must be JSON: no lone surrogates, integers of 64 bits, not too deeply nested") from None
+    if len(encoded) > limits.METADATA_BYTES_MAX:
+        raise ValueError(f"must be at most {limits.METADATA_BYTES_MAX} bytes of JSON")
+    if b"\\u0000" in encoded and _HAS_NUL.search(encoded):
+        raise ValueError("must not contain NUL")
+    return value
+
+
+_HAS_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+
 def _unique(ids: list[str]) -> list[str]:
     if len(set(ids)) != len(ids):
         raise ValueError("must not have the same id twice")
@@ -154,6 +170,8 @@ VisibleText = Annotated[
     AfterValidator(visible),
 ]
 """A text that is not blank; where it is used, its greatest length is added."""
+Metadata = Annotated[dict[str, Any], AfterValidator(_metadata)]
+"""An object of the application's own, of at most ``METADATA_BYTES_MAX``."""
 Name = Annotated[
     str,
     Field(min_length=1, json_schema_extra={"pattern": NAME_PATTERN}),
@@ -171,6 +189,7 @@ OTHERS_CHAT_ID: Final = "0192f0c2-8b4c-7d5e-9f60-718293a4b5c6"
 USER_ID: Final = "0192f0c0-1d2e-7f30-9a4b-5c6d7e8f9012"
 CLIENT_ID: Final = "6f1c2b9e-3d84-4f7a-9b0c-1e2d3f4a5b6c"
 FILE_ID: Final = "0192f0c4-5b6a-7d8e-8f90-a1b2c3d4e5f6"
+INVITE_CODE: Final = "c3VuZGF5LWhpa2UtMjAyNg"
 PHONE: Final = "+79161234567"
 """For the examples of the documents. ``molva seed --examples`` makes them real: whoever signs in with ``PHONE`` is the
 creator of ``CHAT_ID``, and a member, as ``USER_ID`` is, of ``OTHERS_CHAT_ID``."""

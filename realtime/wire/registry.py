@@ -46,6 +46,8 @@ class Role(StrEnum):
     """Anyone signed in."""
     MEMBER = "member"
     """Members of the chat named in the payload."""
+    ADMIN = "admin"
+    """The creator and the admins of the group named in the payload."""
     CREATOR = "creator"
     """The creator of the chat named in the payload."""
 

@@ -102,6 +102,11 @@ def tries(chat_id: str, first_seq: int) -> list[tuple[str, dict[str, Any]]]:
         ("message:list", {}),
         ("message:changes", {**chat, "version": 0}),
         ("message:changes", {**chat, "version": 0, "limit": 1}),
+        ("message:pinned", chat),
+        ("chat:update", {**chat, "description": "mine"}),
+        ("chat:archive", chat),
+        ("chat:unarchive", chat),
+        ("member:set_role", {**chat, "user_id": new_client_id(), "role": "admin"}),
     ]
     for query in ("secret", "secr", "number 50", "again"):
         asked += [("message:search", {"query": query}), ("message:search", {**chat, "query": query})]
@@ -111,12 +116,12 @@ def tries(chat_id: str, first_seq: int) -> list[tuple[str, dict[str, Any]]]:
             ("message:list", {**chat, "around": seq}),
             ("message:edit", {**message, "content": {"text": "mine"}}),
             ("message:send", {**chat, **send, "client_id": new_client_id(), "reply_to": seq}),
-            *((f"message:{verb}", message) for verb in ("delete", "like", "unlike", "likes", "read")),
+            *((f"message:{verb}", message) for verb in ("delete", "like", "unlike", "likes", "read", "pin", "unpin")),
         ]
     return asked
 
 
-ELSEWHERE = {"chat:create_private", "chat:create_group", "chat:delete", "chat:leave"}
+ELSEWHERE = {"chat:create_private", "chat:create_group", "chat:delete", "chat:leave", "chat:clear"}
 """Actions that take no old message, or end the trial."""
 
 

@@ -276,7 +276,117 @@ async def handing_a_group_over(people: Participants) -> AsyncIterator[None]:
     await people.anna.send("chat:transfer", chat_id=people.chat_id, user_id=people.id_of("boris"))
 
 
+@expects("chat:updated role_changed")
+async def making_an_admin(people: Participants) -> AsyncIterator[None]:
+    await people.group("boris", "clara")
+    people.look("anna", "boris", "clara")
+    yield
+    for role in ("admin", "member", "admin"):
+        await people.anna.send("member:set_role", chat_id=people.chat_id, user_id=people.id_of("boris"), role=role)
+
+
+@expects("chat:updated updated", "message:created")
+async def changing_what_a_group_shows(people: Participants) -> AsyncIterator[None]:
+    await people.group("boris", "clara")
+    people.look("anna", "boris")
+    yield
+    await people.anna.send("chat:update", chat_id=people.chat_id, title="Another", description="About us")
+    await people.anna.send("chat:update", chat_id=people.chat_id, metadata={"color": "green"})
+    await people.anna.send("chat:update", chat_id=people.chat_id, description=None)
+
+
+@expects("chat:updated updated")
+async def changing_a_group_that_some_have_cleared(people: Participants) -> AsyncIterator[None]:
+    await people.group("boris", "clara")
+    await people.say("anna", "hello")
+    await people.anna.send("chat:clear", chat_id=people.chat_id)
+    await people.boris.send("chat:clear", chat_id=people.chat_id)
+    people.look("anna", "boris", "clara")
+    yield
+    await people.anna.send("chat:update", chat_id=people.chat_id, description="About us")
+
+
+@expects("chat:updated message_pinned", "message:created")
+async def pinning_messages_that_not_everybody_may_see(people: Participants) -> AsyncIterator[None]:
+    await people.group("boris")
+    early = [await people.say("boris", f"before Dora {place}") for place in range(3)]
+    await people.anna.send("member:add", chat_id=people.chat_id, user_ids=[people.id_of("dora")], history="none")
+    late = await people.say("anna", "for all")
+    people.look("anna", "boris", "dora")
+    yield
+    for seq in (*early, late):
+        await people.anna.send("message:pin", chat_id=people.chat_id, seq=seq)
+    await people.anna.send("message:unpin", chat_id=people.chat_id, seq=early[0])
+    await people.say("anna", "a message")
+    await people.boris.send("message:edit", chat_id=people.chat_id, seq=early[1], content={"text": "still"})
+
+
+@expects("chat:updated message_deleted", "message:updated")
+async def deleting_a_pinned_message(people: Participants) -> AsyncIterator[None]:
+    await people.group("boris")
+    seq = await people.say("boris", "pinned")
+    await people.anna.send("message:pin", chat_id=people.chat_id, seq=seq)
+    people.look("boris")
+    yield
+    await people.anna.send("message:delete", chat_id=people.chat_id, seq=seq)
+
+
+@expects("chat:updated member_added", "message:created")
+async def accepting_an_invite(people: Participants) -> AsyncIterator[None]:
+    await people.group("boris")
+    await people.say("boris", "hello")
+    code = (await people.anna.send("invite:create", chat_id=people.chat_id))["invite"]["code"]
+    people.look("anna", "boris")
+    yield
+    await people.clara.send("invite:accept", code=code)
+    await people.say("clara", "here I am")
+
+
 # --- what is one's own
+
+
+@expects("chat:updated archived", "chat:updated pinned")
+async def archiving_a_pinned_chat(people: Participants) -> AsyncIterator[None]:
+    for _ in range(3):
+        await people.clara.send("chat:pin", chat_id=await people.group("boris", "clara"))
+    await people.anna.send("chat:archive", chat_id=people.chat_id)
+    people.look("boris")
+    yield
+    await people.clara.send("chat:archive", chat_id=people.chat_id)
+    await people.anna.send("chat:unarchive", chat_id=people.chat_id)
+
+
+@expects("chat:updated archived", "chat:updated message")
+async def sending_into_a_chat_that_others_archived(people: Participants) -> AsyncIterator[None]:
+    await people.group("boris", "clara", "dora")
+    await people.clara.send("chat:mute", chat_id=people.chat_id, until="2040-01-01T00:00:00Z")
+    for name in ("anna", "boris", "clara"):
+        await people.clients[name].send("chat:archive", chat_id=people.chat_id)
+    people.look("boris", "dora")
+    yield
+    await people.say("anna", "hello")
+
+
+@expects("chat:updated cleared", "chat:read")
+async def clearing(people: Participants) -> AsyncIterator[None]:
+    await people.group("boris")
+    seq = await people.say("anna", "hello")
+    await people.anna.send("message:pin", chat_id=people.chat_id, seq=seq)
+    people.look("anna", "boris")
+    yield
+    await people.boris.send("chat:clear", chat_id=people.chat_id)
+    await people.anna.send("message:like", chat_id=people.chat_id, seq=seq)
+    await people.anna.send("message:edit", chat_id=people.chat_id, seq=seq, content={"text": "hi"})
+
+
+@expects("chat:updated edited")
+async def editing_the_last_message_that_one_has_cleared(people: Participants) -> AsyncIterator[None]:
+    await people.group("boris", "clara")
+    seq = await people.say("anna", "helo")
+    await people.boris.send("chat:clear", chat_id=people.chat_id)
+    people.look("anna", "boris")
+    yield
+    await people.anna.send("message:edit", chat_id=people.chat_id, seq=seq, content={"text": "hello"})
 
 
 @expects("chat:updated renamed")

@@ -19,7 +19,7 @@ from realtime.delivery.order import TurnQueue
 from realtime.messages.encoding import EncodedMessage
 from realtime.messages.send_queue import SendQueue
 from realtime.model.events import Reason, announce_message
-from realtime.model.objects import Chat, Message, MessageView
+from realtime.model.objects import Avatar, Chat, Message, MessageView
 from realtime.wire.changes import Subject
 from realtime.wire.effects import Emit
 from tests.support.clients import Town
@@ -123,6 +123,23 @@ async def test_batch_becomes_what_single_sends_become(database: Database, seed: 
     assert after_together == await state_of(database)
 
 
+@pytest.mark.parametrize("together", [False, True], ids=["alone", "in a batch"])
+async def test_send_brings_back_what_others_archived_and_did_not_mute(database: Database, together: bool):
+    house = House()
+    await house.build(database)
+    (anna, boris, clara, *_), group = house.people, house.chats[1]
+    async with database.transaction() as tx:
+        for user_id in (anna, boris, clara):
+            await members.archive_chat(tx, group, user_id)
+        await members.mute_chat(tx, group, clara, "2040-01-01T00:00:00.000Z")
+    drafts = [draft(group, anna), draft(group, anna)]
+    async with database.reading() as tx:
+        rows = await messages.send_messages(tx, drafts) if together else [await messages.send_message(tx, drafts[0])]
+        views = {row.user_id: row.chat.me.archived for row in await chats.list_views(tx, group, [anna, boris, clara])}
+    assert [row.stored and row.stored.unarchived for row in rows] == [[boris], None][: len(rows)]
+    assert views == {anna: True, boris: False, clara: True}
+
+
 def draft(chat_id: str, sender_id: str, client_id: str | None = None) -> Draft:
     return Draft(chat_id, sender_id, client_id or new_id(), b"x" * 32, MessageBody("text", encoded({"text": "hello"})))
 
@@ -172,12 +189,21 @@ async def test_a_lost_database_fails_those_who_wait_and_no_one_after(database: D
 
 
 @pytest.mark.parametrize("title", [None, 'The "old" tower\\ \u2028'])
-def test_what_is_said_of_a_stored_message_is_what_the_models_say(title: str | None):
+@pytest.mark.parametrize(
+    "shown",
+    [
+        {"description": None, "avatar_id": None, "metadata": {}, "pinned_seqs": []},
+        {"description": "Us", "avatar_id": "9f86d081", "metadata": {"a": [1, {"b": None}]}, "pinned_seqs": [7, 3, 1]},
+    ],
+    ids=["plain", "adorned"],
+)
+def test_what_is_said_of_a_stored_message_is_what_the_models_say(title: str | None, shown: dict[str, Any]):
     content = {"text": 'Ünïcode "quoted" \\ \u2028 \U0001f600', "latitude": 55.75, "nothing": None}
     mentions = [new_id()]
     one = replace(draft(new_id(), new_id()), body=MessageBody("text", encoded(content), reply_to=7, mentions=mentions))
     sent_at, opened_at = "2026-11-23T05:08:04.123Z", "2026-11-20T18:00:00.000Z"
-    stored = StoredRow(sent_at, 9, "group", title, new_id(), 3, opened_at)
+    about = {f"chat_{name}": value for name, value in shown.items()}
+    stored = StoredRow(sent_at, 9, "group", title, new_id(), 3, opened_at, **about)
     message = Message(
         chat_id=one.chat_id, seq=8, sender_id=one.sender_id, type="text", content=content, reply_to=7,
         mentions=mentions, client_id=one.client_id, created_at=sent_at, edited_at=None, deleted_at=None,
@@ -185,7 +211,9 @@ def test_what_is_said_of_a_stored_message_is_what_the_models_say(title: str | No
     )  # fmt: skip
     chat = Chat(
         id=one.chat_id, type="group", title=title, creator_id=stored.creator_id, member_count=3, message_count=8,
-        last_message=message, created_at=opened_at, updated_at=sent_at, version=9,
+        last_message=message, created_at=opened_at, updated_at=sent_at, version=9, description=shown["description"],
+        avatar=Avatar.at(shown["avatar_id"]) if shown["avatar_id"] else None, metadata=shown["metadata"],
+        pinned_seqs=shown["pinned_seqs"],
     )  # fmt: skip
     ours = EncodedMessage(stored, 8, one)
     assert ours.view() == MessageView(**vars(message), liked_by_me=False).encode()
@@ -199,6 +227,9 @@ def test_what_is_said_of_a_stored_message_is_what_the_models_say(title: str | No
         assert made.event == modelled.event
         assert type(made.audience) is type(modelled.audience)
         assert made.payload.encode() == modelled.payload.encode()
+        if made.narrowed is not None and modelled.narrowed is not None:
+            for first_seq in range(9):
+                assert made.narrowed.from_seq(first_seq).encode() == modelled.narrowed.from_seq(first_seq).encode()
 
 
 async def test_busy_chats_share_commits(town: Town):

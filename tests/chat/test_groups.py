@@ -86,7 +86,7 @@ async def test_leaving_transferring_and_deleting(town: Town):
     await anna.expect_refusal("chat:leave", "conflict", "creator_cannot_leave", chat_id=chat_id)
     await clara.expect_refusal("chat:delete", "forbidden", chat_id=chat_id)
     chat = (await anna.send("chat:transfer", chat_id=chat_id, user_id=id_of(boris)))["chat"]
-    assert (chat["creator_id"], chat["me"]["role"]) == (id_of(boris), "member")
+    assert (chat["creator_id"], chat["me"]["role"]) == (id_of(boris), "admin")
     assert await anna.send("chat:leave", chat_id=chat_id) == {}
     assert (await clara.expect_event("chat:updated", lambda told: told["reason"] == "member_left")).payload["chat"][
         "member_count"

@@ -1,8 +1,8 @@
 """Every action by everybody who might try: one readable table, over the socket and over HTTP.
 
-The subject of an action is a group of the creator's, with somebody in it, somebody who left and somebody who was removed.
-For ``blocked`` it is the private chat with the creator, who has blocked them. An action that is declared and has no row
-here fails the run.
+The subject of an action is a group of the creator's, with a member, an admin, somebody who left and somebody who was
+removed, and an invite. For ``blocked`` it is the private chat with the creator, who has blocked them; the invite is to
+another group. An action that is declared and has no row here fails the run.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -20,45 +20,58 @@ from tests.support.running import RunningServer
 
 pytestmark = pytest.mark.slow
 
-WHO = ("anonymous", "stranger", "blocked", "left", "removed", "member", "creator", "deleted")
+WHO = ("anonymous", "stranger", "blocked", "left", "removed", "member", "admin", "creator", "deleted")
 
 # 401 unauthorized, 404 not_found, 403 forbidden, ok, or the reason of a conflict.
 TABLE = """
-                      anonymous  stranger  blocked      left   removed  member               creator              deleted
-chat:list             401        ok        ok           ok     ok       ok                   ok                   401
-chat:get              401        404       ok           404    404      ok                   ok                   401
-chat:create_private   401        ok        ok           ok     ok       ok                   with_yourself        401
-chat:create_group     401        ok        ok           ok     ok       ok                   ok                   401
-chat:rename           401        404       not_a_group  404    404      ok                   ok                   401
-chat:delete           401        404       not_a_group  404    404      403                  ok                   401
-chat:leave            401        404       not_a_group  ok     404      ok                   creator_cannot_leave 401
-chat:watch            401        ok        ok           ok     ok       ok                   ok                   401
-chat:activate         401        404       ok           404    404      ok                   ok                   401
-chat:pin              401        404       ok           404    404      ok                   ok                   401
-chat:unpin            401        404       ok           404    404      ok                   ok                   401
-chat:transfer         401        404       not_a_group  404    404      403                  ok                   401
-chat:mute             401        404       ok           404    404      ok                   ok                   401
-chat:typing           401        404       ok           404    404      ok                   ok                   401
-member:list           401        404       ok           404    404      ok                   ok                   401
-member:add            401        404       unavailable  404    404      ok                   ok                   401
-member:remove         401        404       not_a_group  404    404      403                  ok                   401
-message:send          401        404       unavailable  404    404      ok                   ok                   401
-message:list          401        404       ok           404    404      ok                   ok                   401
-message:edit          401        404       unavailable  404    404      ok                   403                  401
-message:delete        401        404       ok           404    404      ok                   ok                   401
-message:like          401        404       unavailable  404    404      ok                   ok                   401
-message:unlike        401        404       ok           404    404      ok                   ok                   401
-message:likes         401        404       ok           404    404      ok                   ok                   401
-message:search        401        404       ok           404    404      ok                   ok                   401
-message:changes       401        404       ok           404    404      ok                   ok                   401
-message:read          401        404       ok           404    404      ok                   ok                   401
-user:find             401        ok        ok           ok     ok       ok                   ok                   401
-user:block            401        ok        ok           ok     ok       ok                   with_yourself        401
-user:unblock          401        ok        ok           ok     ok       ok                   ok                   401
-user:blocked          401        ok        ok           ok     ok       ok                   ok                   401
-presence:watch        401        ok        ok           ok     ok       ok                   ok                   401
-session:refresh       401        ok        ok           ok     ok       ok                   ok                   401
-session:sync          401        ok        ok           ok     ok       ok                   ok                   401
+                      anonymous  stranger  blocked      left  removed  member  admin  creator               deleted
+chat:list             401        ok        ok           ok    ok       ok      ok     ok                    401
+chat:get              401        404       ok           404   404      ok      ok     ok                    401
+chat:create_private   401        ok        ok           ok    ok       ok      ok     with_yourself         401
+chat:create_group     401        ok        ok           ok    ok       ok      ok     ok                    401
+chat:rename           401        404       not_a_group  404   404      ok      ok     ok                    401
+chat:delete           401        404       not_a_group  404   404      403     403    ok                    401
+chat:leave            401        404       not_a_group  ok    404      ok      ok     creator_cannot_leave  401
+chat:watch            401        ok        ok           ok    ok       ok      ok     ok                    401
+chat:activate         401        404       ok           404   404      ok      ok     ok                    401
+chat:pin              401        404       ok           404   404      ok      ok     ok                    401
+chat:unpin            401        404       ok           404   404      ok      ok     ok                    401
+chat:transfer         401        404       not_a_group  404   404      403     403    ok                    401
+chat:mute             401        404       ok           404   404      ok      ok     ok                    401
+chat:update           401        404       not_a_group  404   404      403     ok     ok                    401
+chat:archive          401        404       ok           404   404      ok      ok     ok                    401
+chat:unarchive        401        404       ok           404   404      ok      ok     ok                    401
+chat:clear            401        404       ok           404   404      ok      ok     ok                    401
+chat:typing           401        404       ok           404   404      ok      ok     ok                    401
+member:list           401        404       ok           404   404      ok      ok     ok                    401
+member:add            401        404       unavailable  404   404      ok      ok     ok                    401
+member:remove         401        404       not_a_group  404   404      403     ok     ok                    401
+member:set_role       401        404       not_a_group  404   404      403     403    ok                    401
+invite:create         401        404       not_a_group  404   404      403     ok     ok                    401
+invite:list           401        404       not_a_group  404   404      403     ok     ok                    401
+invite:revoke         401        404       404          404   404      403     ok     ok                    401
+invite:preview        401        ok        ok           ok    404      ok      ok     ok                    401
+invite:accept         401        ok        ok           ok    404      ok      ok     ok                    401
+message:send          401        404       unavailable  404   404      ok      ok     ok                    401
+message:list          401        404       ok           404   404      ok      ok     ok                    401
+message:edit          401        404       unavailable  404   404      ok      403    403                   401
+message:delete        401        404       ok           404   404      ok      ok     ok                    401
+message:like          401        404       unavailable  404   404      ok      ok     ok                    401
+message:unlike        401        404       ok           404   404      ok      ok     ok                    401
+message:likes         401        404       ok           404   404      ok      ok     ok                    401
+message:search        401        404       ok           404   404      ok      ok     ok                    401
+message:changes       401        404       ok           404   404      ok      ok     ok                    401
+message:read          401        404       ok           404   404      ok      ok     ok                    401
+message:pin           401        404       unavailable  404   404      403     ok     ok                    401
+message:unpin         401        404       ok           404   404      403     ok     ok                    401
+message:pinned        401        404       ok           404   404      ok      ok     ok                    401
+user:find             401        ok        ok           ok    ok       ok      ok     ok                    401
+user:block            401        ok        ok           ok    ok       ok      ok     with_yourself         401
+user:unblock          401        ok        ok           ok    ok       ok      ok     ok                    401
+user:blocked          401        ok        ok           ok    ok       ok      ok     ok                    401
+presence:watch        401        ok        ok           ok    ok       ok      ok     ok                    401
+session:refresh       401        ok        ok           ok    ok       ok      ok     ok                    401
+session:sync          401        ok        ok           ok    ok       ok      ok     ok                    401
 """
 
 
@@ -79,6 +92,7 @@ class Scene:
     clients: dict[str, Client]
     chat_id: str = ""
     seq: int = 1
+    code: str = ""
 
     def id_of(self, name: str) -> str:
         return self.people[name].id
@@ -87,16 +101,20 @@ class Scene:
         """A fresh group; for ``blocked``, the private chat again as it was."""
         creator = self.clients["creator"]
         if who == "blocked":
+            group = (await creator.send("chat:create_group", title="Group"))["chat"]["id"]
+            self.code = (await creator.send("invite:create", chat_id=group))["invite"]["code"]
             opened = await creator.send("chat:create_private", user_id=self.id_of("blocked"))
             self.chat_id = opened["chat"]["id"]
             await creator.send("user:unblock", user_id=self.id_of("blocked"))
             self.seq = (await self.clients["blocked"].say(self.chat_id, "before"))["seq"]
             await creator.send("user:block", user_id=self.id_of("blocked"))
             return
-        others = [self.id_of(name) for name in ("left", "removed", "member")]
+        others = [self.id_of(name) for name in ("left", "removed", "member", "admin")]
         group = await creator.send("chat:create_group", title="Group", member_ids=others)
         self.chat_id = group["chat"]["id"]
         self.seq = (await self.clients["member"].say(self.chat_id, "hello"))["seq"]
+        await creator.send("member:set_role", chat_id=self.chat_id, user_id=self.id_of("admin"), role="admin")
+        self.code = (await creator.send("invite:create", chat_id=self.chat_id))["invite"]["code"]
         await self.clients["left"].send("chat:leave", chat_id=self.chat_id)
         await creator.send("member:remove", chat_id=self.chat_id, user_id=self.id_of("removed"))
 
@@ -110,11 +128,17 @@ def payload_of(action: str, who: str, scene: Scene) -> dict[str, Any]:
         "chat:create_group": lambda: {"title": "Another", "member_ids": [scene.id_of(other)]},
         "chat:rename": lambda: {**chat, "title": "Mine"},
         "chat:transfer": lambda: {**chat, "user_id": scene.id_of("member")},
+        "chat:update": lambda: {**chat, "description": "About us"},
+        "member:set_role": lambda: {**chat, "user_id": scene.id_of("member"), "role": "admin"},
+        "invite:revoke": lambda: {"code": scene.code},
+        "invite:preview": lambda: {"code": scene.code},
+        "invite:accept": lambda: {"code": scene.code},
         "chat:mute": lambda: {**chat, "until": None},
         "member:add": lambda: {**chat, "user_ids": [scene.id_of("stranger")]},
         "member:remove": lambda: {**chat, "user_id": scene.id_of("member")},
         "message:send": lambda: {**chat, "client_id": new_client_id(), "type": "text", "content": {"text": "hi"}},
         "message:edit": lambda: {**message, "content": {"text": "edited"}},
+        "message:likes": lambda: message,
         "message:search": lambda: {**chat, "query": "hello"},
         "message:changes": lambda: {**chat, "version": 0},
         "user:find": lambda: {"phones": [scene.people["creator"].phone]},
@@ -126,7 +150,7 @@ def payload_of(action: str, who: str, scene: Scene) -> dict[str, Any]:
     }
     if action in payloads:
         return payloads[action]()
-    if action in ("message:delete", "message:like", "message:unlike", "message:likes", "message:read"):
+    if action.startswith("message:") and ACTIONS[action].payload.model_fields.keys() == {"chat_id", "seq"}:
         return message
     return chat if ACTIONS[action].role is not Role.USER or action == "chat:get" else {}
 
@@ -151,7 +175,7 @@ async def scene(running: RunningServer) -> AsyncIterator[Scene]:
     async with running.molva.database.reading() as tx:
         deletion = "UPDATE users SET phone = NULL, deleted_at = wire_now() WHERE id = $1"
         await tx.execute("test", deletion, [people["deleted"].id])
-    yield Scene(people, clients)
+    yield Scene(people, clients, code="x" * 24)
     await town.close()
 
 

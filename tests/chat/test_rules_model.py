@@ -24,7 +24,8 @@ ACTIONS = {
     "message:send": 6, "message:edit": 2, "message:delete": 2, "message:like": 2, "message:unlike": 1, "message:likes": 1,
     "message:read": 2, "member:add": 3, "member:remove": 2, "member:list": 1, "chat:leave": 2, "chat:transfer": 1,
     "chat:delete": 1, "chat:create_private": 2, "chat:create_group": 1, "chat:get": 1, "chat:rename": 1, "chat:mute": 1,
-    "chat:pin": 2, "chat:unpin": 1, "chat:activate": 2, "user:block": 1, "user:unblock": 2,
+    "chat:pin": 2, "chat:unpin": 1, "chat:activate": 2, "chat:archive": 1, "chat:unarchive": 1, "chat:clear": 1,
+    "chat:update": 1, "member:set_role": 2, "message:pin": 2, "message:unpin": 1, "user:block": 1, "user:unblock": 2,
 }  # fmt: skip
 """What a program does, and how often compared with the rest."""
 

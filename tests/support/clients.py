@@ -97,7 +97,7 @@ class Client:
         data: dict[str, Any] = answer["data"]
         return data
 
-    async def expect_refusal(self, action: str, code: str, reason: str | None = None, **payload: Any) -> dict[str, Any]:
+    async def expect_refusal(self, action: str, code: str, reason: str | None = None, /, **payload: Any) -> dict[str, Any]:
         """An action that is refused with ``code`` (and a conflict's ``reason``): the error."""
         answer = await self.push(action, payload)
         assert "error" in answer, answer

@@ -114,6 +114,7 @@ class Replica:
         self._note_version(chat_id, told["version"])
         if "me" in told:
             self.chats[chat_id] = told
+            self._drop_hidden(chat_id)
             return
         assert known is not None, f"told without me of a chat that is not known: {told}"
         me = known["me"]
@@ -121,9 +122,14 @@ class Replica:
         if last and last["sender_id"] == self.user_id:  # sending reads up to one's own message
             me = {**me, "read_seq": max(me["read_seq"], last["seq"])}
         me = {**me, "unread_count": told["message_count"] - me["read_seq"]}
-        me["role"] = "creator" if told["creator_id"] == self.user_id else "member"
         peer = known["peer"] if told["type"] == "private" else None
         self.chats[chat_id] = {**told, "last_message": self._mine(last, known["last_message"]), "me": me, "peer": peer}
+
+    def _drop_hidden(self, chat_id: str) -> None:
+        """What is before ``me.first_seq`` does not exist any more."""
+        held, first_seq = self.messages.get(chat_id, {}), self.chats[chat_id]["me"]["first_seq"]
+        for seq in [seq for seq in held if seq < first_seq]:
+            del held[seq]
 
     def _mine(self, message: Json | None, known: Json | None) -> Any:
         """The message with what is mine about it, of which events do not tell."""
@@ -202,15 +208,17 @@ def _comparable(chat: Json, *, whole: bool) -> Json:
 
 
 async def list_chats(client: Client) -> dict[str, Json]:
-    """Every chat, page by page."""
+    """Every chat, page by page, archived or not."""
     chats: dict[str, Json] = {}
-    cursor: Json = {}
-    while True:
-        page = await client.send("chat:list", limit=100, **cursor)
-        chats |= {chat["id"]: chat for chat in page["chats"]}
-        if page["next_cursor"] is None:
-            return chats
-        cursor = {"cursor": page["next_cursor"]}
+    for archived in (False, True):
+        page: Json = {"next_cursor": None}
+        while True:
+            cursor = {"cursor": page["next_cursor"]} if page["next_cursor"] else {}
+            page = await client.send("chat:list", limit=100, archived=archived, **cursor)
+            chats |= {chat["id"]: chat for chat in page["chats"]}
+            if page["next_cursor"] is None:
+                break
+    return chats
 
 
 async def list_messages(client: Client, chat_id: str) -> dict[int, Json]:

@@ -102,6 +102,16 @@ class Model:
         if chat.creator != step.who:
             raise FORBIDDEN
 
+    def _refuse_unless_admin(self, step: Step, chat: Chat) -> None:
+        mine = self._mine(step, chat)
+        if chat.type != "group":
+            raise NOT_A_GROUP
+        if chat.creator != step.who and not mine.is_admin:
+            raise FORBIDDEN
+
+    def _role(self, chat: Chat, who: int) -> str:
+        return "creator" if chat.creator == who else "admin" if chat.members[who].is_admin else "member"
+
     def _peer(self, chat: Chat, who: int) -> int | None:
         return next((other for other in chat.pair if other != who), None) if chat.type == "private" else None
 
@@ -124,8 +134,9 @@ class Model:
     def _tell(self, chat: Chat, who: int, event: str, **more: Any) -> None:
         self._add(chat, Message(who, {"event": event, **more}, 0, is_system=True))
 
-    def _lose(self, chat: Chat, who: int) -> None:
+    def _lose(self, chat: Chat, who: int, how: str = "deleted") -> None:
         del chat.members[who]
+        chat.gone[who] = how
         if chat in self.pins[who]:
             self.pins[who].remove(chat)
         if self.active[who] is chat:
@@ -193,6 +204,7 @@ class Model:
             if chat in pins:
                 pins.remove(chat)
             pins.insert((position or 1) - 1, chat)
+            chat.members[step.who].is_archived = False
         self._expect_chat(expected, chat, step.who)
 
     def chat_unpin(self, step: Step, expected: Expectation) -> None:
@@ -201,6 +213,36 @@ class Model:
         self._mine(step, chat)
         if chat in self.pins[step.who]:
             self.pins[step.who].remove(chat)
+        self._expect_chat(expected, chat, step.who)
+
+    def chat_archive(self, step: Step, expected: Expectation) -> None:
+        chat = self._chat(step)
+        expected.payload = {"chat_id": chat.id}
+        self._mine(step, chat).is_archived = True
+        if chat in self.pins[step.who]:
+            self.pins[step.who].remove(chat)
+        self._expect_chat(expected, chat, step.who)
+
+    def chat_unarchive(self, step: Step, expected: Expectation) -> None:
+        chat = self._chat(step)
+        expected.payload = {"chat_id": chat.id}
+        self._mine(step, chat).is_archived = False
+        self._expect_chat(expected, chat, step.who)
+
+    def chat_clear(self, step: Step, expected: Expectation) -> None:
+        chat = self._chat(step)
+        expected.payload = {"chat_id": chat.id}
+        mine = self._mine(step, chat)
+        mine.first_seq, mine.read_seq = chat.count + 1, chat.count
+        self._expect_chat(expected, chat, step.who)
+
+    def chat_update(self, step: Step, expected: Expectation) -> None:
+        chat, title = self._chat(step), f"Title {step.choice % 3}"
+        expected.payload = {"chat_id": chat.id, "title": title}
+        self._refuse_unless_admin(step, chat)
+        if title != chat.title:
+            chat.title = title
+            self._tell(chat, step.who, "title_changed", user_id=self.ids[step.who], title=title)
         self._expect_chat(expected, chat, step.who)
 
     def chat_activate(self, step: Step, expected: Expectation) -> None:
@@ -214,6 +256,8 @@ class Model:
     def chat_delete(self, step: Step, expected: Expectation) -> None:
         chat = self._chat(step)
         expected.payload = {"chat_id": chat.id}
+        if chat.is_deleted and chat.creator == step.who:
+            return
         self._refuse_unless_creator(step, chat)
         for who in list(chat.members):
             self._lose(chat, who)
@@ -222,12 +266,14 @@ class Model:
     def chat_leave(self, step: Step, expected: Expectation) -> None:
         chat = self._chat(step)
         expected.payload = {"chat_id": chat.id}
+        if step.who not in chat.members and chat.gone.get(step.who) == "left":
+            return
         self._mine(step, chat)
         if chat.type != "group":
             raise NOT_A_GROUP
         if chat.creator == step.who:
             raise Refusal("conflict", "creator_cannot_leave")
-        self._lose(chat, step.who)
+        self._lose(chat, step.who, "left")
         self._tell(chat, step.who, "member_left", user_id=self.ids[step.who])
 
     def chat_transfer(self, step: Step, expected: Expectation) -> None:
@@ -238,6 +284,7 @@ class Model:
             raise NOT_FOUND
         if other != step.who:
             chat.creator = other
+            chat.members[step.who].is_admin, chat.members[other].is_admin = True, False
             chat.version += 1
         self._expect_chat(expected, chat, step.who)
 
@@ -270,20 +317,36 @@ class Model:
     def member_remove(self, step: Step, expected: Expectation) -> None:
         chat, other = self._chat(step), self._person(step)
         expected.payload = {"chat_id": chat.id, "user_id": self.ids[other]}
+        self._refuse_unless_admin(step, chat)
+        if chat.creator == step.who == other:
+            raise Refusal("conflict", "creator_cannot_leave")
+        if chat.creator != step.who and other in chat.members and self._role(chat, other) != "member":
+            raise FORBIDDEN
+        if other not in chat.members and other not in chat.gone:
+            raise NOT_FOUND
+        if other in chat.members:
+            self._lose(chat, other, "removed")
+            self._tell(chat, step.who, "member_removed", user_id=self.ids[other])
+        self._expect_chat(expected, chat, step.who)
+
+    def member_set_role(self, step: Step, expected: Expectation) -> None:
+        chat, other, role = self._chat(step), self._person(step), ("admin", "member")[step.choice % 2]
+        expected.payload = {"chat_id": chat.id, "user_id": self.ids[other], "role": role}
         self._refuse_unless_creator(step, chat)
         if other == step.who:
-            raise Refusal("conflict", "creator_cannot_leave")
+            raise Refusal("conflict", "with_yourself")
         if other not in chat.members:
             raise NOT_FOUND
-        self._lose(chat, other)
-        self._tell(chat, step.who, "member_removed", user_id=self.ids[other])
+        if chat.members[other].is_admin != (role == "admin"):
+            chat.members[other].is_admin = role == "admin"
+            chat.version += 1
         self._expect_chat(expected, chat, step.who)
 
     def member_list(self, step: Step, expected: Expectation) -> None:
         chat = self._chat(step)
         expected.payload = {"chat_id": chat.id}
         self._mine(step, chat)
-        roles = {self.ids[who]: "creator" if chat.creator == who else "member" for who in chat.members}
+        roles = {self.ids[who]: self._role(chat, who) for who in chat.members}
 
         def check(data: Json) -> None:
             assert {member["user"]["id"]: member["role"] for member in data["members"]} == roles
@@ -317,6 +380,9 @@ class Model:
         if reply_to is not None and not mine.first_seq <= reply_to <= chat.count:
             raise NOT_FOUND
         self._add(chat, Message(step.who, content, 0, client_id, reply_to, asked=(content, reply_to)))
+        for who, membership in chat.members.items():
+            if who != step.who and membership.muted_until is None:
+                membership.is_archived = False
         self._expect_message(expected, chat, chat.count, step.who, duplicate=False)
 
     def _repeat(self, step: Step, expected: Expectation, chat: Chat, seq: int, asked: Any) -> None:
@@ -343,14 +409,42 @@ class Model:
         chat = self._chat(step)
         expected.payload = {"chat_id": chat.id, "seq": self._seq(step, chat)}
         message = self._message(step, chat)
-        is_master = chat.type == "group" and chat.creator == step.who
+        is_master = chat.type == "group" and self._role(chat, step.who) != "member"
         if message.is_system or not (message.sender == step.who or is_master):
             raise FORBIDDEN
         if not message.is_deleted:
             chat.version += 1
             message.content, message.is_deleted, message.version = None, True, chat.version
             message.likes.clear()
+            if self._seq(step, chat) in chat.pinned_seqs:
+                chat.pinned_seqs.remove(self._seq(step, chat))
         self._expect_message(expected, chat, self._seq(step, chat), step.who)
+
+    def message_pin(self, step: Step, expected: Expectation) -> None:
+        chat, seq, message = self._pinnable(step, expected)
+        if seq not in chat.pinned_seqs:
+            if message.is_deleted:
+                raise Refusal("conflict", "message_deleted")
+            self._refuse_unreachable(chat, step.who)
+            chat.pinned_seqs = sorted([*chat.pinned_seqs, seq], reverse=True)
+            self._tell(chat, step.who, "message_pinned", user_id=self.ids[step.who], seq=seq)
+        self._expect_chat(expected, chat, step.who)
+
+    def message_unpin(self, step: Step, expected: Expectation) -> None:
+        chat, seq, _ = self._pinnable(step, expected)
+        if seq in chat.pinned_seqs:
+            chat.pinned_seqs.remove(seq)
+            chat.version += 1
+        self._expect_chat(expected, chat, step.who)
+
+    def _pinnable(self, step: Step, expected: Expectation) -> tuple[Chat, int, Message]:
+        chat = self._chat(step)
+        seq = self._seq(step, chat)
+        expected.payload = {"chat_id": chat.id, "seq": seq}
+        message = self._message(step, chat)
+        if chat.type == "group":
+            self._refuse_unless_admin(step, chat)
+        return chat, seq, message
 
     def message_like(self, step: Step, expected: Expectation) -> None:
         self._set_like(step, expected, liked=True)
@@ -453,6 +547,7 @@ class Model:
             "member_count": len(chat.members),
             "message_count": chat.count,
             "version": chat.version,
+            "pinned_seqs": [seq for seq in chat.pinned_seqs if seq >= mine.first_seq],
             "peer": None if peer is None else self.ids[peer],
             "last_message": self.view_message(chat, chat.count, who) if chat.count >= mine.first_seq else None,
             "me": {
@@ -462,7 +557,8 @@ class Model:
                 "read_seq": mine.read_seq,
                 "unread_count": chat.count - mine.read_seq,
                 "first_seq": mine.first_seq,
-                "role": "creator" if chat.creator == who else "member",
+                "role": self._role(chat, who),
+                "archived": mine.is_archived,
             },
         }
 
@@ -472,7 +568,8 @@ class Model:
 
     def _in_order(self, who: int) -> Iterator[Chat]:
         yield from self.pins[who]
-        mine = (chat for chat in self.chats if who in chat.members and chat not in self.pins[who])
+        mine = [chat for chat in self.chats if who in chat.members and chat not in self.pins[who]]
+        mine = [chat for chat in mine if not chat.members[who].is_archived]
         yield from sorted(mine, key=lambda chat: -chat.touched)
 
     def history_of(self, chat: Chat, who: int) -> list[Json]:

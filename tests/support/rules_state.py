@@ -31,6 +31,8 @@ class Membership:
     read_seq: int
     title: str | None = None
     muted_until: str | None = None
+    is_admin: bool = False
+    is_archived: bool = False
 
 
 @dataclass(eq=False)
@@ -46,8 +48,11 @@ class Chat:
     was_private: bool = False
     is_deleted: bool = False
     id: str = ""
+    gone: dict[int, str] = field(default_factory=dict)
+    """Who lost the chat, and how: a repeated leave or removal is answered as the first one was."""
     members: dict[int, Membership] = field(default_factory=dict)
     messages: list[Message] = field(default_factory=list)
+    pinned_seqs: list[int] = field(default_factory=list)
 
     @property
     def count(self) -> int:
@@ -63,8 +68,8 @@ def seen_message(message: Json) -> Json:
 
 def seen_chat(chat: Json) -> Json:
     """A chat of the server, as the model writes one."""
-    shown = ("id", "type", "title", "creator_id", "member_count", "message_count", "version")
-    mine = ("title", "muted_until", "read_seq", "unread_count", "first_seq", "role")
+    shown = ("id", "type", "title", "creator_id", "member_count", "message_count", "version", "pinned_seqs")
+    mine = ("title", "muted_until", "read_seq", "unread_count", "first_seq", "role", "archived")
     return {
         **{key: chat[key] for key in shown},
         "peer": chat["peer"] and chat["peer"]["id"],

@@ -1,0 +1,1 @@
+"""Invites: joining a group by a code."""
