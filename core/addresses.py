@@ -79,3 +79,11 @@ def is_host_allowed(host: str | None, allowed: Sequence[str]) -> bool:
 
 def _is_name(text: str) -> bool:
     return text.isascii() and text.replace("-", "").replace(".", "").replace("_", "").isalnum()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host that one listens on is reached from this machine alone."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -5,20 +5,17 @@ README.md, and ``molva --help`` reads them. ``production`` refuses whatever is o
 setting, follow docs/how-to/add-a-setting.md; nothing else reads the environment.
 """
 
-import os
 import re
-import secrets
-import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from enum import StrEnum
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from core.addresses import is_loopback
+from core.development_secret import read_or_make
 from core.errors import StartupError
 from core.faults import in_words
 from core.limits import CONNECTIONS_PER_USER, UPLOADED_BYTES_PER_DAY_MAX
@@ -338,7 +335,7 @@ class Settings(BaseSettings):
         found = []
         if self.environment is Environment.PRODUCTION and not self.phone_countries:
             found.append("MOLVA_PHONE_COUNTRIES is empty: codes are sent to the numbers of every country")
-        if self.environment is Environment.DEVELOPMENT and not _is_loopback(self.host):
+        if self.environment is Environment.DEVELOPMENT and not is_loopback(self.host):
             found.append(
                 f"MOLVA_HOST={self.host} is not of this machine alone, and the environment development shows one-time "
                 "codes to anybody who asks"
@@ -375,24 +372,7 @@ class Settings(BaseSettings):
         """The secret that signs tokens and codes: the given one, or one made once in ``data_dir`` (mode 0600)."""
         if self.jwt_secret is not None:
             return self.jwt_secret.get_secret_value().encode()
-        path = self.data_dir / "development_secret"
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if not path.exists():
-                _write_once(path, secrets.token_urlsafe(SECRET_BYTES_MIN))
-            secret = path.read_bytes().strip()
-        except OSError as error:
-            raise StartupError(f"MOLVA_DATA_DIR cannot be used: {error}.") from error
-        if len(secret) < SECRET_BYTES_MIN:
-            raise StartupError(f"{path} is damaged. Remove it to make a new secret. Everyone then has to sign in again.")
-        return secret
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        return read_or_make(self.data_dir / "development_secret", bytes_min=SECRET_BYTES_MIN)
 
 
 def variable_of(name: str) -> str:
@@ -412,16 +392,6 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         raise StartupError("; ".join(_sentence(fault) for fault in error.errors()) + ".") from None
-
-
-def _write_once(path: Path, content: str) -> None:
-    """Make ``path`` whole or not at all, whoever else makes it now and wherever we are killed: the first one stays."""
-    with tempfile.NamedTemporaryFile("w", encoding="ascii", dir=path.parent, prefix=path.name) as made:  # mode 0600
-        made.write(content)
-        made.flush()
-        os.fsync(made.fileno())
-        with suppress(FileExistsError):
-            os.link(made.name, path)
 
 
 def _sentence(fault: Mapping[str, Any]) -> str:

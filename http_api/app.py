@@ -70,27 +70,7 @@ def create_app(
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,  # a redirect would repeat a Host header that the client made up
-        middleware=[
-            Middleware(RequestContext, trusted_proxies=settings.trusted_proxies),
-            Middleware(HostCheck, allowed=settings.allowed_hosts),
-            Middleware(
-                Origins,
-                allow_origins=settings.allowed_origins,
-                allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-                allow_headers=["Authorization", "Content-Type", "Range", "If-None-Match", "If-Range", REQUEST_ID_HEADER],
-                expose_headers=[
-                    REQUEST_ID_HEADER,
-                    "Retry-After",
-                    "Content-Disposition",
-                    "Content-Range",
-                    "Accept-Ranges",
-                    "ETag",
-                ],
-                max_age=_PREFLIGHT_AGE_S,
-            ),
-            Middleware(CrashHandler),
-            Middleware(BodyLimits),
-        ],
+        middleware=_middleware(settings),
     )
     secret = settings.signing_secret()
     accounts = AccountServices(
@@ -116,3 +96,28 @@ def create_app(
         event_docs.mount(app)
         docs.mount(app)
     return app
+
+
+def _middleware(settings: Settings) -> list[Middleware]:
+    """What every request passes, the outermost first."""
+    return [
+        Middleware(RequestContext, trusted_proxies=settings.trusted_proxies),
+        Middleware(HostCheck, allowed=settings.allowed_hosts),
+        Middleware(
+            Origins,
+            allow_origins=settings.allowed_origins,
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Range", "If-None-Match", "If-Range", REQUEST_ID_HEADER],
+            expose_headers=[
+                REQUEST_ID_HEADER,
+                "Retry-After",
+                "Content-Disposition",
+                "Content-Range",
+                "Accept-Ranges",
+                "ETag",
+            ],
+            max_age=_PREFLIGHT_AGE_S,
+        ),
+        Middleware(CrashHandler),
+        Middleware(BodyLimits),
+    ]
