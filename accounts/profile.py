@@ -37,6 +37,12 @@ async def find_user(database: Database, user_id: str, *, caller_id: str) -> User
     return row
 
 
+async def list_users(database: Database, user_ids: list[str], *, caller_id: str) -> list[UserRow]:
+    """These people's profiles, as the caller may see them, in this order; whoever does not exist for them is left out."""
+    async with database.reading() as tx:
+        return await users.list_users_for(tx, user_ids, caller_id)
+
+
 async def edit_profile(tx: Tx, user_id: str, edit: ProfileEdit) -> ProfileRow:
     """Change a profile and return it. ``Conflict`` (``username_taken``); ``Unauthorized`` if the account was deleted."""
     row = await users.update_profile(

@@ -68,6 +68,21 @@ async def find_any_user(tx: Tx, user_id: str) -> UserRow: ...
 
 
 @query(f"""
+    -- These people, even if their accounts were deleted: for what they said before.
+    SELECT {user_columns("u")} FROM users u WHERE u.id = ANY ($1::uuid[])
+""")
+async def list_any_users(tx: Tx, user_ids: list[str]) -> list[UserRow]: ...
+
+
+@query(f"""
+    -- Of these people, those who have an account, in the order asked for.
+    SELECT {user_columns("u")} FROM users u WHERE u.id = ANY ($1::uuid[]) AND u.deleted_at IS NULL AND {_NOT_BLOCKED}
+     ORDER BY array_position($1::uuid[], u.id)
+""")
+async def list_users_for(tx: Tx, user_ids: list[str], caller_id: str) -> list[UserRow]: ...
+
+
+@query(f"""
     -- Somebody, as the caller may see them.
     SELECT {user_columns("u")} FROM users u WHERE u.id = $1 AND u.deleted_at IS NULL AND {_NOT_BLOCKED}
 """)

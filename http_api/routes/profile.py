@@ -1,28 +1,38 @@
-"""``/v1/me`` and ``/v1/users/{id}``: profiles, and deleting one's account.
+"""``/v1/me``, ``/v1/users`` and ``/v1/users/{id}``: profiles, and deleting one's account.
 
 The rules are in ``accounts.profile`` and ``accounts.account_deletion``. ``realtime.account_changes`` announces changes.
 """
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path
-from pydantic import Field
+from fastapi import APIRouter, Path, Query
+from pydantic import AfterValidator, Field
 
 from accounts import profile
 from accounts.avatars import discard_avatar
 from accounts.profile import ProfileEdit
 from core.conflicts import ConflictReason
 from core.errors import ErrorCode
-from core.limits import ABOUT_CHARS_MAX, DISPLAY_NAME_CHARS_MAX, USERNAME_CHARS_MAX, USERNAME_CHARS_MIN
+from core.ids import canonical_id
+from core.limits import (
+    ABOUT_CHARS_MAX,
+    DISPLAY_NAME_CHARS_MAX,
+    USERNAME_CHARS_MAX,
+    USERNAME_CHARS_MIN,
+    USERS_PER_REQUEST_MAX,
+)
 from http_api.backend import BackendOf
 from http_api.identity import CALLER_ERRORS, CallerOf
 from http_api.middleware.bodies import StrictRoute
 from http_api.problems import refusals
 from realtime import account_changes
 from realtime.model.objects import Profile, User
-from realtime.wire.fields import USER_ID, ClientPayload, Id, StoredText, VisibleText
+from realtime.wire.fields import USER_ID, ClientPayload, Id, ServerPayload, StoredText, VisibleText
 
 USERNAME_PATTERN: Final = rf"^[A-Za-z][A-Za-z0-9_]{{{USERNAME_CHARS_MIN - 1},{USERNAME_CHARS_MAX - 1}}}$"
+
+_UUID: Final = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_IDS_PATTERN: Final = rf"^{_UUID}(,{_UUID}){{0,{USERS_PER_REQUEST_MAX - 1}}}$"
 
 router = APIRouter(prefix="/v1", tags=["Profile"], route_class=StrictRoute)
 
@@ -80,6 +90,36 @@ async def change_me(payload: ProfileChange, backend: BackendOf, caller: CallerOf
         about=payload.about or None,
     )
     return Profile.of_owner(await account_changes.change_profile(backend.services, caller.user_id, edit))
+
+
+class Users(ServerPayload):
+    """Public profiles."""
+
+    users: list[User] = Field(description="The people, in the order asked for. Those who do not exist are left out.")
+
+
+def _separate_ids(text: str) -> str:
+    """The IDs in their canonical spelling, each once."""
+    return ",".join(dict.fromkeys(canonical_id(one) for one in text.split(",")))
+
+
+@router.get("/users", responses=refusals(*CALLER_ERRORS, ErrorCode.VALIDATION_FAILED))
+async def list_users(
+    ids: Annotated[
+        str,
+        Query(
+            description=f"IDs of people, separated by commas; at most {USERS_PER_REQUEST_MAX}.",
+            pattern=_IDS_PATTERN,
+            examples=[USER_ID],
+        ),
+        AfterValidator(_separate_ids),
+    ],
+    backend: BackendOf,
+    caller: CallerOf,
+) -> Users:
+    """The public profiles of several people. IDs that nobody has, or of deleted accounts, are left out."""
+    rows = await profile.list_users(backend.accounts.database, ids.split(","), caller_id=caller.user_id)
+    return Users(users=[User.of(row) for row in rows])
 
 
 @router.get("/users/{user_id}", responses=refusals(*CALLER_ERRORS, ErrorCode.NOT_FOUND))

@@ -28,6 +28,7 @@ from realtime.model.chat_changes import let_in, view_chat
 from realtime.model.events import CHAT_UPDATED, Reason, announce_personal
 from realtime.model.lookup_budget import count_look_ups
 from realtime.model.objects import ChatView
+from realtime.model.people import find_people
 from realtime.model.refusals import refuse_yourself
 from realtime.wire.context import Context
 from realtime.wire.effects import Activated, Advanced, Watching
@@ -46,9 +47,12 @@ async def list_chats(context: Context, payload: ChatList) -> ChatPage:
     async with context.reading() as tx:
         rows = await chats.list_chats(tx, context.user_id, pinned, updated_at, chat_id, payload.type, payload.limit + 1)
         active_chat_id = await find_active_chat(context, tx)
-    page = rows[: payload.limit]
+        page = rows[: payload.limit]
+        views = [ChatView.of(row, context.user_id) for row in page]
+        people = await find_people(tx, chats=views)
     return ChatPage(
-        chats=[ChatView.of(row, context.user_id) for row in page],
+        chats=views,
+        users=people,
         next_cursor=_cursor_behind(page[-1]) if len(rows) > len(page) else None,
         active_chat_id=active_chat_id,
     )

@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from core import limits
 from realtime.model.objects import ChatView
+from realtime.model.people import WithPeople
 from realtime.wire.cursors import CursorForm, CursorOf, Part
 from realtime.wire.fields import (
     CHAT_ID,
@@ -36,7 +37,7 @@ class ChatList(ClientPayload):
     type: Literal["private", "group"] | None = Field(None, description="Only chats of this type.", examples=[None])
 
 
-class ChatPage(ServerPayload):
+class ChatPage(WithPeople):
     """A page of the caller's chats: pinned first by position, then newest first."""
 
     chats: list[ChatView] = Field(description="The chats.")

@@ -17,6 +17,7 @@ from realtime.messages.contents import (
     VideoContent,
 )
 from realtime.model.objects import MessageView, User
+from realtime.model.people import WithPeople
 from realtime.wire.cursors import EPOCH_PATTERN, CursorForm, CursorOf, Part
 from realtime.wire.fields import (
     CHAT_ID,
@@ -138,7 +139,7 @@ class MessageList(ClientPayload):
         return self
 
 
-class MessagePage(ServerPayload):
+class MessagePage(WithPeople):
     """A page of history, by seq, ascending."""
 
     messages: list[MessageView] = Field(description="The messages.")
@@ -244,7 +245,7 @@ class MessageChanges(ClientPayload):
     limit: PageSize = Field(limits.PAGE_SIZE_MAX, description="How many at the most.", examples=[100])
 
 
-class ChangesPage(ServerPayload):
+class ChangesPage(WithPeople):
     """What changed, in the order of the changes."""
 
     messages: list[MessageView] = Field(description="Every message whose state is newer, as it is now.")

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from core import limits
 from realtime.model.objects import ChatView, Profile
+from realtime.model.people import WithPeople
 from realtime.wire.cursors import CursorForm, CursorOf, Part
 from realtime.wire.fields import CHAT_ID, USER_ID, ClientPayload, Id, PageSize, ServerPayload, Time
 from realtime.wire.registry import event
@@ -83,7 +84,7 @@ class SessionSync(ClientPayload):
     limit: PageSize = Field(limits.PAGE_SIZE_MAX, description="How many at the most.", examples=[100])
 
 
-class SessionSynced(ServerPayload):
+class SessionSynced(WithPeople):
     """What changed."""
 
     chats: list[ChatView] = Field(description="The chats that changed, as they are now.")

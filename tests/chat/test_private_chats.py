@@ -164,7 +164,7 @@ async def test_message_between_two_pages_repeats_nothing_that_stayed(busy: tuple
 
 async def test_list_of_a_newcomer_is_empty(town: Town):
     client = (await connected(town, 1))[0]
-    assert await client.send("chat:list") == {"chats": [], "next_cursor": None, "active_chat_id": None}
+    assert await client.send("chat:list") == {"chats": [], "users": {}, "next_cursor": None, "active_chat_id": None}
 
 
 def cursor(*parts: Any) -> str:

@@ -208,11 +208,11 @@ async def fill(anna: Client, boris_id: str, count: int) -> str:
 
 LISTS: list[tuple[str, dict[str, Any], int]] = [
     ("chat:list", {}, 2),
-    ("session:sync", {}, 3),
+    ("session:sync", {}, 4),
     ("member:list", {"chat_id": "…"}, 2),
-    ("message:list", {"chat_id": "…"}, 2),
-    ("message:list", {"chat_id": "…", "around": 2}, 3),
-    ("message:changes", {"chat_id": "…", "version": 0}, 2),
+    ("message:list", {"chat_id": "…"}, 3),
+    ("message:list", {"chat_id": "…", "around": 2}, 4),
+    ("message:changes", {"chat_id": "…", "version": 0}, 3),
     ("message:likes", {"chat_id": "…", "seq": 1}, 2),
     ("message:search", {"query": "word"}, 1),
     ("message:search", {"query": "word", "chat_id": "…"}, 2),
