@@ -29,7 +29,7 @@ log = logging.getLogger("molva.people")
 async def _announce(change: Change, user: User) -> None:
     """After the commit, tell everybody who shares a chat with the person."""
     memberships = await chats.list_memberships(change.tx, user.id)
-    change.then(announce_user(user, [membership.chat_id for membership in memberships]))
+    change.then(*announce_user(user, [membership.chat_id for membership in memberships]))
 
 
 async def _announce_difference(change: Change, before: ProfileRow, after: ProfileRow) -> None:

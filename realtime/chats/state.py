@@ -14,6 +14,7 @@ from realtime.model.events import (
     announce_reconciled,
 )
 from realtime.model.objects import ChatView, Message
+from realtime.model.people import find_people
 from realtime.wire.effects import Effect, Emit, Joined, Left, SingleUser
 
 _PAGE: Final = 200
@@ -49,7 +50,8 @@ async def describe_chat(
     if seen is not None:
         changed = [] if since_version is None else await _list_changed(tx, chat_id, since_version, seen.version)
         shared = ChatView.of(seen, seen.creator_id).shared()
-        effects += announce_reconciled(shared, changed, known_message_count=known_message_count)
+        people = await find_people(tx, messages=changed)
+        effects += announce_reconciled(shared, changed, people, known_message_count=known_message_count)
     newcomers = [user_id for user_id in sorted(present - believed) if is_online(user_id)]
     for row in await chats.list_views(tx, chat_id, newcomers) if newcomers else []:
         view = ChatView.of(row.chat, row.user_id)

@@ -4,13 +4,13 @@ What all members share is announced with the chat's new ``version``: to every me
 where a message came, to those who look at the chat. What is one member's alone goes to that person, with ``me``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from pydantic import Field
 
 from realtime.model.objects import Chat, ChatView, Message, User
-from realtime.wire.effects import Advanced, Effect, Emit, Members, SharedChats, SingleUser, Viewers
+from realtime.wire.effects import Advanced, Effect, Emit, Members, ProfileChanged, SharedChats, SingleUser, Viewers
 from realtime.wire.fields import CHAT_ID, USER_ID, Id, ServerPayload
 from realtime.wire.registry import event
 
@@ -68,6 +68,7 @@ class MessageCreated(ServerPayload):
 
     message: Message = Field(description="The message.")
     message_count: int = Field(description="The chat's newest seq.", examples=[42])
+    sender: User = Field(description="Who sent it; for a system message, who caused it. `last_seen_at` is null here.")
 
 
 class MessageUpdated(ServerPayload):
@@ -122,33 +123,35 @@ MESSAGE_LIKED = event("message:liked", MessageLiked, to=f"{VIEWERS}, and the aut
 USER_UPDATED = event("user:updated", UserUpdated, to="every connection of the person and of who shares a chat with them")
 
 
-def announce_message(chat: Chat, message: Message, reason: Reason) -> list[Effect]:
-    """A message was added to ``chat``."""
+def announce_message(chat: Chat, message: Message, sender: User, reason: Reason) -> list[Effect]:
+    """``sender`` added a message to ``chat``."""
     return [
         Emit(CHAT_UPDATED, ChatUpdated.model_construct(chat=chat, reason=reason), Members(chat.id)),
-        _show_created(message),
+        _show_created(message, sender),
         Advanced(chat.id, chat.version, chat.message_count),
     ]
 
 
-def announce_reconciled(chat: Chat, changed: Sequence[Message], *, known_message_count: int) -> list[Effect]:
+def announce_reconciled(
+    chat: Chat, changed: Sequence[Message], people: Mapping[str, User], *, known_message_count: int
+) -> list[Effect]:
     """Nobody could know what became of changes of ``chat``; this is what became of them.
 
     ``changed``: the messages that those who look at the chat have not been told of, in the order of their versions. A
-    message beyond ``known_message_count`` is new to them.
+    message beyond ``known_message_count`` is new to them. ``people``: who sent them, by ID.
     """
     created = sorted((one for one in changed if one.seq > known_message_count), key=lambda one: one.seq)
     updated = [one for one in changed if one.seq <= known_message_count]
     return [
         Emit(CHAT_UPDATED, ChatUpdated.model_construct(chat=chat, reason=Reason.RECONCILED), Members(chat.id)),
-        *(_show_created(message) for message in created),
+        *(_show_created(message, people[message.sender_id]) for message in created),
         *(Emit(MESSAGE_UPDATED, MessageUpdated(message=one), Viewers(chat.id, seq=one.seq)) for one in updated),
         Advanced(chat.id, chat.version, chat.message_count),
     ]
 
 
-def _show_created(message: Message) -> Emit:
-    created = MessageCreated.model_construct(message=message, message_count=message.seq)
+def _show_created(message: Message, sender: User) -> Emit:
+    created = MessageCreated.model_construct(message=message, message_count=message.seq, sender=sender.shared())
     return Emit(MESSAGE_CREATED, created, Viewers(message.chat_id, seq=message.seq))
 
 
@@ -171,6 +174,9 @@ def announce_read(chat_id: str, user_id: str, read_seq: int) -> Emit:
     return Emit(CHAT_READ, ChatRead(chat_id=chat_id, user_id=user_id, read_seq=read_seq), Viewers(chat_id))
 
 
-def announce_user(user: User, chat_ids: Sequence[str]) -> Emit:
+def announce_user(user: User, chat_ids: Sequence[str]) -> list[Effect]:
     """Somebody's profile changed. ``chat_ids``: the chats that they are in."""
-    return Emit(USER_UPDATED, UserUpdated(user=user), SharedChats(user.id, tuple(chat_ids)))
+    return [
+        ProfileChanged(user.id, user.shared().encode()),
+        Emit(USER_UPDATED, UserUpdated(user=user), SharedChats(user.id, tuple(chat_ids))),
+    ]

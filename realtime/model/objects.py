@@ -49,6 +49,10 @@ class User(ServerPayload):
             last_seen_at=row.last_seen_at,
         )
 
+    def shared(self) -> "User":
+        """The person without what not everybody may see: for events that go to many."""
+        return User.model_construct(**{name: getattr(self, name) for name in User.model_fields} | {"last_seen_at": None})
+
 
 class Profile(User):
     """A person as they see themselves."""

@@ -1,9 +1,15 @@
 """People with what they said: ``users`` of every page, and several profiles in one request."""
 
+import logging
 from typing import Any
 
+import orjson
 import pytest
 
+from db import users
+from db.users import UserRow
+from realtime.model import sender_profiles
+from realtime.model.sender_profiles import SenderProfiles
 from tests.support.clients import Client, Town, new_client_id
 
 pytestmark = pytest.mark.slow
@@ -74,6 +80,95 @@ async def test_page_names_people_who_deleted_their_accounts(town: Town):
     await boris.act("message:send", chat_id=chat_id, client_id=new_client_id(), type="text", content={"text": "bye"})
     await town.http.delete("/v1/me", headers=boris.headers)
     assert set((await anna.send("message:list", chat_id=chat_id))["users"]) == {boris.id}
+
+
+# --- the sender of an event
+
+
+async def test_new_message_comes_with_its_sender(town: Town):
+    people, chat_id = await named_group(town)
+    await people["Boris"].send("chat:activate", chat_id=chat_id)
+    await people["Clara"].say(chat_id, "hello")
+    over_socket = (await people["Boris"].expect_event("message:created")).payload["sender"]
+    clara = town.people[2]
+    await clara.act("message:send", chat_id=chat_id, client_id=new_client_id(), type="text", content={"text": "again"})
+    over_http = (await people["Boris"].expect_event("message:created")).payload["sender"]
+    assert over_socket == over_http
+    profile = (await people["Boris"].send("message:list", chat_id=chat_id, limit=1))["users"][clara.id]
+    assert over_http == {**profile, "last_seen_at": None}
+
+
+async def test_system_message_comes_with_its_actor(town: Town):
+    people, chat_id = await named_group(town)
+    await people["Boris"].send("chat:activate", chat_id=chat_id)
+    await people["Anna"].send("member:remove", chat_id=chat_id, user_id=id_of(people["Clara"]))
+    created = (await people["Boris"].expect_event("message:created")).payload
+    assert created["message"]["type"] == "system"
+    assert created["sender"]["display_name"] == "Anna"
+
+
+async def test_message_after_a_change_of_the_profile_has_the_new_one(town: Town):
+    anna, boris, chat_id = await town.pair()
+    await boris.send("chat:activate", chat_id=chat_id)
+    for name in ("Anna", "Anna the Second", "Anna the Third"):
+        await town.http.patch("/v1/me", json={"display_name": name}, headers=town.people[0].headers)
+        await anna.say(chat_id, "hello")
+        assert (await boris.expect_event("message:created")).payload["sender"]["display_name"] == name
+
+
+async def test_sender_is_read_once_and_not_with_every_message(town: Town, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.INFO, logger="molva.action")
+    anna, _boris, chat_id = await town.pair()
+    for _ in range(3):
+        await anna.say(chat_id, "hello")
+    counts = [record.sql_count for record in caplog.records if record.message == "action"]  # type: ignore[attr-defined]
+    assert counts[-3:] == [2, 1, 1]
+
+
+def profile_of(user_id: str, name: str) -> UserRow:
+    return UserRow(user_id, name, None, None, None, None)
+
+
+async def test_profile_that_changes_while_it_is_read_is_the_new_one(monkeypatch: pytest.MonkeyPatch):
+    profiles, user_id = SenderProfiles(), new_client_id()
+
+    async def read_before_the_change(_tx: object, user_ids: list[str]) -> list[UserRow]:
+        profiles.replace(user_id, b"new")
+        return [profile_of(one, "old") for one in user_ids]
+
+    monkeypatch.setattr(users, "list_any_users", read_before_the_change)
+    for _ in range(2):
+        loaded, _read = await profiles.load(None, [user_id])  # type: ignore[arg-type]
+        assert profiles.latest(user_id, loaded) == b"new"
+
+
+async def test_profile_is_read_again_after_a_while(monkeypatch: pytest.MonkeyPatch):
+    profiles, user_id, now = SenderProfiles(), new_client_id(), 1000.0
+    monkeypatch.setattr(sender_profiles.time, "monotonic", lambda: now)
+    names = iter(("first", "second"))
+
+    async def read(_tx: object, user_ids: list[str]) -> list[UserRow]:
+        name = next(names)
+        return [profile_of(one, name) for one in user_ids]
+
+    monkeypatch.setattr(users, "list_any_users", read)
+
+    async def name() -> str:
+        loaded, _read = await profiles.load(None, [user_id])  # type: ignore[arg-type]
+        shown: str = orjson.loads(profiles.latest(user_id, loaded))["display_name"]
+        return shown
+
+    assert [await name(), await name()] == ["first", "first"]
+    now += sender_profiles.FRESH_S + 1
+    assert await name() == "second"
+
+
+async def test_profiles_in_memory_are_bounded():
+    profiles = SenderProfiles()
+    for number in range(sender_profiles.KEPT_MAX + 5):
+        profiles.replace(str(number), b"{}")
+    assert len(profiles._kept) == sender_profiles.KEPT_MAX
+    assert "0" not in profiles._kept
 
 
 # --- several profiles in one request
