@@ -189,7 +189,7 @@ CREATE INDEX blocks_blocked_idx ON blocks (blocked_id, user_id);
 --
 -- It is a function because each statement in it sees what was committed while it waited for the lock of the chat; a single
 -- statement would see only what was committed before the wait. outcome: sent, or why not (duplicate, reused, not_found,
--- reply_not_found, mention_not_found, you_blocked_user). For a duplicate, seq is that of the first message.
+-- reply_not_found, mention_not_found, you_blocked_user, peer_unavailable). For a duplicate, seq is that of the first message.
 --
 -- A plan is kept as long as its connection lives, even if it was made while the tables were empty and a sequential scan looked
 -- as cheap as an index. So only one plan is possible: a repeat is looked up by sender and client_id, because no index serves
@@ -208,7 +208,6 @@ DECLARE
     chat   chats%ROWTYPE;
     me     members%ROWTYPE;
     first  messages%ROWTYPE;
-    peer   uuid;
 BEGIN
     -- 1. The chat's row lock: from here on nothing in the chat changes but by us.
     SELECT * INTO chat FROM chats c WHERE c.id = p_chat_id AND c.deleted_at IS NULL FOR NO KEY UPDATE;
@@ -225,12 +224,17 @@ BEGIN
     END IF;
     -- 3. May they? Their own block first: who is told of it today must not learn tomorrow, by other words, of the other's.
     IF chat.type = 'private' THEN
-        SELECT m.user_id INTO peer FROM members m WHERE m.chat_id = p_chat_id AND m.user_id <> p_sender_id;
-        IF EXISTS (SELECT FROM blocks b WHERE b.user_id = p_sender_id AND b.blocked_id = peer) THEN
-            outcome := 'you_blocked_user'; RETURN NEXT; RETURN;
-        END IF;
-        IF EXISTS (SELECT FROM blocks b WHERE b.user_id = peer AND b.blocked_id = p_sender_id) THEN
-            outcome := 'not_found'; RETURN NEXT; RETURN;
+        SELECT CASE
+                   WHEN EXISTS (SELECT FROM blocks b WHERE b.user_id = p_sender_id AND b.blocked_id = m.user_id)
+                       THEN 'you_blocked_user'
+                   WHEN EXISTS (SELECT FROM blocks b WHERE b.user_id = m.user_id AND b.blocked_id = p_sender_id)
+                     OR (SELECT u.deleted_at FROM users u WHERE u.id = m.user_id) IS NOT NULL
+                       THEN 'peer_unavailable'
+               END
+          INTO outcome
+          FROM members m WHERE m.chat_id = p_chat_id AND m.user_id <> p_sender_id;
+        IF outcome IS NOT NULL THEN
+            RETURN NEXT; RETURN;
         END IF;
     END IF;
     IF p_reply_to IS NOT NULL AND NOT p_reply_to BETWEEN me.first_seq AND chat.message_count THEN
@@ -294,7 +298,10 @@ BEGIN
                         WHERE peer.chat_id = c.id AND b.user_id = w.sender_id) THEN 'you_blocked_user'
                    WHEN c.type = 'private' AND EXISTS (
                        SELECT FROM blocks b JOIN members peer ON peer.user_id = b.user_id
-                        WHERE peer.chat_id = c.id AND b.blocked_id = w.sender_id) THEN 'not_found'
+                        WHERE peer.chat_id = c.id AND b.blocked_id = w.sender_id) THEN 'peer_unavailable'
+                   WHEN c.type = 'private' AND EXISTS (
+                       SELECT FROM members peer JOIN users u ON u.id = peer.user_id
+                        WHERE peer.chat_id = c.id AND u.deleted_at IS NOT NULL) THEN 'peer_unavailable'
                    WHEN NOT w.reply_to BETWEEN me.first_seq AND c.message_count THEN 'reply_not_found'
                    WHEN cardinality(w.mentions) > 0 AND cardinality(w.mentions) <> (
                        SELECT count(*) FROM members m
@@ -407,3 +414,18 @@ INSERT INTO epochs (epoch) VALUES (gen_random_uuid());
 -- How somebody lost the chat (left, removed, deleted): a leave that is repeated after a lost answer is answered as the first
 -- one was.
 ALTER TABLE members ADD COLUMN left_reason text;
+
+-- What people let others see and do: who sees last_seen_at and presence (shared: who shares a chat with them), who may open a
+-- private chat with them or add them to a group (shared: who shares a group with them), and whether their number finds them.
+ALTER TABLE users
+    ADD COLUMN last_seen_for   text NOT NULL DEFAULT 'shared',
+    ADD COLUMN messages_from   text NOT NULL DEFAULT 'everyone',
+    ADD COLUMN found_by_phone  boolean NOT NULL DEFAULT true;
+ALTER TABLE users ADD CONSTRAINT users_last_seen_for_check CHECK (last_seen_for IN ('shared', 'nobody')) NOT VALID;
+ALTER TABLE users ADD CONSTRAINT users_messages_from_check
+    CHECK (messages_from IN ('everyone', 'shared', 'nobody')) NOT VALID;
+ALTER TABLE users VALIDATE CONSTRAINT users_last_seen_for_check;
+ALTER TABLE users VALIDATE CONSTRAINT users_messages_from_check;
+
+-- Sessions that ended, for the sweeper.
+CREATE INDEX login_sessions_ended_idx ON login_sessions (least(revoked_at, expires_at));

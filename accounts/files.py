@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import IO, Final
 
 from accounts.services import AccountServices
+from core import names
 from core.errors import AppError, NotFound, RateLimited
 from core.ids import new_id
 from core.limits import FILE_NAME_CHARS_MAX, FILE_PIXELS_MAX, FILE_SIDE_MAX, UPLOADED_BYTES_PER_DAY_MAX
@@ -25,8 +26,6 @@ _BOUNDS: Final = Bounds(FILE_PIXELS_MAX, FILE_SIDE_MAX)
 _RETRY_AFTER_S: Final = 3600
 _ENDING_CHARS_MAX: Final = 15
 """A longer ending is not kept when a name is shortened."""
-_UNFIT_FOR_NAMES: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
-"""Control characters, and those that change the order in which a name is read."""
 _NAMELESS: Final = "file"
 
 
@@ -100,7 +99,7 @@ async def _put(services: AccountServices, file_id: str, content: IO[bytes], look
 
 def clean_name(name: str) -> str:
     """A file's name without the folders that some browsers send, without unfit characters, and not too long."""
-    bare = _UNFIT_FOR_NAMES.sub("", re.split(r"[/\\]", name)[-1]).strip()
+    bare = names.clean_name(re.split(r"[/\\]", name)[-1]).strip()
     if len(bare) > FILE_NAME_CHARS_MAX:
         stem, dot, ending = bare.rpartition(".")
         kept = f"{dot}{ending}" if stem and len(ending) <= _ENDING_CHARS_MAX else ""

@@ -77,6 +77,12 @@ class ConflictReason(StrEnum):
         "Unblock them with user:unblock first.",
         True,
     )
+    PEER_UNAVAILABLE = (
+        "peer_unavailable",
+        "This person cannot be reached.",
+        "Nothing on your side changes this. It says neither why nor for how long.",
+        False,
+    )
     BLOCK_LIMIT = (
         "block_limit",
         "You have blocked as many people as allowed.",

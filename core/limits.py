@@ -20,8 +20,6 @@ MENTIONS_MAX: Final = 50
 PAGE_SIZE_DEFAULT: Final = 50
 PAGE_SIZE_MAX: Final = 100
 PHONES_PER_FIND_MAX: Final = 100
-USERS_PER_REQUEST_MAX: Final = 100
-"""IDs in one ``GET /v1/users``."""
 PINS_MAX: Final = 10
 WATCH_LIST_MAX: Final = 200
 WATCHED_CHATS_MAX: Final = 50
@@ -68,7 +66,6 @@ def shown_to_clients(*, connections_per_user: int = CONNECTIONS_PER_USER) -> dic
         "members_per_add": MEMBERS_PER_ADD_MAX,
         "mentions": MENTIONS_MAX,
         "phones_per_find": PHONES_PER_FIND_MAX,
-        "users_per_request": USERS_PER_REQUEST_MAX,
         "page_size": PAGE_SIZE_MAX,
         "pins": PINS_MAX,
         "watch_list": WATCH_LIST_MAX,

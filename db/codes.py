@@ -12,7 +12,9 @@ from db.query import Affected, query
 
 GUESSES_MAX: Final = 5
 LIFETIME_S: Final = 300
-_SWEPT_AT_ONCE_MAX: Final = 100
+KEPT_DAYS: Final = 1
+"""How long a code counts in the limits, and is kept."""
+SWEPT_AT_ONCE_MAX: Final = 100
 
 
 @query("""
@@ -89,9 +91,9 @@ async def compare_guess(tx: Tx, code_id: str, code_hash: bytes) -> bool | None: 
     -- Rows that no limit counts any more. What another transaction is sweeping is left to it.
     DELETE FROM login_codes
      WHERE id IN (SELECT id FROM login_codes
-                   WHERE created_at < clock_timestamp() - interval '1 day'
+                   WHERE created_at < clock_timestamp() - interval '{KEPT_DAYS} days'
                    ORDER BY created_at
-                   LIMIT {_SWEPT_AT_ONCE_MAX}
+                   LIMIT {SWEPT_AT_ONCE_MAX}
                      FOR UPDATE SKIP LOCKED)
 """)
 async def sweep_codes(tx: Tx) -> Affected: ...

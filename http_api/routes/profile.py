@@ -14,25 +14,21 @@ from accounts.profile import ProfileEdit
 from core.conflicts import ConflictReason
 from core.errors import ErrorCode
 from core.ids import canonical_id
-from core.limits import (
-    ABOUT_CHARS_MAX,
-    DISPLAY_NAME_CHARS_MAX,
-    USERNAME_CHARS_MAX,
-    USERNAME_CHARS_MIN,
-    USERS_PER_REQUEST_MAX,
-)
+from core.limits import ABOUT_CHARS_MAX, DISPLAY_NAME_CHARS_MAX, PAGE_SIZE_MAX, USERNAME_CHARS_MAX, USERNAME_CHARS_MIN
+from core.names import refuse_reserved
+from db.users import LastSeenFor, MessagesFrom
 from http_api.backend import BackendOf
 from http_api.identity import CALLER_ERRORS, CallerOf
 from http_api.middleware.bodies import StrictRoute
 from http_api.problems import refusals
 from realtime import account_changes
 from realtime.model.objects import Profile, User
-from realtime.wire.fields import USER_ID, ClientPayload, Id, ServerPayload, StoredText, VisibleText
+from realtime.wire.fields import USER_ID, ClientPayload, Id, Name, ServerPayload, StoredText
 
 USERNAME_PATTERN: Final = rf"^[A-Za-z][A-Za-z0-9_]{{{USERNAME_CHARS_MIN - 1},{USERNAME_CHARS_MAX - 1}}}$"
 
-_UUID: Final = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-_IDS_PATTERN: Final = rf"^{_UUID}(,{_UUID}){{0,{USERS_PER_REQUEST_MAX - 1}}}$"
+_ID: Final = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+_IDS: Final = rf"^{_ID}(,{_ID}){{0,{PAGE_SIZE_MAX - 1}}}$"
 
 router = APIRouter(prefix="/v1", tags=["Profile"], route_class=StrictRoute)
 
@@ -41,16 +37,42 @@ def _absent() -> None:
     """The default of fields that stay as they are when left out: the document must not name `null` as their default."""
 
 
+def _shared() -> LastSeenFor:
+    return "shared"
+
+
+def _everyone() -> MessagesFrom:
+    return "everyone"
+
+
+class PrivacyChange(ClientPayload):
+    """What others may see and do. Fields that are left out stay as they are."""
+
+    last_seen: LastSeenFor = Field(
+        default_factory=_shared,
+        description="Who sees when you were last connected, and whether you are online: `shared` (who shares a chat with "
+        "you) or `nobody`.",
+        examples=["nobody"],
+    )
+    messages_from: MessagesFrom = Field(
+        default_factory=_everyone,
+        description="Who may open a private chat with you or add you to a group: `everyone`, `shared` (who shares a group "
+        "with you) or `nobody`.",
+        examples=["shared"],
+    )
+    found_by_phone: bool = Field(default_factory=bool, description="Whether your phone number finds you.", examples=[True])
+
+
 class ProfileChange(ClientPayload):
     """Fields to change. Fields that are left out stay as they are."""
 
-    display_name: Annotated[VisibleText, Field(max_length=DISPLAY_NAME_CHARS_MAX)] = Field(
+    display_name: Annotated[Name, Field(max_length=DISPLAY_NAME_CHARS_MAX)] = Field(
         default_factory=str, description="Name that others see.", examples=["Anna"]
     )
-    username: Annotated[str, Field(pattern=USERNAME_PATTERN)] | None = Field(
+    username: Annotated[str, Field(pattern=USERNAME_PATTERN), AfterValidator(refuse_reserved)] | None = Field(
         default_factory=_absent,
         description="A public name by which others find you: 5 to 32 Latin letters, digits and underscores, a letter "
-        "first. No two people have the same, whatever the case. `null`: none.",
+        "first. No two people have the same, whatever the case. Some are reserved, like `support`. `null`: none.",
         examples=["anna_k"],
     )
     about: Annotated[StoredText, Field(max_length=ABOUT_CHARS_MAX)] | None = Field(
@@ -58,6 +80,13 @@ class ProfileChange(ClientPayload):
         description="A line about yourself. `null`, or an empty one: none.",
         examples=["On the road until Monday"],
     )
+    privacy: PrivacyChange = Field(default_factory=PrivacyChange, description="What others may see and do.")
+
+
+class Users(ServerPayload):
+    """Public profiles."""
+
+    users: list[User] = Field(description="Those who exist, in the order asked for.")
 
 
 @router.get("/me", responses=refusals(*CALLER_ERRORS))
@@ -76,7 +105,7 @@ async def show_me(backend: BackendOf, caller: CallerOf) -> Profile:
     ),
 )
 async def change_me(payload: ProfileChange, backend: BackendOf, caller: CallerOf) -> Profile:
-    """Change your name, username or the line about you. Fields that are left out stay as they are.
+    """Change your name, username, the line about you, or your privacy. Fields that are left out stay as they are.
 
     If somebody has the username already, the answer is `conflict` with the reason `username_taken`.
     """
@@ -88,37 +117,27 @@ async def change_me(payload: ProfileChange, backend: BackendOf, caller: CallerOf
         username=payload.username,
         sets_about="about" in named,
         about=payload.about or None,
+        **payload.privacy.model_dump(exclude_unset=True),
     )
     return Profile.of_owner(await account_changes.change_profile(backend.services, caller.user_id, edit))
 
 
-class Users(ServerPayload):
-    """Public profiles."""
-
-    users: list[User] = Field(description="The people, in the order asked for. Those who do not exist are left out.")
-
-
-def _separate_ids(text: str) -> str:
-    """The IDs in their canonical spelling, each once."""
-    return ",".join(dict.fromkeys(canonical_id(one) for one in text.split(",")))
-
-
 @router.get("/users", responses=refusals(*CALLER_ERRORS, ErrorCode.VALIDATION_FAILED))
-async def list_users(
+async def show_users(
     ids: Annotated[
         str,
         Query(
-            description=f"IDs of people, separated by commas; at most {USERS_PER_REQUEST_MAX}.",
-            pattern=_IDS_PATTERN,
+            description=f"IDs of the people, separated by commas; {PAGE_SIZE_MAX} at most.",
+            pattern=_IDS,
             examples=[USER_ID],
         ),
-        AfterValidator(_separate_ids),
     ],
     backend: BackendOf,
     caller: CallerOf,
 ) -> Users:
-    """The public profiles of several people. IDs that nobody has, or of deleted accounts, are left out."""
-    rows = await profile.list_users(backend.accounts.database, ids.split(","), caller_id=caller.user_id)
+    """Public profiles of several people at once. Who does not exist is left out."""
+    asked = list(dict.fromkeys(canonical_id(one) for one in ids.split(",")))
+    rows = await profile.find_users(backend.accounts.database, asked, caller_id=caller.user_id)
     return Users(users=[User.of(row) for row in rows])
 
 

@@ -16,11 +16,11 @@ from realtime.wire.fields import (
     ClientPayload,
     Id,
     Ids,
+    Name,
     PageSize,
     PhoneText,
     ServerPayload,
     TimeIn,
-    VisibleText,
     given,
 )
 
@@ -108,9 +108,7 @@ class ChatsWatched(ServerPayload):
 class ChatCreateGroup(ClientPayload):
     """A new group."""
 
-    title: VisibleText = Field(
-        description="What it is called.", max_length=limits.TITLE_CHARS_MAX, examples=["Sunday hike"]
-    )
+    title: Name = Field(description="What it is called.", max_length=limits.TITLE_CHARS_MAX, examples=["Sunday hike"])
     member_ids: Annotated[Ids, Field(max_length=limits.GROUP_MEMBERS_MAX)] = Field(
         [], description="Who is in it besides the caller.", examples=[[USER_ID]]
     )
@@ -119,11 +117,18 @@ class ChatCreateGroup(ClientPayload):
     )
 
 
+class GroupCreated(ServerPayload):
+    """The new group."""
+
+    chat: ChatView = Field(description="The chat as the caller sees it.")
+    not_added: list[Id] = Field(description="Of `member_ids`, those whom the caller may not add.", examples=[[]])
+
+
 class ChatRename(ClientPayload):
     """The caller's own name for a group."""
 
     chat_id: Id = Field(description="The group.", examples=[CHAT_ID])
-    title: Annotated[VisibleText, Field(max_length=limits.TITLE_CHARS_MAX)] | None = Field(
+    title: Annotated[Name, Field(max_length=limits.TITLE_CHARS_MAX)] | None = Field(
         description="The name; null for the group's own.", examples=["The hikers"]
     )
 

@@ -24,8 +24,9 @@ from realtime.model.chat_changes import (
     hand_over,
     let_in,
     lock_and_view,
+    pick_addable,
     put_out,
-    refuse_blocked,
+    refuse_unreachable,
     view_chat,
 )
 from realtime.model.events import CHAT_REMOVED, CHAT_UPDATED, MESSAGE_CREATED, Reason, Removal
@@ -65,7 +66,7 @@ async def list_members(context: Context, payload: MemberList) -> MemberPage:
     role=Role.MEMBER,
     rate=Rate.WRITE,
     forbids=True,
-    conflicts=(ConflictReason.MEMBER_LIMIT,),
+    conflicts=(ConflictReason.MEMBER_LIMIT, ConflictReason.YOU_BLOCKED_USER, ConflictReason.PEER_UNAVAILABLE),
     emits=(CHAT_UPDATED, MESSAGE_CREATED),
 )
 async def add_members(context: Context, payload: MemberAdd) -> MembersAdded:
@@ -73,22 +74,24 @@ async def add_members(context: Context, payload: MemberAdd) -> MembersAdded:
 
     A private chat becomes a group, in place: its id, seq and pins stay, ``creator_id`` stays who opened it, its title is
     the names of those in it, who is added sees nothing from before, and the two may open a new private chat. If the other
-    one has deleted the account, only the caller stays, as the creator.
+    one has deleted the account, only the caller stays, as the creator. Across a block it stays private.
+
+    Whoever may not be added, is not: `not_added` names them, and does not say why.
     """
     async with context.changing(payload.chat_id) as change:
         tx, chat_id = change.tx, payload.chat_id
         view = await lock_and_view(tx, chat_id, context.user_id)
-        await refuse_blocked(tx, view, context.user_id)
+        if view.peer is not None and not view.peer.is_deleted:
+            await refuse_unreachable(tx, view, context.user_id)
         present = set(await members.list_member_ids(tx, chat_id))
-        newcomers = [user_id for user_id in payload.user_ids if user_id not in present]
-        if len(await members.list_addable(tx, newcomers, context.user_id)) < len(newcomers):
-            raise NotFound("user_ids")
+        asked = [user_id for user_id in payload.user_ids if user_id not in present]
+        newcomers, not_added = await pick_addable(tx, asked, context.user_id, field="user_ids")
         refuse_overfull(len(present) + len(newcomers))
         was_private = view.type == "private" or await chats.find_group_since(tx, chat_id) is not None
         first_seq = first_seq_of_newcomers(view, history=payload.history, was_private=was_private)
         if newcomers:
             await _add(context, change, view, newcomers, first_seq)
-        return MembersAdded(chat=await view_chat(tx, chat_id, context.user_id), added=newcomers)
+        return MembersAdded(chat=await view_chat(tx, chat_id, context.user_id), added=newcomers, not_added=not_added)
 
 
 async def _add(context: Context, change: Change, view: ChatView, newcomers: list[str], first_seq: int) -> None:

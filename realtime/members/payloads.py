@@ -58,6 +58,7 @@ class MembersAdded(ServerPayload):
 
     chat: ChatView = Field(description="The chat as the caller sees it.")
     added: list[Id] = Field(description="Those who were not in it before.", examples=[[USER_ID]])
+    not_added: list[Id] = Field(description="Those whom the caller may not add.", examples=[[]])
 
 
 class MemberRemove(ClientPayload):

@@ -48,6 +48,7 @@ from realtime.wire.registry import Rate, Role, action
         ConflictReason.NO_ACTIVE_CHAT,
         ConflictReason.CLIENT_ID_REUSED,
         ConflictReason.YOU_BLOCKED_USER,
+        ConflictReason.PEER_UNAVAILABLE,
         ConflictReason.MENTION_NOT_MEMBER,
     ),
     emits=(CHAT_UPDATED, MESSAGE_CREATED),
@@ -106,6 +107,8 @@ def _refusal(outcome: str) -> AppError:
             return Conflict(ConflictReason.CLIENT_ID_REUSED)
         case "you_blocked_user":
             return Conflict(ConflictReason.YOU_BLOCKED_USER)
+        case "peer_unavailable":
+            return Conflict(ConflictReason.PEER_UNAVAILABLE)
         case "mention_not_found":
             return Conflict(ConflictReason.MENTION_NOT_MEMBER)
     raise ValueError(f"send_message answered {outcome}")
@@ -125,7 +128,7 @@ async def list_messages(context: Context, payload: MessageList) -> MessagePage:
             raise NotFound("chat_id")
         rows, has_more = await _page(tx, chat_id, context.user_id, payload)
         page = [MessageView.model_validate(row) for row in rows]
-        people = await find_people(tx, messages=page)
+        people = await find_people(tx, context.user_id, messages=page)
     # An empty page lies where the bound is: before everything, or behind it.
     first, last = (rows[0].seq, rows[-1].seq) if rows else _edges(payload)
     return MessagePage(
@@ -170,6 +173,6 @@ async def read_messages(context: Context, payload: MessageRead) -> MessageReadUp
         if moved is not None:
             change.then(
                 announce_personal(view, context.user_id, Reason.READ),
-                announce_read(payload.chat_id, context.user_id, moved),
+                announce_read(payload.chat_id, context.user_id, moved.read_seq, without=moved.estranged),
             )
     return MessageReadUpTo(read_seq=view.me.read_seq, unread_count=view.me.unread_count)

@@ -28,6 +28,6 @@ async def list_changes(context: Context, payload: MessageChanges) -> ChangesPage
             raise Conflict(ConflictReason.VERSION_UNKNOWN)
         rows = await messages.list_changes(tx, chat_id, user_id, payload.version, limit + 1)
         page, has_more = [MessageView.model_validate(row) for row in rows[:limit]], len(rows) > limit
-        people = await find_people(tx, messages=page)
+        people = await find_people(tx, user_id, messages=page)
     version = page[-1].version if page and (has_more or page[-1].version > chat.version) else chat.version
     return ChangesPage(messages=page, users=people, version=version, has_more=has_more)

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 from core import limits
 from core.errors import ValidationFailed
 from core.faults import problems_of
-from realtime.wire.fields import FILE_ID, ClientPayload, Id, VisibleText
+from realtime.wire.fields import FILE_ID, ClientPayload, Id, Name, VisibleText
 
 
 class TextContent(ClientPayload):
@@ -39,12 +39,12 @@ class LocationContent(ClientPayload):
 class ContactContent(ClientPayload):
     """Somebody's card."""
 
-    name: VisibleText = Field(description="Their name.", max_length=limits.DISPLAY_NAME_CHARS_MAX, examples=["Anna"])
+    name: Name = Field(description="Their name.", max_length=limits.DISPLAY_NAME_CHARS_MAX, examples=["Anna"])
     phone: VisibleText = Field(description="Their number, as it is to be shown.", max_length=40, examples=["+79161234567"])
 
 
 _Caption = Annotated[VisibleText, Field(max_length=limits.CAPTION_CHARS_MAX)] | None
-_Name = Annotated[VisibleText, Field(max_length=limits.FILE_NAME_CHARS_MAX)] | None
+_Name = Annotated[Name, Field(max_length=limits.FILE_NAME_CHARS_MAX)] | None
 _Duration = Annotated[float, Field(ge=0, le=limits.DURATION_S_MAX, allow_inf_nan=False)] | None
 _Side = Annotated[int, Field(ge=1, le=limits.FILE_SIDE_MAX)] | None
 

@@ -167,7 +167,7 @@ class SendQueue:
             duration_s = time.perf_counter() - started
             for one in waiting:
                 if one.draft.sender_id in read:
-                    one.request.note_statement("users.list_any_users", duration_s)
+                    one.request.note_statement("users.list_public_profiles", duration_s)
         return senders
 
     def _deliver(self, batch: _Batch, rows: Sequence[SentRow], senders: dict[str, bytes]) -> None:

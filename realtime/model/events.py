@@ -4,11 +4,13 @@ What all members share is announced with the chat's new ``version``: to every me
 where a message came, to those who look at the chat. What is one member's alone goes to that person, with ``me``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
 from pydantic import Field
 
+from db import blocks, chats, users
+from db.pool import Tx
 from realtime.model.objects import Chat, ChatView, Message, User
 from realtime.wire.effects import Advanced, Effect, Emit, Members, ProfileChanged, SharedChats, SingleUser, Viewers
 from realtime.wire.fields import CHAT_ID, USER_ID, Id, ServerPayload
@@ -115,12 +117,16 @@ CHAT_UPDATED = event(
 )
 MESSAGE_CREATED = event("message:created", MessageCreated, to=f"{VIEWERS}, the sender's own included")
 CHAT_REMOVED = event("chat:removed", ChatRemoved, to="every connection of who lost the chat")
-CHAT_READ = event("chat:read", ChatRead, to=VIEWERS)
-CHAT_TYPING = event("chat:typing", ChatTyping, to=f"{VIEWERS}, but the typist's")
+CHAT_READ = event("chat:read", ChatRead, to=f"{VIEWERS}, but for those across a block")
+CHAT_TYPING = event("chat:typing", ChatTyping, to=f"{VIEWERS}, but for the typist's and those across a block")
 MESSAGE_UPDATED = event("message:updated", MessageUpdated, to=VIEWERS)
 MESSAGE_LIKED = event("message:liked", MessageLiked, to=f"{VIEWERS}, and the author's")
 
-USER_UPDATED = event("user:updated", UserUpdated, to="every connection of the person and of who shares a chat with them")
+USER_UPDATED = event(
+    "user:updated",
+    UserUpdated,
+    to="every connection of the person and of who shares a chat with them, but for those across a block",
+)
 
 
 def announce_message(chat: Chat, message: Message, sender: User, reason: Reason) -> list[Effect]:
@@ -169,14 +175,18 @@ def announce_chat(chat: Chat, reason: Reason, *, without: frozenset[str] = froze
     ]
 
 
-def announce_read(chat_id: str, user_id: str, read_seq: int) -> Emit:
-    """Somebody's read mark moved."""
-    return Emit(CHAT_READ, ChatRead(chat_id=chat_id, user_id=user_id, read_seq=read_seq), Viewers(chat_id))
+def announce_read(chat_id: str, user_id: str, read_seq: int, *, without: Iterable[str]) -> Emit:
+    """Somebody's read mark moved. ``without``: those across a block from them."""
+    told = ChatRead(chat_id=chat_id, user_id=user_id, read_seq=read_seq)
+    return Emit(CHAT_READ, told, Viewers(chat_id, without=frozenset(without)))
 
 
-def announce_user(user: User, chat_ids: Sequence[str]) -> list[Effect]:
-    """Somebody's profile changed. ``chat_ids``: the chats that they are in."""
+async def announce_user(tx: Tx, user_id: str) -> list[Effect]:
+    """Somebody's profile changed, or may have: tell them, and who shares a chat with them, but for those across a block."""
+    user = User.of(await users.find_user_for_sharers(tx, user_id))
+    chat_ids = tuple(membership.chat_id for membership in await chats.list_memberships(tx, user_id))
+    estranged = frozenset(await blocks.list_all_estranged(tx, user_id))
     return [
-        ProfileChanged(user.id, user.shared().encode()),
-        Emit(USER_UPDATED, UserUpdated(user=user), SharedChats(user.id, tuple(chat_ids))),
+        ProfileChanged(user_id, user.shared().encode()),
+        Emit(USER_UPDATED, UserUpdated(user=user), SharedChats(user_id, chat_ids, estranged)),
     ]

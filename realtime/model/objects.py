@@ -6,7 +6,7 @@ from pydantic import Field
 
 from core.limits import AVATAR_SIZES
 from db.chats import ChatRow
-from db.users import ProfileRow, UserRow
+from db.users import LastSeenFor, MessagesFrom, ProfileRow, UserRow
 from realtime.wire.fields import CHAT_ID, CLIENT_ID, PHONE, USER_ID, Id, ServerPayload, Time
 
 
@@ -28,14 +28,22 @@ class Avatar(ServerPayload):
 
 
 class User(ServerPayload):
-    """A person, as anybody may see them. The phone is shown to its owner alone."""
+    """A person, as the caller may see them. The phone is shown to its owner alone."""
 
     id: Id = Field(description="Whose profile this is.", examples=[USER_ID])
     display_name: str = Field(description="What they want to be called.", examples=["Anna"])
     username: str | None = Field(description="Their unique public name, if they chose one.", examples=["anna"])
     about: str | None = Field(description="A line about themselves.", examples=["On the road until Monday"])
     avatar: Avatar | None = Field(description="Their picture, if they have one.")
-    last_seen_at: Time | None = Field(description="When they were last connected.", examples=["2026-11-23T05:08:04.123Z"])
+    last_seen_at: Time | None = Field(
+        description="When they were last connected. Null for whoever shares no chat with them, across a block, and if they "
+        "show it to nobody.",
+        examples=["2026-11-23T05:08:04.123Z"],
+    )
+    is_bot: bool = Field(description="Whether a program writes under this name.", examples=[False])
+    is_deleted: bool = Field(
+        description="Whether the account was deleted; what they wrote to others stays.", examples=[False]
+    )
 
     @classmethod
     def of(cls, row: UserRow) -> "User":
@@ -47,6 +55,8 @@ class User(ServerPayload):
             about=row.about,
             avatar=Avatar.at(row.avatar_id) if row.avatar_id else None,
             last_seen_at=row.last_seen_at,
+            is_bot=row.is_bot,
+            is_deleted=row.is_deleted,
         )
 
     def shared(self) -> "User":
@@ -54,16 +64,38 @@ class User(ServerPayload):
         return User.model_construct(**{name: getattr(self, name) for name in User.model_fields} | {"last_seen_at": None})
 
 
+class Privacy(ServerPayload):
+    """What a person lets others see and do."""
+
+    last_seen: LastSeenFor = Field(
+        description="Who sees when you were last connected, and whether you are online: `shared` (who shares a chat with "
+        "you) or `nobody`.",
+        examples=["shared"],
+    )
+    messages_from: MessagesFrom = Field(
+        description="Who may open a private chat with you or add you to a group: `everyone`, `shared` (who shares a group "
+        "with you) or `nobody`.",
+        examples=["everyone"],
+    )
+    found_by_phone: bool = Field(description="Whether your phone number finds you.", examples=[True])
+
+
 class Profile(User):
     """A person as they see themselves."""
 
     phone: str = Field(description="Their number in E.164; nobody else is shown it.", examples=[PHONE])
     created_at: Time = Field(description="When they registered.", examples=["2026-11-20T18:00:00.000Z"])
+    privacy: Privacy = Field(description="What they let others see and do.")
 
     @classmethod
     def of_owner(cls, row: ProfileRow) -> "Profile":
         """From the owner's own row."""
-        return Profile(**dict(User.of(row.user)), phone=row.phone, created_at=row.created_at)
+        return Profile(
+            **dict(User.of(row.user)),
+            phone=row.phone,
+            created_at=row.created_at,
+            privacy=Privacy.model_validate(row.privacy),
+        )
 
 
 class Message(ServerPayload):

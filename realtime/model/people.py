@@ -23,6 +23,8 @@ _USER_EXAMPLE = {
     "about": "On the road until Monday",
     "avatar": None,
     "last_seen_at": "2026-11-23T05:08:04.123Z",
+    "is_bot": False,
+    "is_deleted": False,
 }
 
 
@@ -36,19 +38,28 @@ class WithPeople(ServerPayload):
     )
 
 
-async def find_people(tx: Tx, *, messages: Iterable[Message] = (), chats: Iterable[Chat] = ()) -> dict[str, User]:
-    """The people of ``messages`` and of ``chats`` (with their last messages), by ID."""
+async def find_people(
+    tx: Tx, viewer_id: str, *, messages: Iterable[Message] = (), chats: Iterable[Chat] = ()
+) -> dict[str, User]:
+    """The people of ``messages`` and of ``chats`` (with their last messages), as the viewer may see them, by ID.
+
+    The viewer is in all these chats.
+    """
     named: set[str] = set()
+    chat_ids: set[str] = set()
     for chat in chats:
+        chat_ids.add(chat.id)
         if chat.last_message is not None:
             named |= _people_of(chat.last_message)
         if isinstance(chat, ChatView) and chat.peer is not None:
             named.add(chat.peer.id)
     for message in messages:
+        chat_ids.add(message.chat_id)
         named |= _people_of(message)
     if not named:
         return {}
-    return {row.id: User.of(row) for row in await users.list_any_users(tx, sorted(named))}
+    rows = await users.list_people(tx, sorted(named), viewer_id, sorted(chat_ids))
+    return {row.id: User.of(row) for row in rows}
 
 
 def _people_of(message: Message) -> set[str]:

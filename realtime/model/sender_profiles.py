@@ -49,8 +49,8 @@ class SenderProfiles:
                 missing.add(user_id)
         if missing:
             before = {user_id: self._kept.get(user_id) for user_id in missing}
-            for row in await users.list_any_users(tx, sorted(missing)):
-                loaded[row.id] = User.of(row).shared().encode()
+            for row in await users.list_public_profiles(tx, sorted(missing)):
+                loaded[row.id] = User.of(row).encode()
                 if self._kept.get(row.id) is before[row.id]:  # otherwise it was replaced meanwhile, by a newer one
                     self._keep(row.id, loaded[row.id], now + FRESH_S)
         return loaded, missing

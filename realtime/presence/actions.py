@@ -10,8 +10,8 @@ from realtime.wire.registry import Rate, Role, action
 async def watch_presence(context: Context, payload: PresenceWatch) -> PresenceAnswer:
     """Replace the connection's watch list; the answer tells how it is now.
 
-    Only people with whom the caller shares a chat, and with whom there is no block either way; the others are left out
-    without a word. Over HTTP, where nothing can arrive later, it only answers.
+    Only people with whom the caller shares a chat, with whom there is no block either way, and who show it; the others are
+    left out without a word. Over HTTP, where nothing can arrive later, it only answers.
     """
     online = context.services.online
     async with context.reading() as tx:

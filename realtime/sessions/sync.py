@@ -31,7 +31,7 @@ async def sync_session(context: Context, payload: SessionSync) -> SessionSynced:
         page, has_more = rows[: payload.limit], len(rows) > payload.limit
         found = await chats.find_chats(tx, context.user_id, [row.chat_id for row in page])
         views = {row.id: ChatView.of(row, context.user_id) for row in found}
-        people = await find_people(tx, chats=views.values())
+        people = await find_people(tx, context.user_id, chats=views.values())
     first_time = since == 0
     return SessionSynced(
         chats=[views[row.chat_id] for row in page if row.chat_id in views],

@@ -1,6 +1,5 @@
 """``user:*``: finding people."""
 
-from dataclasses import replace
 from typing import Final
 
 from core.conflicts import ConflictReason
@@ -62,7 +61,8 @@ async def block_user(context: Context, payload: UserNamed) -> Nothing:
     """Hear nothing more from somebody.
 
     They cannot open a private chat with the caller, write to it, edit or like what is in it, add anybody to it or the
-    caller to a group, and see neither typing nor presence. They cannot tell: they get what a stranger would.
+    caller to a group; they see neither typing, presence and read marks nor changes of the profile. They cannot tell: they
+    get `peer_unavailable`, as from somebody who wants no messages or whose account was deleted.
     """
     refuse_yourself(context.user_id, payload.user_id)
     async with context.reading() as tx:
@@ -86,7 +86,7 @@ async def unblock_user(context: Context, payload: UserNamed) -> Nothing:
 
 @action("user:blocked", role=Role.USER, rate=Rate.READ)
 async def list_blocked(context: Context, payload: NoPayload) -> BlockedUsers:  # noqa: ARG001  (it is empty)
-    """Whom the caller has blocked, the latest first. They have no `last_seen_at`: a block hides presence from both."""
+    """Whom the caller has blocked, the latest first. They have no `last_seen_at`: a block hides it from both."""
     async with context.reading() as tx:
         rows = await blocks.list_blocked(tx, context.user_id)
-    return BlockedUsers(users=[User.of(replace(row, last_seen_at=None)) for row in rows])
+    return BlockedUsers(users=[User.of(row) for row in rows])

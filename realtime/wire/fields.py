@@ -15,6 +15,7 @@ from pydantic_core.core_schema import no_info_after_validator_function
 from core import limits
 from core.clock import wire_time
 from core.ids import canonical_id
+from core.names import NAME_PATTERN, fit_name
 from core.phones import PHONE_CHARS_MAX, international_pattern
 
 _VISIBLE_PATTERN: Final = r"[^\s\u0000-\u0020\u007f-\u00a0\u00ad\u200b-\u200f\u2060\ufeff]"
@@ -153,6 +154,15 @@ VisibleText = Annotated[
     AfterValidator(visible),
 ]
 """A text that is not blank; where it is used, its greatest length is added."""
+Name = Annotated[
+    str,
+    Field(min_length=1, json_schema_extra={"pattern": NAME_PATTERN}),
+    AfterValidator(storable),
+    AfterValidator(visible),
+    AfterValidator(fit_name),
+]
+"""What somebody or something is called: one line with something to see, and nothing that hides or turns round what is read.
+Where it is used, its greatest length is added."""
 PhoneText = Annotated[str, Field(min_length=1, max_length=PHONE_CHARS_MAX), _PhoneNumber()]
 """A phone number as people write it; :func:`core.phones.normalise_phone` tells whether it is one."""
 

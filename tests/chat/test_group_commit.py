@@ -191,7 +191,14 @@ def test_what_is_said_of_a_stored_message_is_what_the_models_say(title: str | No
     ours = EncodedMessage(stored, 8, one)
     assert ours.view() == MessageView(**vars(message), liked_by_me=False).encode()
     sender = User(
-        id=one.sender_id, display_name="Ünïcode", username=None, about=None, avatar=Avatar.at("9f86"), last_seen_at=sent_at
+        id=one.sender_id,
+        display_name="Ünïcode",
+        username=None,
+        about=None,
+        avatar=Avatar.at("9f86"),
+        last_seen_at=sent_at,
+        is_bot=False,
+        is_deleted=False,
     )
     announced = announce_message(chat, message, sender, Reason.MESSAGE)
     *emitted, advanced = ours.announce(sender.shared().encode())

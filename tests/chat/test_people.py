@@ -126,7 +126,7 @@ async def test_sender_is_read_once_and_not_with_every_message(town: Town, caplog
 
 
 def profile_of(user_id: str, name: str) -> UserRow:
-    return UserRow(user_id, name, None, None, None, None)
+    return UserRow(user_id, name, None, None, None, None, is_bot=False, is_deleted=False)
 
 
 async def test_profile_that_changes_while_it_is_read_is_the_new_one(monkeypatch: pytest.MonkeyPatch):
@@ -136,7 +136,7 @@ async def test_profile_that_changes_while_it_is_read_is_the_new_one(monkeypatch:
         profiles.replace(user_id, b"new")
         return [profile_of(one, "old") for one in user_ids]
 
-    monkeypatch.setattr(users, "list_any_users", read_before_the_change)
+    monkeypatch.setattr(users, "list_public_profiles", read_before_the_change)
     for _ in range(2):
         loaded, _read = await profiles.load(None, [user_id])  # type: ignore[arg-type]
         assert profiles.latest(user_id, loaded) == b"new"
@@ -151,7 +151,7 @@ async def test_profile_is_read_again_after_a_while(monkeypatch: pytest.MonkeyPat
         name = next(names)
         return [profile_of(one, name) for one in user_ids]
 
-    monkeypatch.setattr(users, "list_any_users", read)
+    monkeypatch.setattr(users, "list_public_profiles", read)
 
     async def name() -> str:
         loaded, _read = await profiles.load(None, [user_id])  # type: ignore[arg-type]
