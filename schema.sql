@@ -429,3 +429,6 @@ ALTER TABLE users VALIDATE CONSTRAINT users_messages_from_check;
 
 -- Sessions that ended, for the sweeper.
 CREATE INDEX login_sessions_ended_idx ON login_sessions (least(revoked_at, expires_at));
+
+-- The messages in which somebody is named: to count those that somebody has not read.
+CREATE INDEX messages_mentions_idx ON messages (chat_id, seq) WHERE mentions <> '{}';

@@ -7,6 +7,7 @@ import realtime.chats.typing
 import realtime.members.actions
 import realtime.messages.actions
 import realtime.messages.changes
+import realtime.messages.readers
 import realtime.messages.revisions
 import realtime.messages.search
 import realtime.presence.actions

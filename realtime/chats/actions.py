@@ -7,7 +7,7 @@ from core.conflicts import ConflictReason
 from core.errors import NotFound, Unavailable, ValidationFailed
 from core.ids import new_id
 from core.phones import normalise_phone
-from db import chats, members, users
+from db import chats, members, unread, users
 from db.chats import ChatRow
 from db.pool import Tx
 from realtime.chats.payloads import (
@@ -27,7 +27,7 @@ from realtime.model.active_chat import find_active_chat
 from realtime.model.chat_changes import let_in, refuse_unwanted, view_chat
 from realtime.model.events import CHAT_UPDATED, Reason, announce_personal
 from realtime.model.lookup_budget import count_look_ups
-from realtime.model.objects import ChatView
+from realtime.model.objects import ChatView, Unread
 from realtime.model.people import find_people
 from realtime.model.refusals import refuse_yourself
 from realtime.wire.context import Context
@@ -50,11 +50,13 @@ async def list_chats(context: Context, payload: ChatList) -> ChatPage:
         page = rows[: payload.limit]
         views = [ChatView.of(row, context.user_id) for row in page]
         people = await find_people(tx, context.user_id, chats=views)
+        totals = await unread.find_unread(tx, context.user_id)
     return ChatPage(
         chats=views,
         users=people,
         next_cursor=_cursor_behind(page[-1]) if len(rows) > len(page) else None,
         active_chat_id=active_chat_id,
+        unread=Unread.model_validate(totals),
     )
 
 

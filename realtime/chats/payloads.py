@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from core import limits
-from realtime.model.objects import ChatView
+from realtime.model.objects import ChatView, Unread
 from realtime.model.people import WithPeople
 from realtime.wire.cursors import CursorForm, CursorOf, Part
 from realtime.wire.fields import (
@@ -43,6 +43,7 @@ class ChatPage(WithPeople):
     chats: list[ChatView] = Field(description="The chats.")
     next_cursor: str | None = Field(description="For the next page; null on the last.", examples=[None])
     active_chat_id: Id | None = Field(description="The chat on this device's screen.", examples=[CHAT_ID])
+    unread: Unread = Field(description="Totals over all chats of the caller, whatever the page.")
 
 
 class ChatGet(ClientPayload):

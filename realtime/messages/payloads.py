@@ -34,6 +34,7 @@ from realtime.wire.fields import (
 )
 
 LIKES_CURSOR: Final = CursorForm("likes", Part.TIME, Part.ID)
+READERS_CURSOR: Final = CursorForm("readers", Part.TIME, Part.ID)
 SEARCH_CURSOR: Final = CursorForm("search", Part.TIME, Part.ID, Part.NUMBER)
 
 _CHAT = Field(None, description="The chat; absent = the active chat.", examples=[CHAT_ID])
@@ -205,6 +206,28 @@ class LikersPage(ServerPayload):
     """A page of those who like a message, in the order in which they did."""
 
     users: list[User] = Field(description="The people.")
+    next_cursor: str | None = Field(description="For the next page; null on the last.", examples=[None])
+
+
+class MessageReaders(MessageAt):
+    """Which page of those who have read a message."""
+
+    limit: PageSize = Field(limits.PAGE_SIZE_DEFAULT, description="How many at the most.", examples=[50])
+    cursor: Annotated[str, CursorOf(READERS_CURSOR)] | None = Field(
+        None, description="`next_cursor` of the page before.", examples=[None]
+    )
+
+
+class Reader(ServerPayload):
+    """Somebody who has read a message."""
+
+    user: User = Field(description="The person.")
+
+
+class ReadersPage(ServerPayload):
+    """A page of those who have read a message, in the order in which they came into the chat."""
+
+    users: list[Reader] = Field(description="The people.")
     next_cursor: str | None = Field(description="For the next page; null on the last.", examples=[None])
 
 

@@ -138,9 +138,20 @@ class Me(ServerPayload):
     muted_until: Time | None = Field(description="No notifications until then.", examples=[None])
     read_seq: int = Field(description="Everything up to here is read.", examples=[40])
     unread_count: int = Field(description="message_count - read_seq.", examples=[2])
+    unread_mentions: int = Field(
+        description="How many unread messages mention the caller, of the newest 1,000 unread ones.", examples=[0]
+    )
     first_seq: int = Field(description="Nothing before it exists for the caller.", examples=[1])
     role: Literal["creator", "member"] = Field(description="The caller's role.", examples=["member"])
     joined_at: Time = Field(description="When the caller came in.", examples=["2026-11-20T18:00:00.000Z"])
+
+
+class Unread(ServerPayload):
+    """What the caller has not read in all chats, muted ones left out: for a badge."""
+
+    chats: int = Field(description="How many chats have unread messages.", examples=[2])
+    messages: int = Field(description="How many messages are unread.", examples=[7])
+    mentions: int = Field(description="How many of them mention the caller.", examples=[1])
 
 
 class Chat(ServerPayload):
@@ -172,6 +183,11 @@ class ChatView(Chat):
 
     last_message: MessageView | None = Field(description="The newest message that the caller may see.")
     peer: User | None = Field(description="The other one, in a private chat.")
+    others_read_seq: int = Field(
+        description="The furthest read mark of the other members: up to here somebody has read, except across a block. "
+        "0 if nobody has.",
+        examples=[41],
+    )
     me: Me = Field(description="What is the caller's alone.")
 
     @classmethod
@@ -189,12 +205,14 @@ class ChatView(Chat):
             updated_at=row.updated_at,
             version=row.version,
             peer=User.of(row.peer) if row.peer else None,
+            others_read_seq=row.others_read_seq,
             me=Me(
                 title=row.me.title,
                 pinned=row.me.pinned,
                 muted_until=row.me.muted_until,
                 read_seq=row.me.read_seq,
                 unread_count=row.message_count - row.me.read_seq,
+                unread_mentions=row.me.unread_mentions,
                 first_seq=row.me.first_seq,
                 role="creator" if row.creator_id == user_id else "member",
                 joined_at=row.me.joined_at,

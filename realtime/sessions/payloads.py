@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from core import limits
-from realtime.model.objects import ChatView, Profile
+from realtime.model.objects import ChatView, Profile, Unread
 from realtime.model.people import WithPeople
 from realtime.wire.cursors import CursorForm, CursorOf, Part
 from realtime.wire.fields import CHAT_ID, USER_ID, ClientPayload, Id, PageSize, ServerPayload, Time
@@ -28,6 +28,7 @@ class SessionReady(ServerPayload):
         description="The documented bounds, by name; of what the operator can set, as it is set.",
         examples=[{"text_chars": 4096, "connections_per_user": 10}],
     )
+    unread: Unread = Field(description="Totals over all chats.")
 
 
 class SessionExpiring(ServerPayload):

@@ -49,6 +49,7 @@ message:delete        401        404       ok           404    404      ok      
 message:like          401        404       unavailable  404    404      ok                   ok                   401
 message:unlike        401        404       ok           404    404      ok                   ok                   401
 message:likes         401        404       ok           404    404      ok                   ok                   401
+message:readers       401        404       ok           404    404      ok                   ok                   401
 message:search        401        404       ok           404    404      ok                   ok                   401
 message:changes       401        404       ok           404    404      ok                   ok                   401
 message:read          401        404       ok           404    404      ok                   ok                   401
@@ -125,7 +126,7 @@ def payload_of(action: str, who: str, scene: Scene) -> dict[str, Any]:
     }
     if action in payloads:
         return payloads[action]()
-    if action in ("message:delete", "message:like", "message:unlike", "message:likes", "message:read"):
+    if action in ("message:delete", "message:like", "message:unlike", "message:likes", "message:readers", "message:read"):
         return message
     return chat if ACTIONS[action].role is not Role.USER or action == "chat:get" else {}
 
