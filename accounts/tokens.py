@@ -106,6 +106,8 @@ class Verdict(StrEnum):
     """The newest one: replace it."""
     LATE = "late"
     """The one before, within the grace period: its answer may have been lost, so give the same answer again."""
+    RESTORED = "restored"
+    """Newer than the database knows: it was issued after the backup that was restored. Replace it."""
     REUSED = "reused"
     """Replaced some time ago, and used again: somebody has a copy."""
     ENDED = "ended"
@@ -129,8 +131,13 @@ def judge_refresh_token(row: RefreshRow | None, token: str, claim: RefreshClaim,
         return Verdict.ENDED
     if row.expires_in_s <= 0:
         return Verdict.WORTHLESS
-    if is_current:
-        return Verdict.CURRENT
+    return Verdict.CURRENT if is_current else _judge_age(row, claim)
+
+
+def _judge_age(row: RefreshRow, claim: RefreshClaim) -> Verdict:
+    """What a genuine token is that is not the current one."""
+    if claim.generation > row.generation:  # this server issued it, and the database does not know
+        return Verdict.RESTORED
     is_previous = claim.generation == row.generation - 1
     return Verdict.LATE if is_previous and row.in_grace else Verdict.REUSED
 
@@ -152,8 +159,8 @@ async def refresh(services: AccountServices, token: str) -> TokenPair:
         if row is None or verdict is Verdict.WORTHLESS:
             raise Unauthorized(message=_BAD_REFRESH_TOKEN)
         note_identity(user_id=row.user_id, session_id=claim.session_id)
-        if verdict in {Verdict.CURRENT, Verdict.LATE}:
-            return await _next_pair(services, tx, row, claim, rotate=verdict is Verdict.CURRENT)
+        if verdict in {Verdict.CURRENT, Verdict.LATE, Verdict.RESTORED}:
+            return await _next_pair(services, tx, row, claim, rotate=verdict is not Verdict.LATE)
         if verdict is Verdict.REUSED:
             await sessions.end_session(tx, claim.session_id, row.user_id, EndReason.TOKEN_REUSED)
     if verdict is Verdict.REUSED:
@@ -164,10 +171,10 @@ async def refresh(services: AccountServices, token: str) -> TokenPair:
 
 async def _next_pair(services: AccountServices, tx: Tx, row: RefreshRow, claim: RefreshClaim, *, rotate: bool) -> TokenPair:
     """The tokens of the next generation; without ``rotate`` those of the current generation again."""
-    generation = row.generation + 1 if rotate else row.generation
+    generation = max(row.generation, claim.generation) + 1 if rotate else row.generation
     refresh_token = services.refresh_tokens.derive(RefreshClaim(claim.session_id, generation), row.refresh_seed)
     refresh_expires_in_s = row.expires_in_s
     if rotate:
-        refresh_expires_in_s = await sessions.rotate_session(tx, claim.session_id, refresh_hash(refresh_token))
+        refresh_expires_in_s = await sessions.rotate_session(tx, claim.session_id, refresh_hash(refresh_token), generation)
     access = services.access_tokens.issue(user_id=row.user_id, session_id=claim.session_id)
     return TokenPair(access, refresh_token, refresh_expires_in_s)

@@ -6,13 +6,13 @@ And usernames that are nobody's: whoever had one could speak for the service, or
 import re
 from typing import Final
 
-_SPACES: Final = r"\u0020\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
+_SPACES: Final = r"\t\n\r\u0020\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 _JOINERS: Final = r"\u200c\u200d"
 _SELECTORS: Final = "\\u180b-\\u180d\\u180f\\ufe00-\\ufe0f\U000e0100-\U000e01ef"
-# Controls, line ends, what changes the direction of text, and what shows nothing: the characters that Unicode calls
+# Controls, what changes the direction of text, and what shows nothing: the characters that Unicode calls
 # Default_Ignorable_Code_Point, and blanks that it does not call white space.
 _UNFIT: Final = (
-    r"\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u2028-\u202e"
+    r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u2028-\u202e"
     r"\u2060-\u206f\u2800\u3164\ufeff\uffa0\ufff0-\ufffb"
     "\U00013441\U00013442\U0001bca0-\U0001bca3\U0001d159\U0001d173-\U0001d17a\U000e0000-\U000e00ff\U000e01f0-\U000e0fff"
 )
@@ -20,7 +20,7 @@ _SHOWN: Final = rf"[^{_SPACES}{_JOINERS}{_SELECTORS}{_UNFIT}][{_SELECTORS}]?"
 # A joiner stands between two characters that are shown (a family is one emoji; Persian needs it), a selector behind one.
 NAME_PATTERN: Final = rf"^[{_SPACES}]*{_SHOWN}(([{_JOINERS}]|[{_SPACES}]*){_SHOWN})*[{_SPACES}]*$"
 _NAME: Final = re.compile(NAME_PATTERN.removesuffix("$"))
-_UNFIT_ANYWHERE: Final = re.compile(f"[{_UNFIT}\ud800-\udfff]")
+_UNFIT_ANYWHERE: Final = re.compile(f"[{_UNFIT}\t\n\r\ud800-\udfff]")
 _UNFIT_ALONE: Final = re.compile(f"[{_JOINERS}{_SELECTORS}]")
 
 _RESERVED: Final = frozenset((
@@ -42,7 +42,7 @@ def fit_name(name: str) -> str:
 
 
 def clean_name(name: str) -> str:
-    """``name`` without what is unfit for one; empty if nothing is left to see."""
+    """``name`` on one line and without what is unfit for one; empty if nothing is left to see."""
     bare = _UNFIT_ANYWHERE.sub("", name)
     if not _NAME.fullmatch(bare):
         bare = _UNFIT_ALONE.sub("", bare)

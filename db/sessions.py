@@ -147,15 +147,15 @@ async def lock_session(tx: Tx, session_id: str) -> RefreshRow | None: ...
 
 
 @query(f"""
-    -- The next generation of a locked session's refresh token. Returns how many seconds it is good for.
+    -- The generation $3 of a locked session's refresh token. Returns how many seconds it is good for.
     UPDATE login_sessions
-       SET generation = generation + 1, refresh_hash = $2, rotated_at = wire_now(), last_seen_at = wire_now(),
+       SET generation = $3, refresh_hash = $2, rotated_at = wire_now(), last_seen_at = wire_now(),
            expires_at = least(wire_now() + interval '{IDLE_DAYS_MAX} days',
                               created_at + interval '{AGE_DAYS_MAX} days')
      WHERE id = $1
     RETURNING {_EXPIRES_IN_S}
 """)
-async def rotate_session(tx: Tx, session_id: str, refresh_hash: bytes) -> int: ...
+async def rotate_session(tx: Tx, session_id: str, refresh_hash: bytes, generation: int) -> int: ...
 
 
 @query(f"""

@@ -4,7 +4,7 @@ A profile (name, username, picture) is for everybody. ``last_seen_at`` and prese
 person, unless one of the two has blocked the other, or the person shows them to nobody (``users.last_seen_for``). People
 see all of themselves. What else is to depend on who looks is added here.
 
-What must stay true: across a block nothing of this kind passes, in either direction, and a block looks like a setting of the
+What must stay true: across a block nothing of this kind passes, in either direction. A block looks like a setting of the
 other person.
 """
 

@@ -10,10 +10,10 @@ from realtime.wire.registry import Rate, Role, action
 
 @action("message:readers", role=Role.MEMBER, rate=Rate.READ)
 async def list_readers(context: Context, payload: MessageReaders) -> ReadersPage:
-    """Who has read a message: the other members whose read mark has reached it, in the order in which they came in.
+    """List the members whose read mark has reached a message, in the order in which they joined the chat.
 
-    The sender is among them; the caller is not. Nor are members between whom and the caller there is a block, and members
-    who came later and do not see the message.
+    The caller is not in the list; the sender of the message is, if it is someone else. Members across a block, and members
+    who joined later and cannot see the message, are left out.
     """
     chat_id, user_id, seq = payload.chat_id, context.user_id, payload.seq
     joined_at, after_id = READERS_CURSOR.read(payload.cursor)

@@ -11,14 +11,21 @@ from realtime.wire.fields import CHAT_ID, CLIENT_ID, PHONE, USER_ID, Id, ServerP
 
 
 class Avatar(ServerPayload):
-    """Where the four images of an avatar are: public, immutable, relative to the server."""
+    """Paths of the four sizes of an avatar, relative to the server. They are public and never change."""
 
-    id: str = Field(description="Content address; another image has another id.", examples=["9f86d081884c7d65"])
-    small: str = Field(alias="50", description="50x50 pixels.", examples=["/v1/avatars/9f86d081884c7d65/50"])
-    medium: str = Field(alias="100", description="100x100 pixels.", examples=["/v1/avatars/9f86d081884c7d65/100"])
-    large: str = Field(alias="400", description="400x400 pixels.", examples=["/v1/avatars/9f86d081884c7d65/400"])
+    id: str = Field(description="ID of the avatar, made from its content.", examples=["9f86d081884c7d65"])
+    small: str = Field(
+        alias="50", description="Path of the image in 50x50 pixels.", examples=["/v1/avatars/9f86d081884c7d65/50"]
+    )
+    medium: str = Field(
+        alias="100", description="Path of the image in 100x100 pixels.", examples=["/v1/avatars/9f86d081884c7d65/100"]
+    )
+    large: str = Field(
+        alias="400", description="Path of the image in 400x400 pixels.", examples=["/v1/avatars/9f86d081884c7d65/400"]
+    )
     original: str = Field(
-        description="As large as it came, re-encoded.", examples=["/v1/avatars/9f86d081884c7d65/original"]
+        description="Path of the image in its original size, re-encoded.",
+        examples=["/v1/avatars/9f86d081884c7d65/original"],
     )
 
     @classmethod
@@ -28,22 +35,24 @@ class Avatar(ServerPayload):
 
 
 class User(ServerPayload):
-    """A person, as the caller may see them. The phone is shown to its owner alone."""
+    """The public profile of a person. It never contains the phone number."""
 
-    id: Id = Field(description="Whose profile this is.", examples=[USER_ID])
-    display_name: str = Field(description="What they want to be called.", examples=["Anna"])
-    username: str | None = Field(description="Their unique public name, if they chose one.", examples=["anna"])
-    about: str | None = Field(description="A line about themselves.", examples=["On the road until Monday"])
-    avatar: Avatar | None = Field(description="Their picture, if they have one.")
+    id: Id = Field(description="ID of the person.", examples=[USER_ID])
+    display_name: str = Field(description="Name to show for the person.", examples=["Anna"])
+    username: str | None = Field(
+        description="Unique public name by which others can find the person, or null.", examples=["anna"]
+    )
+    about: str | None = Field(
+        description="Short text of the person about themselves, or null.", examples=["On the road until Monday"]
+    )
+    avatar: Avatar | None = Field(description="Picture of the person, or null.")
     last_seen_at: Time | None = Field(
-        description="When they were last connected. Null for whoever shares no chat with them, across a block, and if they "
-        "show it to nobody.",
+        description="When the person was last connected. Null if the caller shares no chat with them, across a block, or "
+        "if the person shows it to nobody.",
         examples=["2026-11-23T05:08:04.123Z"],
     )
-    is_bot: bool = Field(description="Whether a program writes under this name.", examples=[False])
-    is_deleted: bool = Field(
-        description="Whether the account was deleted; what they wrote to others stays.", examples=[False]
-    )
+    is_bot: bool = Field(description="Whether the account belongs to a program.", examples=[False])
+    is_deleted: bool = Field(description="Whether the account was deleted. Its messages stay.", examples=[False])
 
     @classmethod
     def of(cls, row: UserRow) -> "User":
@@ -81,11 +90,11 @@ class Privacy(ServerPayload):
 
 
 class Profile(User):
-    """A person as they see themselves."""
+    """The profile of the caller: the public profile and the fields that only the caller sees."""
 
-    phone: str = Field(description="Their number in E.164; nobody else is shown it.", examples=[PHONE])
-    created_at: Time = Field(description="When they registered.", examples=["2026-11-20T18:00:00.000Z"])
-    privacy: Privacy = Field(description="What they let others see and do.")
+    phone: str = Field(description="Phone number in E.164 format. Only its owner sees it.", examples=[PHONE])
+    created_at: Time = Field(description="When the person registered.", examples=["2026-11-20T18:00:00.000Z"])
+    privacy: Privacy = Field(description="What the person lets others see and do.")
 
     @classmethod
     def of_owner(cls, row: ProfileRow) -> "Profile":
@@ -99,31 +108,38 @@ class Profile(User):
 
 
 class Message(ServerPayload):
-    """A message is (chat_id, seq): it has no other id. Deleted, it stays as a tombstone with ``content`` null."""
+    """A message. ``chat_id`` and ``seq`` identify it together. A deleted message keeps its place, with ``content`` null."""
 
-    chat_id: Id = Field(description="The chat it is in.", examples=[CHAT_ID])
-    seq: int = Field(description="Its place in the chat: from 1, without gaps, for ever.", examples=[42])
-    sender_id: Id = Field(description="Who sent it; for a system message, who caused it.", examples=[USER_ID])
-    type: str = Field(description="text, image, video, audio, file, location, contact or system.", examples=["text"])
+    chat_id: Id = Field(description="ID of the chat that the message belongs to.", examples=[CHAT_ID])
+    seq: int = Field(
+        description="Position of the message in its chat. It starts at 1, has no gaps and never changes.", examples=[42]
+    )
+    sender_id: Id = Field(
+        description="ID of the sender. For a system message: ID of the person who caused it.", examples=[USER_ID]
+    )
+    type: str = Field(
+        description="Type of the message: one of the types of `message:send`, or `system`.", examples=["text"]
+    )
     content: dict[str, Any] | None = Field(
-        description="By type; null once deleted.", examples=[{"text": "See you at seven?"}]
+        description="Content of the message. Its fields depend on `type`. Null once the message is deleted.",
+        examples=[{"text": "See you at seven?"}],
     )
-    reply_to: int | None = Field(description="The seq of the message it answers.", examples=[None])
-    mentions: list[Id] = Field(description="Members named in it.", examples=[[]])
+    reply_to: int | None = Field(description="`seq` of the message that this one replies to, or null.", examples=[None])
+    mentions: list[Id] = Field(description="IDs of the members that the message mentions.", examples=[[]])
     client_id: Id | None = Field(
-        description="The sender's own id of the send; null on system messages.", examples=[CLIENT_ID]
+        description="The UUID that the sender's client gave the message. Null for a system message.", examples=[CLIENT_ID]
     )
-    created_at: Time = Field(description="When it was stored.", examples=["2026-11-23T05:08:04.123Z"])
-    edited_at: Time | None = Field(description="When it was last edited.", examples=[None])
-    deleted_at: Time | None = Field(description="When it was deleted.", examples=[None])
-    like_count: int = Field(description="How many people like it.", examples=[0])
-    version: int = Field(description="The chat's version at this message's last change.", examples=[57])
+    created_at: Time = Field(description="When the server stored the message.", examples=["2026-11-23T05:08:04.123Z"])
+    edited_at: Time | None = Field(description="When the message was last edited, or null.", examples=[None])
+    deleted_at: Time | None = Field(description="When the message was deleted, or null.", examples=[None])
+    like_count: int = Field(description="Number of people who like the message.", examples=[0])
+    version: int = Field(description="Version of the chat at the last change of this message.", examples=[57])
 
 
 class MessageView(Message):
-    """A message as one person sees it."""
+    """A message, as the caller sees it."""
 
-    liked_by_me: bool = Field(description="Whether the caller likes it.", examples=[False])
+    liked_by_me: bool = Field(description="Whether the caller likes the message.", examples=[False])
 
     def shared(self) -> Message:
         """The message without what is one person's."""
@@ -131,44 +147,58 @@ class MessageView(Message):
 
 
 class Me(ServerPayload):
-    """What is the caller's alone about a chat."""
+    """Personal settings and state of the caller in a chat. Nobody else sees them."""
 
-    title: str | None = Field(description="The caller's own name for the group.", examples=[None])
-    pinned: int | None = Field(description="Position among the caller's pins, from 1.", examples=[None])
-    muted_until: Time | None = Field(description="No notifications until then.", examples=[None])
-    read_seq: int = Field(description="Everything up to here is read.", examples=[40])
-    unread_count: int = Field(description="message_count - read_seq.", examples=[2])
-    unread_mentions: int = Field(
-        description="How many unread messages mention the caller, of the newest 1,000 unread ones.", examples=[0]
+    title: str | None = Field(description="The caller's own title for the group, or null.", examples=[None])
+    pinned: int | None = Field(
+        description="Position among the caller's pinned chats, from 1, or null if the chat is not pinned.", examples=[None]
     )
-    first_seq: int = Field(description="Nothing before it exists for the caller.", examples=[1])
-    role: Literal["creator", "member"] = Field(description="The caller's role.", examples=["member"])
-    joined_at: Time = Field(description="When the caller came in.", examples=["2026-11-20T18:00:00.000Z"])
+    muted_until: Time | None = Field(
+        description="Time until which notifications are off, or null if the chat is not muted.", examples=[None]
+    )
+    read_seq: int = Field(description="All messages up to this `seq` are read.", examples=[40])
+    unread_count: int = Field(description="Number of unread messages: `message_count - read_seq`.", examples=[2])
+    unread_mentions: int = Field(
+        description="Number of unread messages that mention the caller, among the newest 1,000 unread messages.",
+        examples=[0],
+    )
+    first_seq: int = Field(description="`seq` of the first message that the caller may see.", examples=[1])
+    role: Literal["creator", "member"] = Field(description="Role of the caller in the chat.", examples=["member"])
+    joined_at: Time = Field(description="When the caller joined the chat.", examples=["2026-11-20T18:00:00.000Z"])
 
 
 class Unread(ServerPayload):
-    """What the caller has not read in all chats, muted ones left out: for a badge."""
+    """Unread totals over all chats of the caller that are not muted, for a badge."""
 
-    chats: int = Field(description="How many chats have unread messages.", examples=[2])
-    messages: int = Field(description="How many messages are unread.", examples=[7])
-    mentions: int = Field(description="How many of them mention the caller.", examples=[1])
+    chats: int = Field(description="Number of chats with unread messages.", examples=[2])
+    messages: int = Field(description="Number of unread messages.", examples=[7])
+    mentions: int = Field(description="Number of unread messages that mention the caller.", examples=[1])
 
 
 class Chat(ServerPayload):
-    """A chat as all its members see it; events to all carry this."""
+    """A chat, as all its members see it. Events that go to all members contain this."""
 
-    id: Id = Field(description="The chat's id; it stays when a private chat becomes a group.", examples=[CHAT_ID])
-    type: Literal["private", "group"] = Field(description="Two people, or a group.", examples=["private"])
-    title: str | None = Field(description="The group's title; null for a private chat.", examples=[None])
-    creator_id: Id = Field(description="Who opened it (or was handed it).", examples=[USER_ID])
-    member_count: int = Field(description="How many people are in it.", examples=[2])
-    message_count: int = Field(description="The newest seq.", examples=[42])
-    last_message: Message | None = Field(description="The newest message, if there is one.")
-    created_at: Time = Field(description="When it was opened.", examples=["2026-11-20T18:00:00.000Z"])
-    updated_at: Time = Field(
-        description="When the newest message came: the order of the list.", examples=["2026-11-23T05:08:04.123Z"]
+    id: Id = Field(description="ID of the chat. It stays the same when a private chat becomes a group.", examples=[CHAT_ID])
+    type: Literal["private", "group"] = Field(
+        description="`private` for a chat of two people, `group` for a group.", examples=["private"]
     )
-    version: int = Field(description="Rises by one with every change that all members share.", examples=[57])
+    title: str | None = Field(description="Title of the group. Null for a private chat.", examples=[None])
+    creator_id: Id = Field(
+        description="ID of the member who created the chat, or to whom it was transferred.", examples=[USER_ID]
+    )
+    member_count: int = Field(description="Number of members.", examples=[2])
+    message_count: int = Field(
+        description="Number of messages, deleted ones included. It is also the `seq` of the newest message.", examples=[42]
+    )
+    last_message: Message | None = Field(description="The newest message, or null if there is none.")
+    created_at: Time = Field(description="When the chat was created.", examples=["2026-11-20T18:00:00.000Z"])
+    updated_at: Time = Field(
+        description="When the newest message was stored. The chat list is sorted by it.",
+        examples=["2026-11-23T05:08:04.123Z"],
+    )
+    version: int = Field(
+        description="Version of the chat. Every change that all members share raises it by one.", examples=[57]
+    )
 
     def shared(self) -> "Chat":
         """The chat without what is one member's."""
@@ -179,16 +209,16 @@ class Chat(ServerPayload):
 
 
 class ChatView(Chat):
-    """A chat as one member sees it."""
+    """A chat, as the caller sees it."""
 
-    last_message: MessageView | None = Field(description="The newest message that the caller may see.")
-    peer: User | None = Field(description="The other one, in a private chat.")
+    last_message: MessageView | None = Field(description="The newest message that the caller may see, or null.")
+    peer: User | None = Field(description="The other person in a private chat. Null for a group.")
     others_read_seq: int = Field(
-        description="The furthest read mark of the other members: up to here somebody has read, except across a block. "
-        "0 if nobody has.",
+        description="Furthest read mark of the other members: someone has read all messages up to this `seq`. 0 if nobody "
+        "has. Members across a block do not count.",
         examples=[41],
     )
-    me: Me = Field(description="What is the caller's alone.")
+    me: Me = Field(description="Personal settings and state of the caller in this chat.")
 
     @classmethod
     def of(cls, row: ChatRow, user_id: str) -> "ChatView":

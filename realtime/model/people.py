@@ -32,8 +32,8 @@ class WithPeople(ServerPayload):
     """An answer that holds messages or chats, with the people in them."""
 
     users: dict[Id, User] = Field(
-        description="Profiles by user ID: everybody who sent or caused one of these messages (`sender_id`, "
-        "`content.user_id` of system messages), and the peers of private chats. Deleted accounts are among them.",
+        description="Profiles of the people in this answer, by user ID: the senders of its messages, the people that its "
+        "system messages name (`content.user_id`), and the peers of its private chats. Deleted accounts are included.",
         examples=[{USER_ID: _USER_EXAMPLE}],
     )
 

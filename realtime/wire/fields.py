@@ -122,8 +122,8 @@ class _PhoneNumber:
         described = handler(schema)
         handler.resolve_ref_schema(described).update(
             title="PhoneNumber",
-            description="A mobile number with its country code, with spaces, brackets, dots and dashes as one likes. Other "
-            "spellings are taken too, if they can be read as a number of the server's own country.",
+            description="A mobile phone number with its country code. Spaces, brackets, dots and dashes are allowed. A "
+            "number without a country code is read as a number of the server's own country.",
             pattern=international_pattern(),
         )
         return described
@@ -161,7 +161,7 @@ Name = Annotated[
     AfterValidator(visible),
     AfterValidator(fit_name),
 ]
-"""What somebody or something is called: one line with something to see, and nothing that hides or turns round what is read.
+"""What somebody or something is called: something to see, and nothing that hides or turns round what is read.
 Where it is used, its greatest length is added."""
 PhoneText = Annotated[str, Field(min_length=1, max_length=PHONE_CHARS_MAX), _PhoneNumber()]
 """A phone number as people write it; :func:`core.phones.normalise_phone` tells whether it is one."""

@@ -47,6 +47,11 @@ def test_older_token_is_reused_even_within_the_grace_period():
     assert judge(ROW, GENERATION - 2) is Verdict.REUSED
 
 
+def test_token_from_after_the_restored_backup_is_let_in():
+    assert judge(ROW, GENERATION + 4) is Verdict.RESTORED
+    assert judge(replace(ROW, generation=GENERATION + 5), GENERATION + 4) is not Verdict.RESTORED
+
+
 @pytest.mark.parametrize("generation", [GENERATION, GENERATION - 1, GENERATION - 2])
 def test_every_genuine_token_of_a_revoked_session_is_ended(generation: int):
     assert judge(replace(ROW, is_revoked=True, expires_in_s=0), generation) is Verdict.ENDED

@@ -27,8 +27,8 @@ TABLE = """
                       anonymous  stranger  blocked      left   removed  member               creator              deleted
 chat:list             401        ok        ok           ok     ok       ok                   ok                   401
 chat:get              401        404       ok           404    404      ok                   ok                   401
-chat:create_private   401        ok        404          ok     ok       ok                   with_yourself        401
-chat:create_group     401        ok        404          ok     ok       ok                   ok                   401
+chat:create_private   401        ok        ok           ok     ok       ok                   with_yourself        401
+chat:create_group     401        ok        ok           ok     ok       ok                   ok                   401
 chat:rename           401        404       not_a_group  404    404      ok                   ok                   401
 chat:delete           401        404       not_a_group  404    404      403                  ok                   401
 chat:leave            401        404       not_a_group  ok     404      ok                   creator_cannot_leave 401
@@ -121,6 +121,7 @@ def payload_of(action: str, who: str, scene: Scene) -> dict[str, Any]:
         "user:find": lambda: {"phones": [scene.people["creator"].phone]},
         "user:block": lambda: {"user_id": scene.id_of("creator")},
         "user:unblock": lambda: {"user_id": scene.id_of("creator")},
+        "chat:watch": lambda: {"chat_ids": [scene.chat_id]},
         "presence:watch": lambda: {"user_ids": [scene.id_of("creator")]},
         "session:refresh": lambda: {"token": scene.people[who].tokens["access_token"]},
     }

@@ -112,6 +112,13 @@ CASES = [
     Case("users.list_people", [[id_of(f"u{n}") for n in range(1, 51)], ME, [CHAT]], "users_pkey"),
     Case("sessions.list_admissions", [[id_of("s1")]], "members_user_idx"),
     Case("blocks.list_estranged", [ME, CHAT], "blocks_blocked_idx", sorts=True),
+    Case("blocks.list_all_estranged", [ME], "blocks_blocked_idx", sorts=True),
+    Case("blocks.find_barrier", [ME, id_of("u2")], "users_pkey"),
+    Case("users.find_user_for", [id_of("u2"), ME], "members_user_idx"),
+    Case("users.list_users_for", [[id_of(f"u{n}") for n in range(1, 101)], ME], "members_user_idx", sorts=True),
+    Case("presence.list_watchable", [ME, [id_of(f"u{n}") for n in range(2, 101)]], "members_user_idx", sorts=True),
+    Case("members.list_candidates", [[id_of(f"u{n}") for n in range(2, 101)], ME], "users_pkey", sorts=True),
+    Case("members.move_read_mark", [CHAT, ME, 7], "blocks_blocked_idx", sorts=True),
 ]
 
 
