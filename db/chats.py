@@ -7,10 +7,9 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from db.messages import MessageRow, message_columns
+from db.messages import MessageRow, message_columns, unread_mentions
 from db.pool import Tx
 from db.query import Affected, query
-from db.unread import unread_mentions
 from db.users import USER_FIELDS, UserRow, user_columns
 from db.visibility import estranged_from
 

@@ -109,7 +109,8 @@ async def find_session(tx: Tx, session_id: str) -> SessionRow | None: ...
            {profile_columns("u", prefix="session.owner.")},
            coalesce(mine.chat_ids, '{{}}') AS chat_ids, coalesce(mine.first_seqs, '{{}}') AS first_seqs,
            active.version AS "active.version", active.message_count AS "active.message_count",
-           unread.chats AS "unread.chats", unread.messages AS "unread.messages", unread.mentions AS "unread.mentions"
+           unread.chat_count AS "unread.chat_count", unread.message_count AS "unread.message_count",
+           unread.mention_count AS "unread.mention_count"
       FROM login_sessions s
       JOIN users u ON u.id = s.user_id
       LEFT JOIN chats active ON active.id = s.active_chat_id

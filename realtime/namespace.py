@@ -163,7 +163,7 @@ class ChatNamespace(Namespace):
             epoch=self._epoch.epoch,
             server_time=now_wire(),
             limits=shown_to_clients(connections_per_user=self._connections_max),
-            unread=Unread.model_validate(admission.unread),
+            unread=Unread.of(admission.unread),
         )
         return _packet(SESSION_READY, ready)
 

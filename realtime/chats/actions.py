@@ -59,7 +59,7 @@ async def list_chats(context: Context, payload: ChatList) -> ChatPage:
         users=people,
         next_cursor=_cursor_behind(page[-1]) if len(rows) > len(page) else None,
         active_chat_id=active_chat_id,
-        unread=Unread.model_validate(totals),
+        unread=Unread.of(totals),
     )
 
 

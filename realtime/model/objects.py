@@ -6,6 +6,7 @@ from pydantic import Field
 
 from core.limits import AVATAR_SIZES
 from db.chats import ChatRow
+from db.unread import UnreadRow
 from db.users import LastSeenFor, MessagesFrom, ProfileRow, UserRow
 from realtime.wire.fields import CHAT_ID, CLIENT_ID, PHONE, USER_ID, Id, ServerPayload, Time
 
@@ -173,6 +174,11 @@ class Unread(ServerPayload):
     chats: int = Field(description="Number of chats with unread messages.", examples=[2])
     messages: int = Field(description="Number of unread messages.", examples=[7])
     mentions: int = Field(description="Number of unread messages that mention the caller.", examples=[1])
+
+    @classmethod
+    def of(cls, row: UnreadRow) -> Self:
+        """From a row of ``db.unread``."""
+        return cls(chats=row.chat_count, messages=row.message_count, mentions=row.mention_count)
 
 
 class Chat(ServerPayload):
