@@ -1,9 +1,10 @@
-// A chat list and an open chat: names, pictures, unread counts, ticks. The browser needs no request for any single person: every
-// answer with messages holds `users`, and `message:created` its `sender`. Each tab has a connection and an open chat of its own.
+// A chat list and an open chat: names, pictures, unread counts, ticks. There is no request for any single person: answers with
+// messages have `users`, and `message:created` has its `sender`. Only `chat:updated` can name strangers, in chats that are not
+// open: they are looked up together. Each tab has a connection and an open chat of its own.
 //
 // `molva.ts` is /docs/types.ts of the server. The test run compiles this page in strict TypeScript, without a cast.
 import { io, type Socket } from "socket.io-client";
-import type { Ack, ChatPage, ChatView, ClientToServerEvents, EventChat, Message, MessageView, ServerToClientEvents, User } from "./molva.js";
+import type { Ack, ChatPage, ChatView, ClientToServerEvents, EventChat, Message, MessageView, RestCalls, ServerToClientEvents, User } from "./molva.js";
 
 export interface Row { id: string; title: string; picture: string | null; line: string; unread: number; mentioned: boolean }
 export interface Bubble { seq: number; from: string; text: string; mine: boolean; ticks: "" | "sent" | "read"; likes: number }
@@ -15,8 +16,10 @@ export class ChatScreen {
   private readonly messages = new Map<number, MessageView>(); // of the open chat
   private me = "";
   private openChatId: string | null = null;
+  private readonly asked = new Set<string>(); // people who were looked up
+  private unknown: string[] = []; // people to look up
 
-  constructor(private readonly url: string, token: () => string, private readonly draw: (screen: ChatScreen) => void) {
+  constructor(private readonly url: string, private readonly token: () => string, private readonly draw: (screen: ChatScreen) => void) {
     this.socket = io(`${url}/chat`, { auth: (give) => give({ token: token() }) });
     this.socket.on("session:ready", async ({ user, active_chat_id }) => {
       this.me = user.id;
@@ -75,7 +78,21 @@ export class ChatScreen {
   }
 
   private name(userId: string): string {
-    return this.users.get(userId)?.display_name ?? "";
+    const user = this.users.get(userId);
+    if (!user && !this.asked.has(userId)) {
+      this.asked.add(userId);
+      if (this.unknown.push(userId) === 1) setTimeout(() => void this.lookUp(), 50); // all that are met meanwhile, at once
+    }
+    return user?.display_name ?? "";
+  }
+
+  private async lookUp(): Promise<void> {
+    const ids = this.unknown.splice(0, 100).join(",");
+    const headers = { Authorization: `Bearer ${this.token()}` };
+    const response = await fetch(`${this.url}/v1/users?ids=${ids}`, { headers });
+    if (!response.ok) return;
+    const { users }: RestCalls["GET /v1/users"]["answer"] = await response.json();
+    this.changed(() => users.forEach((user) => this.users.set(user.id, user)));
   }
 
   private picture(user: User | null): string | null {
