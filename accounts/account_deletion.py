@@ -7,7 +7,7 @@ personal goes in one transaction. The groups are left afterwards, one by one: se
 from dataclasses import dataclass
 
 from core.errors import ErrorCode, Unauthorized
-from db import account_deletion, avatars
+from db import account_deletion, avatars, pins
 from db.pool import Tx
 from db.sessions import EndReason
 
@@ -32,6 +32,8 @@ async def erase_account(tx: Tx, user_id: str) -> ErasedAccount:
     await account_deletion.erase_blocks(tx, user_id)
     await account_deletion.erase_personal(tx, user_id)
     await account_deletion.erase_look_ups(tx, user_id)
+    await pins.delete_pin(tx, user_id)
+    await account_deletion.erase_daily_budgets(tx, user_id)
     await account_deletion.expire_files(tx, user_id)
     if wearer.avatar_id is not None:
         await avatars.note_unused(tx, wearer.avatar_id)

@@ -90,6 +90,12 @@ class ConflictReason(StrEnum):
         True,
     )
     USERNAME_TAKEN = ("username_taken", "Another user has this username.", "Choose another username.", False)
+    PIN_REQUIRED = (
+        "pin_required",
+        "The account is protected by a PIN.",
+        "Ask for the PIN and send it as pin with the same code.",
+        True,
+    )
     CURSOR_UNKNOWN = (
         "cursor_unknown",
         "The cursor does not belong to the current state of the database.",

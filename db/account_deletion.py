@@ -57,6 +57,13 @@ async def erase_look_ups(tx: Tx, user_id: str) -> None: ...
 
 
 @query("""
+    -- How much they did today.
+    DELETE FROM daily_budgets WHERE user_id = $1
+""")
+async def erase_daily_budgets(tx: Tx, user_id: str) -> None: ...
+
+
+@query("""
     -- Uploads that no message holds go with the next sweep.
     UPDATE files SET expires_at = wire_now() WHERE owner_id = $1
 """)

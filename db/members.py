@@ -107,6 +107,17 @@ async def list_readers(
 
 
 @query("""
+    -- How many of these people share no chat with $2.
+    SELECT count(*) FROM unnest($1::uuid[]) AS asked (user_id)
+     WHERE NOT EXISTS (SELECT FROM members me
+                         JOIN members other ON other.chat_id = me.chat_id AND other.user_id = asked.user_id
+                                           AND other.left_at IS NULL
+                        WHERE me.user_id = $2 AND me.left_at IS NULL)
+""")
+async def count_strangers(tx: Tx, user_ids: list[str], user_id: str) -> int: ...
+
+
+@query("""
     -- Everybody in the chat, in the order in which they came.
     SELECT user_id FROM members WHERE chat_id = $1 AND left_at IS NULL ORDER BY joined_at, user_id
 """)

@@ -125,15 +125,23 @@ async def find_session(tx: Tx, session_id: str) -> SessionRow | None: ...
 async def list_admissions(tx: Tx, session_ids: list[str]) -> list[AdmissionRow]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class OpenedRow:
+    """A session that was opened, and how many seconds its refresh token is good for."""
+
+    created_at: str
+    expires_in_s: int
+
+
 @query(f"""
-    -- A device signs in. Returns how many seconds its refresh token is good for.
+    -- A device signs in.
     INSERT INTO login_sessions (id, user_id, device_name, refresh_seed, refresh_hash, expires_at)
     VALUES ($1, $2, $3, $4, $5, wire_now() + interval '{IDLE_DAYS_MAX} days')
-    RETURNING {_EXPIRES_IN_S}
+    RETURNING created_at, {_EXPIRES_IN_S} AS expires_in_s
 """)
 async def insert_session(
     tx: Tx, session_id: str, user_id: str, device_name: str | None, refresh_seed: bytes, refresh_hash: bytes
-) -> int: ...
+) -> OpenedRow: ...
 
 
 @query(f"""

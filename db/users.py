@@ -150,6 +150,13 @@ async def list_users_for(tx: Tx, user_ids: list[str], caller_id: str) -> list[Us
 async def find_users_by_phones(tx: Tx, phones: list[str], caller_id: str) -> list[FoundRow]: ...
 
 
+@query("""
+    -- Whether the number is somebody's.
+    SELECT EXISTS (SELECT FROM users WHERE phone = $1 AND deleted_at IS NULL)
+""")
+async def is_registered(tx: Tx, phone: str) -> bool: ...
+
+
 @query(f"""
     -- The person with this username, whatever its case, as the caller may see them.
     SELECT {user_columns("u", "$2")} FROM users u WHERE lower(u.username) = lower($1) AND u.deleted_at IS NULL

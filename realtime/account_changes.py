@@ -1,4 +1,4 @@
-"""Changes of a person that other people are told of: of the profile or the picture, and the deletion of the account.
+"""Changes of a person that others are told of: of the profile or the picture, a new device, the deletion of the account.
 
 ``accounts`` has the rules. This module makes the change through the one door (``wire.changes``), announces it after the
 commit, and takes deleted accounts out of their groups.
@@ -11,18 +11,22 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from accounts import tokens
 from accounts.account_deletion import ErasedAccount, erase_account
 from accounts.avatars import AvatarChange, set_avatar
 from accounts.profile import ProfileEdit, edit_profile, existing
+from accounts.services import AccountServices
+from accounts.tokens import SignedIn, SignInRequest
 from core.errors import AppError
 from db import users
 from db.sessions import EndReason
 from db.users import ProfileRow
 from realtime.chats.account_deletion import leave_groups
 from realtime.model.events import announce_user
+from realtime.sessions.payloads import SESSION_OPENED, SessionOpened
 from realtime.wire.changes import Change, user_subject
 from realtime.wire.context import Services
-from realtime.wire.effects import SessionEnded
+from realtime.wire.effects import Emit, SessionEnded, SingleUser
 
 log = logging.getLogger("molva.people")
 
@@ -53,6 +57,18 @@ async def change_avatar(services: Services, user_id: str, avatar_id: str | None)
     """
     async with services.changes.of(user_subject(user_id)) as change, _announcing(change, user_id):
         return await set_avatar(change.tx, user_id, avatar_id)
+
+
+async def sign_in(services: Services, accounts: AccountServices, request: SignInRequest) -> SignedIn:
+    """Sign somebody in, and tell their other devices after the commit. Errors are those of ``accounts.tokens.sign_in``."""
+    signed_in = await tokens.sign_in(accounts, request)
+    if not signed_in.is_new_user:
+        opened = SessionOpened(
+            session_id=signed_in.session_id, device_name=request.device_name, created_at=signed_in.created_at
+        )
+        # The new device has no connection yet: it gets its tokens later.
+        services.delivery.deliver([Emit(SESSION_OPENED, opened, SingleUser(signed_in.owner.user.id))])
+    return signed_in
 
 
 async def delete_account(services: Services, user_id: str) -> ErasedAccount:

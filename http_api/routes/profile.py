@@ -8,14 +8,22 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import AfterValidator, Field
 
-from accounts import profile
+from accounts import pins, profile
 from accounts.avatars import discard_avatar
 from accounts.profile import ProfileEdit
 from accounts.sessions import CallerIdentity
 from core.conflicts import ConflictReason
 from core.errors import ErrorCode
 from core.ids import canonical_id
-from core.limits import ABOUT_CHARS_MAX, DISPLAY_NAME_CHARS_MAX, PAGE_SIZE_MAX, USERNAME_CHARS_MAX, USERNAME_CHARS_MIN
+from core.limits import (
+    ABOUT_CHARS_MAX,
+    DISPLAY_NAME_CHARS_MAX,
+    PAGE_SIZE_MAX,
+    PIN_CHARS_MAX,
+    PIN_CHARS_MIN,
+    USERNAME_CHARS_MAX,
+    USERNAME_CHARS_MIN,
+)
 from core.names import refuse_reserved
 from db.users import LastSeenFor, MessagesFrom
 from http_api.backend import BackendOf
@@ -121,6 +129,34 @@ async def change_me(payload: ProfileChange, backend: BackendOf, caller: CallerOf
         **payload.privacy.model_dump(exclude_unset=True),
     )
     return Profile.of_owner(await account_changes.change_profile(backend.services, caller.user_id, edit))
+
+
+class Pin(ClientPayload):
+    """A PIN: digits, or a passphrase."""
+
+    pin: Annotated[StoredText, Field(min_length=PIN_CHARS_MIN, max_length=PIN_CHARS_MAX)] = Field(
+        description="The PIN.", examples=["80411"]
+    )
+
+
+@router.put(
+    "/me/pin",
+    status_code=204,
+    responses=refusals(*CALLER_ERRORS, ErrorCode.VALIDATION_FAILED, ErrorCode.PAYLOAD_TOO_LARGE),
+)
+async def set_pin(payload: Pin, backend: BackendOf, caller: CallerOf) -> None:
+    """Protect your account with a PIN, or change it.
+
+    From then on, signing in needs the PIN beside the code. Whoever forgets it can sign in without it when no device of
+    theirs has been signed in for seven days.
+    """
+    await pins.set_pin(backend.accounts, caller.user_id, payload.pin)
+
+
+@router.delete("/me/pin", status_code=204, responses=refusals(*CALLER_ERRORS))
+async def remove_pin(backend: BackendOf, caller: CallerOf) -> None:
+    """Remove your PIN. Nothing happens if you have none."""
+    await pins.remove_pin(backend.accounts, caller.user_id)
 
 
 @router.get("/users", responses=refusals(*CALLER_ERRORS, ErrorCode.VALIDATION_FAILED))

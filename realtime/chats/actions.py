@@ -25,6 +25,7 @@ from realtime.chats.payloads import (
 )
 from realtime.model.active_chat import find_active_chat
 from realtime.model.chat_changes import let_in, refuse_unwanted, view_chat
+from realtime.model.daily_budgets import count_opened
 from realtime.model.events import CHAT_UPDATED, Reason, announce_personal
 from realtime.model.lookup_budget import count_look_ups
 from realtime.model.objects import ChatView, Unread
@@ -104,6 +105,7 @@ async def create_private_chat(context: Context, payload: ChatCreatePrivate) -> C
                 break
         else:
             raise Unavailable
+        await count_opened(context, tx, "private_chats")
         await members.insert_members(tx, chat_id, pair, context.user_id, first_seq=1, read_seq=0)
         await let_in(change, chat_id, pair, reason=Reason.CREATED)
         return ChatCreated(chat=await view_chat(tx, chat_id, context.user_id), created=True)

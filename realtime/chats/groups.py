@@ -18,6 +18,7 @@ from realtime.model.chat_changes import (
     put_out,
     view_chat,
 )
+from realtime.model.daily_budgets import count_opened, count_strangers
 from realtime.model.events import (
     CHAT_REMOVED,
     CHAT_UPDATED,
@@ -63,6 +64,8 @@ async def create_group(context: Context, payload: ChatCreateGroup) -> GroupCreat
             return await _find_opened(context, change, others, key or "", wish)
         others, not_added = await pick_addable(tx, others, user_id, field="member_ids")
         await chats.set_member_count(tx, chat_id, 1 + len(others))
+        await count_opened(context, tx, "groups")
+        await count_strangers(context, tx, others)
         await members.insert_members(tx, chat_id, [user_id, *others], user_id, first_seq=1, read_seq=0)
         chat = (await view_chat(tx, chat_id, user_id)).shared()
         content = {"event": "group_created", "user_id": user_id, "title": payload.title}

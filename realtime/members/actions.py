@@ -29,6 +29,7 @@ from realtime.model.chat_changes import (
     refuse_unreachable,
     view_chat,
 )
+from realtime.model.daily_budgets import count_strangers
 from realtime.model.events import CHAT_REMOVED, CHAT_UPDATED, MESSAGE_CREATED, Reason, Removal
 from realtime.model.objects import Chat, ChatView, User
 from realtime.model.refusals import refuse_creator_leaving, refuse_overfull, refuse_unless_creator
@@ -91,6 +92,7 @@ async def add_members(context: Context, payload: MemberAdd) -> MembersAdded:
         was_private = view.type == "private" or await chats.find_group_since(tx, chat_id) is not None
         first_seq = first_seq_of_newcomers(view, history=payload.history, was_private=was_private)
         if newcomers:
+            await count_strangers(context, tx, newcomers)
             await _add(context, change, view, newcomers, first_seq)
         return MembersAdded(chat=await view_chat(tx, chat_id, context.user_id), added=newcomers, not_added=not_added)
 

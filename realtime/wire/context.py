@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from accounts.daily_budgets import DailyBudgets
 from core.tokens import AccessTokens
 from db.pool import Database, Tx
 from realtime.wire.changes import Change, Changes, Delivery, chat_subject
@@ -65,6 +66,8 @@ class Services:
     tokens: AccessTokens
     phone_region: str
     limits_look_ups: bool = True
+    budgets: DailyBudgets | None = None
+    """What one person may do in a day; none for load tests."""
 
 
 @dataclass(slots=True)

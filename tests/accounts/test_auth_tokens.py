@@ -6,7 +6,7 @@ import base64
 import jwt
 import pytest
 
-from accounts.tokens import NEW_USER_NAME
+from accounts.tokens import NAMELESS
 from core.ids import new_id
 from core.tokens import RefreshClaim, RefreshTokens, read_refresh_token
 from tests.support.api_client import Api, open_api, open_connections, run_sql, wrong_code
@@ -45,7 +45,7 @@ def assert_refused(answer, code: str) -> None:
 async def test_first_sign_in_registers(api: Api):
     first = await api.sign_in(PHONE)
     assert first["is_new_user"] is True
-    assert first["user"]["display_name"] == NEW_USER_NAME
+    assert first["user"]["display_name"] == NAMELESS
     assert first["user"]["phone"] == PHONE
     again = await api.sign_in(PHONE)
     assert again["is_new_user"] is False
