@@ -578,3 +578,6 @@ CREATE TABLE invites (
     CONSTRAINT invites_uses_check CHECK (uses_max IS NULL OR uses <= uses_max)
 );
 CREATE INDEX invites_chat_idx ON invites (chat_id, created_at DESC);
+
+-- The messages in which somebody is named: to count those that somebody has not read.
+CREATE INDEX messages_mentions_idx ON messages (chat_id, seq) WHERE mentions <> '{}';

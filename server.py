@@ -43,6 +43,7 @@ from realtime.delivery.hub import Hub
 from realtime.delivery.order import TurnQueue
 from realtime.epoch import EpochWatch
 from realtime.messages.send_queue import SendQueue
+from realtime.model.sender_profiles import SenderProfiles
 from realtime.namespace import NO_NAMESPACE, ChatNamespace, encode
 from realtime.presence.tracker import PresenceTracker
 from realtime.repair import Repairs
@@ -103,6 +104,8 @@ async def _compose_chat(settings: Settings, database: Database, tokens: AccessTo
     fanout = Fanout(hub, encode)
     turns = TurnQueue(Repairs(database, hub, fanout).repair)
     epoch = EpochWatch(database)
+    profiles = SenderProfiles()
+    fanout.replace_profile = profiles.replace
     has_limits = settings.rate_limits == "on"
     services = Services(
         database=database,
@@ -110,7 +113,7 @@ async def _compose_chat(settings: Settings, database: Database, tokens: AccessTo
         delivery=fanout,
         online=hub,
         epoch=epoch,
-        sends=SendQueue(database, turns, fanout),
+        sends=SendQueue(database, turns, fanout, profiles),
         tokens=tokens,
         phone_region=settings.phone_region,
         limits_look_ups=has_limits,

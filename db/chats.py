@@ -7,16 +7,29 @@
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from db.messages import MessageRow, message_columns
+from db.messages import MessageRow, message_columns, unread_mentions
 from db.pool import Tx
 from db.query import Affected, query
 from db.users import USER_FIELDS, UserRow, user_columns
+from db.visibility import estranged_from
 
 _SHARED: Final = (
     "id", "type", "title", "description", "avatar_id", "creator_id", "member_count", "message_count", "pinned_seqs",
     "metadata", "created_at", "updated_at", "version",
 )  # fmt: skip
 _PERSONAL: Final = ("muted_until", "archived", "read_seq", "first_seq", "is_admin", "joined_at")
+
+# The furthest read mark of the others. Whoever wrote the newest message has read it, so mostly one look-up tells; the marks
+# of all members are compared only where the newest message is the person's own, or its sender's mark does not count (the
+# sender is gone, or across a block). An index on read_seq would make that cheap, and every send dearer.
+_NOT_ESTRANGED: Final = f"NOT IN ({estranged_from('me.user_id')})"
+_OTHERS_READ_SEQ: Final = f"""CASE
+          WHEN last.sender_id <> me.user_id AND EXISTS (
+              SELECT FROM members o WHERE o.chat_id = c.id AND o.user_id = last.sender_id AND o.left_at IS NULL
+                 AND o.read_seq = c.message_count AND o.user_id {_NOT_ESTRANGED}) THEN c.message_count
+          ELSE coalesce((SELECT max(o.read_seq) FROM members o
+                          WHERE o.chat_id = c.id AND o.user_id <> me.user_id AND o.left_at IS NULL
+                            AND o.user_id {_NOT_ESTRANGED}), 0) END"""
 
 # Where a pin stands among those that the person still has. members.pinned only gives the order: a chat that was lost leaves
 # a gap there, which nobody sees.
@@ -31,9 +44,11 @@ def _columns(prefix: str = "") -> str:
     return ", ".join(
         [
             *(f'c.{name} AS "{prefix}{name}"' for name in _SHARED),
+            f'{_OTHERS_READ_SEQ} AS "{prefix}others_read_seq"',
             f'me.title AS "{prefix}me.title"',
             f'{_POSITION} AS "{prefix}me.pinned"',
             *(f'me.{name} AS "{prefix}me.{name}"' for name in _PERSONAL),
+            f'{unread_mentions("me", "c")} AS "{prefix}me.unread_mentions"',
             message_columns("last", "me.user_id", prefix=f"{prefix}last_message."),
             *(f'peer.{name} AS "{prefix}peer.{name}"' for name in USER_FIELDS),
         ]
@@ -73,6 +88,7 @@ class MeRow:
     first_seq: int
     is_admin: bool
     joined_at: str
+    unread_mentions: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +112,7 @@ class ChatRow:
     created_at: str
     updated_at: str
     version: int
+    others_read_seq: int
     me: MeRow
     last_message: MessageRow | None
     peer: UserRow | None

@@ -81,6 +81,33 @@ async def list_members(
 ) -> list[MemberRow]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class ReaderRow:
+    """Somebody who has read a message."""
+
+    joined_at: str
+    user: UserRow
+
+
+@query(f"""
+    -- A page of the others in the chat whose read mark has reached message $3, in the order in which they came, behind
+    -- ($4, $5). The mark of who came in later begins at the newest message, of which they may see nothing.
+    SELECT m.joined_at, {user_columns("u", "$2", prefix="user.", shared="true")}
+      FROM members m
+      JOIN users u ON u.id = m.user_id
+     WHERE m.chat_id = $1 AND m.left_at IS NULL AND m.user_id <> $2 AND m.read_seq >= $3
+       AND (m.first_seq <= $3
+            OR m.joined_at <= (SELECT t.created_at FROM messages t WHERE t.chat_id = $1 AND t.seq = $3))
+       AND m.user_id NOT IN ({estranged_from("$2")})
+       AND ($4::timestamptz IS NULL OR (m.joined_at, m.user_id) > ($4, $5::uuid))
+     ORDER BY m.joined_at, m.user_id
+     LIMIT $6
+""")
+async def list_readers(
+    tx: Tx, chat_id: str, caller_id: str, seq: int, after_time: str | None, after_id: str | None, limit: int
+) -> list[ReaderRow]: ...
+
+
 @query("""
     -- How many of these people share no chat with $2.
     SELECT count(*) FROM unnest($1::uuid[]) AS asked (user_id)

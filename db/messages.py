@@ -20,6 +20,9 @@ import orjson
 from db.pool import Tx
 from db.query import Affected, placeholders, query
 
+MENTIONS_LOOKED_AT_MAX: Final = 1_000
+"""Of the unread messages of a chat, the newest so many are searched for mentions."""
+
 
 @dataclass(frozen=True, slots=True)
 class MessageRow:
@@ -168,6 +171,18 @@ def message_columns(table: str, viewer: str, *, prefix: str = "") -> str:
         f" AND likes.user_id = {viewer}), false)"
     )
     return f'{plain}, {liked} AS "{prefix}liked_by_me"'
+
+
+def unread_mentions(member: str, chat: str) -> str:
+    """SQL: how many unread messages name the person. ``member`` and ``chat`` are aliases of the tables.
+
+    Only the newest unread ones are looked at, so that a chat that is never opened costs no more than others.
+    """
+    return f"""CASE WHEN {member}.read_seq < {chat}.message_count THEN (
+          SELECT count(*) FROM messages named
+           WHERE named.chat_id = {member}.chat_id AND named.mentions <> '{{}}' AND {member}.user_id = ANY (named.mentions)
+             AND named.seq > greatest({member}.read_seq, {member}.first_seq - 1,
+                                      {chat}.message_count - {MENTIONS_LOOKED_AT_MAX})) ELSE 0 END"""
 
 
 # The first seq of chat $1 that user $2 may see. The statement itself looks it up, so that a person who was removed a moment

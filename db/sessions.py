@@ -11,6 +11,7 @@ from typing import Final
 
 from db.pool import Tx
 from db.query import Affected, query
+from db.unread import UnreadRow, unread_totals
 from db.users import ProfileRow, profile_columns
 
 IDLE_DAYS_MAX: Final = 30
@@ -63,6 +64,7 @@ class AdmissionRow:
     """What they may see of each of these chats begins there."""
     active: ActiveChatRow | None
     """The state of the chat that the session has open."""
+    unread: UnreadRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,9 @@ async def find_session(tx: Tx, session_id: str) -> SessionRow | None: ...
            coalesce(s.revoked_at, u.deleted_at) AS "session.revoked_at",
            {profile_columns("u", prefix="session.owner.")},
            coalesce(mine.chat_ids, '{{}}') AS chat_ids, coalesce(mine.first_seqs, '{{}}') AS first_seqs,
-           active.version AS "active.version", active.message_count AS "active.message_count"
+           active.version AS "active.version", active.message_count AS "active.message_count",
+           unread.chat_count AS "unread.chat_count", unread.message_count AS "unread.message_count",
+           unread.mention_count AS "unread.mention_count"
       FROM login_sessions s
       JOIN users u ON u.id = s.user_id
       LEFT JOIN chats active ON active.id = s.active_chat_id
@@ -115,6 +119,7 @@ async def find_session(tx: Tx, session_id: str) -> SessionRow | None: ...
             FROM members m
            WHERE m.user_id = s.user_id AND m.left_at IS NULL AND s.revoked_at IS NULL
       ) mine ON true
+      LEFT JOIN LATERAL ({unread_totals("s.user_id")}) unread ON true
      WHERE s.id = ANY ($1) AND s.expires_at > wire_now()
 """)
 async def list_admissions(tx: Tx, session_ids: list[str]) -> list[AdmissionRow]: ...

@@ -106,11 +106,24 @@ async def find_profile(tx: Tx, user_id: str) -> ProfileRow | None: ...
 async def find_user_for_sharers(tx: Tx, user_id: str) -> UserRow: ...
 
 
+_IN_THESE_CHATS: Final = """EXISTS (
+        SELECT FROM members m WHERE m.user_id = u.id AND m.chat_id = ANY ($3::uuid[]) AND m.left_at IS NULL)"""
+
+
 @query(f"""
-    -- These people as the viewer $2 may see them, even if their accounts were deleted: for what they said before.
-    SELECT {user_columns("u", "$2")} FROM users u WHERE u.id = ANY ($1::uuid[])
+    -- These people as the caller may see them, even if their accounts were deleted: for what they said before. The caller
+    -- is in the chats $3: for who is in one of them, the caller's other chats need no look.
+    SELECT {user_columns("u", "$2", shared=_IN_THESE_CHATS)}
+      FROM users u WHERE u.id = ANY ($1::uuid[])
 """)
-async def list_any_users(tx: Tx, user_ids: list[str], viewer_id: str) -> list[UserRow]: ...
+async def list_people(tx: Tx, user_ids: list[str], caller_id: str, chat_ids: list[str]) -> list[UserRow]: ...
+
+
+@query(f"""
+    -- These people as everybody may see them, without what depends on who looks.
+    SELECT {_columns("u", "NULL::timestamptz", "")} FROM users u WHERE u.id = ANY ($1::uuid[])
+""")
+async def list_public_profiles(tx: Tx, user_ids: list[str]) -> list[UserRow]: ...
 
 
 @query(f"""

@@ -38,7 +38,7 @@ async def _announcing(change: Change, user_id: str) -> AsyncIterator[None]:
     before = await users.find_user_for_sharers(change.tx, user_id)
     yield
     if await users.find_user_for_sharers(change.tx, user_id) != before:
-        change.then(await announce_user(change.tx, user_id))
+        change.then(*await announce_user(change.tx, user_id))
 
 
 async def change_profile(services: Services, user_id: str, edit: ProfileEdit) -> ProfileRow:
@@ -80,7 +80,7 @@ async def delete_account(services: Services, user_id: str) -> ErasedAccount:
     async with services.changes.of(user_subject(user_id)) as change:
         erased = await erase_account(change.tx, user_id)
         change.then(*(SessionEnded(session_id, EndReason.ACCOUNT_DELETED) for session_id in erased.session_ids))
-        change.then(await announce_user(change.tx, user_id))
+        change.then(*await announce_user(change.tx, user_id))
     log.info("account deleted", extra={"sessions": len(erased.session_ids)})
     try:
         await leave_groups(services, user_id)

@@ -10,6 +10,7 @@ import realtime.members.actions
 import realtime.messages.actions
 import realtime.messages.changes
 import realtime.messages.pins
+import realtime.messages.readers
 import realtime.messages.revisions
 import realtime.messages.search
 import realtime.presence.actions

@@ -23,7 +23,7 @@ from db.batched_lookup import BatchedLookup
 from db.pool import Database
 from realtime.connections import ChatConnection
 from realtime.delivery.hub import Hub
-from realtime.model.objects import Profile
+from realtime.model.objects import Profile, Unread
 from realtime.presence.tracker import PresenceTracker
 from realtime.sessions.payloads import (
     SESSION_EXPIRING,
@@ -163,6 +163,7 @@ class ChatNamespace(Namespace):
             epoch=self._epoch.epoch,
             server_time=now_wire(),
             limits=shown_to_clients(connections_per_user=self._connections_max),
+            unread=Unread.of(admission.unread),
         )
         return _packet(SESSION_READY, ready)
 

@@ -7,7 +7,7 @@ from core.conflicts import ConflictReason
 from core.errors import NotFound, Unavailable, ValidationFailed
 from core.ids import new_id
 from core.phones import normalise_phone
-from db import chats, members, users
+from db import chats, members, unread, users
 from db.chats import ChatRow
 from db.pool import Tx
 from realtime.chats.payloads import (
@@ -28,7 +28,8 @@ from realtime.model.chat_changes import let_in, refuse_unwanted, view_chat
 from realtime.model.daily_budgets import count_opened
 from realtime.model.events import CHAT_UPDATED, Reason, announce_personal
 from realtime.model.lookup_budget import count_look_ups
-from realtime.model.objects import ChatView
+from realtime.model.objects import ChatView, Unread
+from realtime.model.people import find_people
 from realtime.model.refusals import refuse_yourself
 from realtime.wire.context import Context
 from realtime.wire.effects import Activated, Advanced, Watching
@@ -52,11 +53,16 @@ async def list_chats(context: Context, payload: ChatList) -> ChatPage:
             tx, context.user_id, pinned, updated_at, chat_id, payload.type, payload.archived, payload.limit + 1
         )
         active_chat_id = await find_active_chat(context, tx)
-    page = rows[: payload.limit]
+        page = rows[: payload.limit]
+        views = [ChatView.of(row, context.user_id) for row in page]
+        people = await find_people(tx, context.user_id, chats=views)
+        totals = await unread.find_unread(tx, context.user_id)
     return ChatPage(
-        chats=[ChatView.of(row, context.user_id) for row in page],
+        chats=views,
+        users=people,
         next_cursor=_cursor_behind(page[-1]) if len(rows) > len(page) else None,
         active_chat_id=active_chat_id,
+        unread=Unread.of(totals),
     )
 
 

@@ -5,7 +5,8 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from core import limits
-from realtime.model.objects import ChatView
+from realtime.model.objects import ChatView, Unread
+from realtime.model.people import WithPeople
 from realtime.wire.cursors import CursorForm, CursorOf, Part
 from realtime.wire.fields import (
     CHAT_ID,
@@ -43,12 +44,13 @@ class ChatList(ClientPayload):
     )
 
 
-class ChatPage(ServerPayload):
+class ChatPage(WithPeople):
     """One page of the caller's chats. Pinned chats come first, by position; the others follow, newest first."""
 
     chats: list[ChatView] = Field(description="The chats of this page.")
     next_cursor: str | None = Field(description="Cursor of the next page, or null on the last page.", examples=[None])
     active_chat_id: Id | None = Field(description="ID of the active chat, or null if there is none.", examples=[CHAT_ID])
+    unread: Unread = Field(description="Unread totals over all chats of the caller, not only this page.")
 
 
 class ChatGet(ClientPayload):

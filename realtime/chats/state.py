@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from db import chats, members, messages
+from db import chats, members, messages, users
 from db.pool import Tx
 from realtime.model.events import (
     CHAT_REMOVED,
@@ -13,7 +13,7 @@ from realtime.model.events import (
     announce_personal,
     announce_reconciled,
 )
-from realtime.model.objects import ChatView, Message
+from realtime.model.objects import ChatView, Message, User
 from realtime.wire.effects import Effect, Emit, Joined, Left, SingleUser
 
 _PAGE: Final = 200
@@ -49,7 +49,9 @@ async def describe_chat(
     if seen is not None:
         changed = [] if since_version is None else await _list_changed(tx, chat_id, since_version, seen.version)
         shared = ChatView.of(seen, seen.creator_id).shared()
-        effects += announce_reconciled(shared, changed, known_message_count=known_message_count)
+        senders = {message.sender_id for message in changed}
+        people = {row.id: User.of(row) for row in await users.list_public_profiles(tx, sorted(senders))}
+        effects += announce_reconciled(shared, changed, people, known_message_count=known_message_count)
     newcomers = [user_id for user_id in sorted(present - believed) if is_online(user_id)]
     for row in await chats.list_views(tx, chat_id, newcomers) if newcomers else []:
         view = ChatView.of(row.chat, row.user_id)

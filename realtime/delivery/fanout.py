@@ -11,7 +11,18 @@ from collections.abc import Callable, Sequence
 from core import metrics
 from core.logs import current_request
 from realtime.delivery.hub import Hub, Listener
-from realtime.wire.effects import Activated, Advanced, Effect, Emit, Joined, Left, Narrowed, SessionEnded, Watching
+from realtime.wire.effects import (
+    Activated,
+    Advanced,
+    Effect,
+    Emit,
+    Joined,
+    Left,
+    Narrowed,
+    ProfileChanged,
+    SessionEnded,
+    Watching,
+)
 
 log = logging.getLogger("molva.delivery")
 
@@ -33,6 +44,10 @@ def _end_nothing(session_id: str, reason: str) -> None:
     """For a process without connections."""
 
 
+def _replace_nothing(user_id: str, profile: bytes) -> None:
+    """For a process that keeps no profiles."""
+
+
 class Fanout:
     """The delivery of one process (:class:`realtime.wire.changes.Delivery`)."""
 
@@ -41,6 +56,8 @@ class Fanout:
         self._encode = encode
         self.end_session: Callable[[str, str], None] = _end_nothing
         """Closes the connections of a login session (its ID, the reason); the namespace sets it."""
+        self.replace_profile: Callable[[str, bytes], None] = _replace_nothing
+        """Keeps the new public profile of a person (the ID, the JSON); set where profiles are kept."""
 
     def deliver(self, effects: Sequence[Effect]) -> None:
         """Carry out committed effects, in order."""
@@ -60,6 +77,8 @@ class Fanout:
                     self._hub.watch_chats(connection_id, user_id, chat_ids)
                 case SessionEnded(session_id, reason):
                     self.end_session(session_id, reason)
+                case ProfileChanged(user_id, profile):
+                    self.replace_profile(user_id, profile)
 
     def _emit(self, emit: Emit) -> None:
         listeners = list(self._hub.resolve(emit.audience))

@@ -1,18 +1,24 @@
 """The declarations as TypeScript, for ``Socket<ServerToClientEvents, ClientToServerEvents>`` of the official client.
 
 Made from the same JSON Schemas as both documents. Payloads are what a client may send (a field with a default may be left
-out), answers and events what it gets (every field is there).
+out), answers and events what it gets (every field is there). What JSON Schema says loosely is said exactly here: a message
+is one of several by its ``type``, the chat of an event may have ``me`` and ``peer``, the limits have names.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import orjson
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from core import limits
 from core.conflicts import ConflictReason
 from core.errors import ErrorCode
 from realtime.documents.errors import explain
+from realtime.messages.received import RECEIVED
+from realtime.model.events import ChatUpdated
+from realtime.model.objects import Chat, ChatView, Message, MessageView
+from realtime.sessions.payloads import SessionReady
 from realtime.wire.registry import ACTIONS, EVENTS
 
 _HEAD: Final = """\
@@ -34,12 +40,18 @@ _WITH_MORE: Final = {code for codes in _MORE for code in codes}
 _PLAIN: Final = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
 
 
-def write_types() -> str:
-    """The whole module."""
+Schemas = Mapping[str, dict[str, Any]]
+_SPECIAL: Final = {(ChatUpdated.__name__, "chat"): "EventChat", (SessionReady.__name__, "limits"): "Limits"}
+"""(object, field) → the type that is written instead of the schema's."""
+
+
+def write_types(openapi: dict[str, Any] | None = None) -> str:
+    """The whole module; with the bodies of REST if ``openapi``, their document, is given."""
     models: dict[tuple[type[Any], JsonSchemaMode], None] = {}
     for action in ACTIONS.values():
         models |= {(action.payload, "validation"): None, (action.answer, "serialization"): None}
     models |= {(event.payload, "serialization"): None for event in EVENTS.values()}
+    models |= {(content, "validation"): None for contents in RECEIVED.values() for content in contents}
     refs, document = models_json_schema(list(models), ref_template="{model}")
     parts = [
         _HEAD,
@@ -47,7 +59,13 @@ def write_types() -> str:
         _comment("What every action answers: exactly one of the two.")
         + "export type Ack<T> = { data: T; error?: undefined } | { data?: undefined; error: ActionError };",
     ]
-    parts += [_declare(name, schema) for name, schema in sorted(document["$defs"].items())]
+    schemas = dict(sorted(document["$defs"].items()))
+    contents = {kind: [_type(refs[content, "validation"]) for content in received] for kind, received in RECEIVED.items()}
+    parts += [*_messages(schemas, contents), _event_chat(schemas), _limits()]
+    written = {Message.__name__, MessageView.__name__}
+    parts += [_declare(name, schema) for name, schema in schemas.items() if name not in written]
+    if openapi is not None:
+        parts += _rest(openapi, written={*schemas, *written, ErrorCode.__name__, ConflictReason.__name__})
     parts.append(
         _interface(
             "ClientToServerEvents",
@@ -67,6 +85,74 @@ def write_types() -> str:
         )
     )
     return "\n\n".join(parts) + "\n"
+
+
+def _messages(schemas: Schemas, contents: Mapping[str, list[str]]) -> list[str]:
+    """``Message``, a union by ``type``, and ``MessageView``, the same with what is the caller's alone."""
+    message, view = schemas[Message.__name__], schemas[MessageView.__name__]
+    shared = {name: field for name, field in message["properties"].items() if name not in {"type", "content"}}
+    own = {name: field for name, field in view["properties"].items() if name not in message["properties"]}
+    parts = [
+        _comment("What every message has, whatever its type.")
+        + f"export interface MessageBase {_object({**message, 'properties': shared})}",
+        _comment("What a system message tells. Switch on `event`.")
+        + f"export type SystemContent = {' | '.join(contents['system'])};",
+    ]
+    for kind, received in contents.items():
+        content = "SystemContent" if kind == "system" else " | ".join(received)
+        parts.append(
+            f'export type {kind.capitalize()}Message = MessageBase & {{ type: "{kind}"; content: {content} | null }};'
+        )
+    union = " | ".join(f"{kind.capitalize()}Message" for kind in contents)
+    parts.append(_comment(f"{message['description']}\n\nSwitch on `type`.") + f"export type {Message.__name__} = {union};")
+    parts.append(
+        _comment(view["description"])
+        + f"export type {MessageView.__name__} = {Message.__name__} & {_object({**view, 'properties': own})};"
+    )
+    return parts
+
+
+def _event_chat(schemas: Schemas) -> str:
+    """The chat of ``chat:updated``."""
+    own = [name for name in schemas[ChatView.__name__]["properties"] if name not in schemas[Chat.__name__]["properties"]]
+    return (
+        _comment("The chat of an event. For whom the chat is new, and for what is theirs alone, it has all of ChatView.")
+        + f"export type EventChat = {Chat.__name__} & Partial<Pick<{ChatView.__name__}, {_union(own)}>>;"
+    )
+
+
+def _limits() -> str:
+    names = "\n".join(f"  {name}: number;" for name in limits.shown_to_clients())
+    return _comment("The documented bounds, by name.") + f"export interface Limits {{\n{names}\n}}"
+
+
+def _rest(openapi: dict[str, Any], written: set[str]) -> list[str]:
+    """The bodies of REST, and an interface with the body and the answer of each call."""
+    schemas: Schemas = openapi["components"]["schemas"]
+    calls: dict[str, str] = {}
+    comments: dict[str, str] = {}
+    for path, operations in openapi["paths"].items():
+        for method, operation in operations.items():
+            if path.startswith("/v1/actions/") or not path.startswith("/v1/"):
+                continue
+            body = _type(_json_of(operation.get("requestBody", {})))
+            answers = [answer for status, answer in operation["responses"].items() if status.startswith("2")]
+            name = f"{method.upper()} {path}"
+            calls[name] = f"{{ body: {body}; answer: {_type(_json_of(answers[0])) if answers else 'unknown'} }}"
+            comments[name] = operation.get("summary", "")
+    parts = [_declare(_name(name), schema) for name, schema in sorted(schemas.items()) if _name(name) not in written]
+    parts.append(_interface("RestCalls", calls, comments))
+    return parts
+
+
+def _json_of(described: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a JSON body or answer; that of nothing where there is none."""
+    schema: dict[str, Any] = described.get("content", {}).get("application/json", {}).get("schema", {"type": "null"})
+    return schema
+
+
+def _name(schema: str) -> str:
+    return schema.rpartition("/")[2].replace("-", "")
 
 
 def _errors() -> list[str]:
@@ -98,23 +184,24 @@ def _interface(name: str, members: dict[str, str], comments: dict[str, str]) -> 
 def _declare(name: str, schema: dict[str, Any]) -> str:
     comment = _comment(schema.get("description", ""))
     if schema.get("properties"):
-        return f"{comment}export interface {name} {_object(schema)}"
+        return f"{comment}export interface {name} {_object(schema, name)}"
     return f"{comment}export type {name} = {_type(schema)};"
 
 
-def _object(schema: dict[str, Any]) -> str:
+def _object(schema: dict[str, Any], owner: str = "") -> str:
     required = schema.get("required", ())
     lines = []
     for name, field in schema["properties"].items():
         mark = "" if name in required else "?"
         key = name if name.isidentifier() else f'"{name}"'
-        lines.append(f"{_comment(field.get('description', ''), indent='  ')}  {key}{mark}: {_type(field)};")
+        kind = _SPECIAL.get((owner, name)) or _type(field)
+        lines.append(f"{_comment(field.get('description', ''), indent='  ')}  {key}{mark}: {kind};")
     return "{\n" + "\n".join(lines) + "\n}"
 
 
 def _type(schema: dict[str, Any]) -> str:  # noqa: PLR0911  (one return for each kind of schema)
     if "$ref" in schema:
-        return str(schema["$ref"])
+        return _name(schema["$ref"])
     if "const" in schema:
         return orjson.dumps(schema["const"]).decode()
     if "enum" in schema:

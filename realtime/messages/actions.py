@@ -33,6 +33,7 @@ from realtime.model.events import (
     announce_read,
 )
 from realtime.model.objects import MessageView
+from realtime.model.people import find_people
 from realtime.model.refusals import chosen_chat
 from realtime.wire.context import Context
 from realtime.wire.fields import EncodedPayload
@@ -130,10 +131,13 @@ async def list_messages(context: Context, payload: MessageList) -> MessagePage:
         if bounds is None:
             raise NotFound("chat_id")
         rows, has_more = await _page(tx, chat_id, context.user_id, payload)
+        page = [MessageView.model_validate(row) for row in rows]
+        people = await find_people(tx, context.user_id, messages=page)
     # An empty page lies where the bound is: before everything, or behind it.
     first, last = (rows[0].seq, rows[-1].seq) if rows else _edges(payload)
     return MessagePage(
-        messages=[MessageView.model_validate(row) for row in rows],
+        messages=page,
+        users=people,
         has_more=has_more,
         has_before=first > bounds.first_seq,
         has_after=last < bounds.last_seq,

@@ -5,6 +5,7 @@ from core.errors import Conflict, NotFound
 from db import chats, messages
 from realtime.messages.payloads import ChangesPage, MessageChanges
 from realtime.model.objects import MessageView
+from realtime.model.people import find_people
 from realtime.wire.context import Context
 from realtime.wire.registry import Rate, Role, action
 
@@ -26,6 +27,7 @@ async def list_changes(context: Context, payload: MessageChanges) -> ChangesPage
         if payload.version > chat.version or payload.epoch not in {None, context.services.epoch.epoch}:
             raise Conflict(ConflictReason.VERSION_UNKNOWN)
         rows = await messages.list_changes(tx, chat_id, user_id, payload.version, limit + 1)
-    page, has_more = rows[:limit], len(rows) > limit
+        page, has_more = [MessageView.model_validate(row) for row in rows[:limit]], len(rows) > limit
+        people = await find_people(tx, user_id, messages=page)
     version = page[-1].version if page and (has_more or page[-1].version > chat.version) else chat.version
-    return ChangesPage(messages=[MessageView.model_validate(row) for row in page], version=version, has_more=has_more)
+    return ChangesPage(messages=page, users=people, version=version, has_more=has_more)

@@ -33,13 +33,14 @@ class EncodedMessage:
         """The message as its sender sees it: the JSON of ``MessageView``."""
         return self._json[:-1] + _AS_THE_SENDER_SEES_IT
 
-    def announce(self) -> Sequence[Effect]:
+    def announce(self, sender: bytes) -> Sequence[Effect]:
         """The events that ``model.events.announce_message`` would make.
 
-        Every member gets the changed chat; those who have the chat open get the message too.
+        Every member gets the changed chat; those who have the chat open get the message too, with its sender's public
+        profile (``sender``: its JSON).
         """
         chat_id = self._chat_id
-        created = b'{"message":%b,"message_count":%d}' % (self._json, self._seq)
+        created = b'{"message":%b,"message_count":%d,"sender":%b}' % (self._json, self._seq, sender)
         pinned_seqs = self._stored.chat_pinned_seqs
         narrowed = Narrowed(chat_id, tuple(reversed(pinned_seqs)), self._chat_updated) if pinned_seqs else None
         return (

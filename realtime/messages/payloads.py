@@ -17,6 +17,7 @@ from realtime.messages.contents import (
     VideoContent,
 )
 from realtime.model.objects import ChatView, MessageView, User
+from realtime.model.people import WithPeople
 from realtime.wire.cursors import EPOCH_PATTERN, CursorForm, CursorOf, Part
 from realtime.wire.fields import (
     CHAT_ID,
@@ -34,6 +35,7 @@ from realtime.wire.fields import (
 )
 
 LIKES_CURSOR: Final = CursorForm("likes", Part.TIME, Part.ID)
+READERS_CURSOR: Final = CursorForm("readers", Part.TIME, Part.ID)
 SEARCH_CURSOR: Final = CursorForm("search", Part.TIME, Part.ID, Part.NUMBER)
 
 _CHAT = Field(None, description="ID of the chat. Omit it to use the active chat.", examples=[CHAT_ID])
@@ -149,7 +151,7 @@ class MessageList(ClientPayload):
         return self
 
 
-class MessagePage(ServerPayload):
+class MessagePage(WithPeople):
     """One page of history, in ascending order of `seq`."""
 
     messages: list[MessageView] = Field(description="The messages of this page.")
@@ -240,6 +242,28 @@ class LikersPage(ServerPayload):
     next_cursor: str | None = Field(description="Cursor of the next page, or null on the last page.", examples=[None])
 
 
+class MessageReaders(MessageAt):
+    """The message, and the page of its readers to return."""
+
+    limit: PageSize = Field(limits.PAGE_SIZE_DEFAULT, description="Maximum number of people to return.", examples=[50])
+    cursor: Annotated[str, CursorOf(READERS_CURSOR)] | None = Field(
+        None, description="`next_cursor` of the previous page. Omit it for the first page.", examples=[None]
+    )
+
+
+class Reader(ServerPayload):
+    """A member who has read the message."""
+
+    user: User = Field(description="Profile of the member.")
+
+
+class ReadersPage(ServerPayload):
+    """One page of the members who have read a message, in the order in which they joined the chat."""
+
+    users: list[Reader] = Field(description="The readers of this page.")
+    next_cursor: str | None = Field(description="Cursor of the next page, or null on the last page.", examples=[None])
+
+
 SearchedType = Literal["text", "image", "video", "audio", "file", "location", "contact"]
 
 
@@ -267,11 +291,10 @@ class MessageSearch(ClientPayload):
     )
 
 
-class SearchPage(ServerPayload):
+class SearchPage(WithPeople):
     """One page of matching messages, newest first. A page may be short or empty: continue until `next_cursor` is null."""
 
     messages: list[MessageView] = Field(description="The messages of this page.")
-    users: dict[str, User] = Field(description="The senders of these messages, by ID.", examples=[{}])
     highlights: list[list[tuple[int, int]]] = Field(
         description="For each message, in the same order: `[offset, length]` of every match in its text (the caption of a "
         "file, the title of a place, the name of a contact), in characters: Unicode code points, in JavaScript those of "
@@ -298,7 +321,7 @@ class MessageChanges(ClientPayload):
     limit: PageSize = Field(limits.PAGE_SIZE_MAX, description="Maximum number of messages to return.", examples=[100])
 
 
-class ChangesPage(ServerPayload):
+class ChangesPage(WithPeople):
     """The messages that changed, in the order of their last change."""
 
     messages: list[MessageView] = Field(description="The changed messages, as they are now.")

@@ -3,14 +3,15 @@
 from typing import Final
 
 from core.errors import NotFound
-from db import chats, search, users
+from db import chats, search
 from db.messages import MessageRow
 from db.pool import Tx
 from realtime.messages.payloads import SEARCH_CURSOR, MessageSearch, SearchPage
 from realtime.messages.search_queue import SearchQueue
 from realtime.messages.search_walk import Found, Place, Wanted, find_page
 from realtime.messages.search_words import Query, candidates, distinct_words, text_of
-from realtime.model.objects import MessageView, User
+from realtime.model.objects import MessageView
+from realtime.model.people import find_people
 from realtime.wire.context import Context
 from realtime.wire.registry import Rate, Role, action
 
@@ -68,10 +69,10 @@ async def _page(tx: Tx, user_id: str, found: Found, query: Query, terms: str) ->
     rows = await search.list_found(
         tx, user_id, [chat_id for _, chat_id, _ in found.places], [seq for _, _, seq in found.places]
     )
-    senders = await users.list_any_users(tx, list({row.sender_id for row in rows}), user_id)
+    page = [MessageView.model_validate(row) for row in rows]
     return SearchPage(
-        messages=[MessageView.model_validate(row) for row in rows],
-        users={row.id: User.of(row) for row in senders},
+        messages=page,
+        users=await find_people(tx, user_id, messages=page),
         highlights=await _highlights(tx, rows, query, terms),
         next_cursor=SEARCH_CURSOR.write(*found.next_start) if found.next_start else None,
     )

@@ -25,6 +25,7 @@ from db import messages
 from db.messages import Draft, SentRow
 from db.pool import Database, Tx
 from realtime.messages.encoding import EncodedMessage
+from realtime.model.sender_profiles import SenderProfiles
 from realtime.wire.changes import Delivery, Turns, chat_subject
 from realtime.wire.sends import Sent
 
@@ -67,10 +68,11 @@ _Batch = list[tuple[_Line, list[_Waiting]]]
 class SendQueue:
     """Stores the messages that are sent in this process; see the module."""
 
-    def __init__(self, database: Database, turns: Turns, delivery: Delivery) -> None:
+    def __init__(self, database: Database, turns: Turns, delivery: Delivery, profiles: SenderProfiles) -> None:
         self._database = database
         self._turns = turns
         self._delivery = delivery
+        self._profiles = profiles
         self._lines: dict[str, _Line] = {}
         self._ready: deque[_Line] = deque()
         """The lines whose turn has come."""
@@ -134,7 +136,8 @@ class SendQueue:
                     given_back_at = time.monotonic() + _CONNECTION_S
                     while self._ready and time.monotonic() < given_back_at:
                         batch = self._take_batch()
-                        self._deliver(batch, await _store(tx, batch))
+                        senders = await self._load_senders(tx, batch)
+                        self._deliver(batch, await _store(tx, batch), senders)
                         self._end_turns(batch)
                         batch = []
             except Exception as error:  # whatever it was, those who wait must be told
@@ -155,7 +158,19 @@ class SendQueue:
             batch.append((line, group))
         return batch
 
-    def _deliver(self, batch: _Batch, rows: Sequence[SentRow]) -> None:
+    async def _load_senders(self, tx: Tx, batch: _Batch) -> dict[str, bytes]:
+        """The public profiles of those who send: read before the commit, so that nothing is stored where it fails."""
+        started = time.perf_counter()
+        waiting = [one for _, group in batch for one in group]
+        senders, read = await self._profiles.load(tx, [one.draft.sender_id for one in waiting])
+        if read:
+            duration_s = time.perf_counter() - started
+            for one in waiting:
+                if one.draft.sender_id in read:
+                    one.request.note_statement("users.list_public_profiles", duration_s)
+        return senders
+
+    def _deliver(self, batch: _Batch, rows: Sequence[SentRow], senders: dict[str, bytes]) -> None:
         each = iter(rows)
         for _, group in batch:
             for waiting in group:
@@ -165,7 +180,8 @@ class SendQueue:
                     message = EncodedMessage(row.stored, row.seq, waiting.draft)
                     view = message.view()
                     with request_scope(waiting.request), span("deliver"):
-                        self._delivery.deliver(message.announce())
+                        sender = self._profiles.latest(waiting.draft.sender_id, senders)
+                        self._delivery.deliver(message.announce(sender))
                 if not waiting.done.done():
                     waiting.done.set_result(Sent(row, view))
 

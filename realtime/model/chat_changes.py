@@ -6,7 +6,7 @@ from typing import Any
 
 from core.conflicts import ConflictReason
 from core.errors import Conflict, NotFound, Unavailable
-from db import blocks, chats, members, messages
+from db import blocks, chats, members, messages, users
 from db.members import MovedPinRow
 from db.pool import Tx
 from realtime.model.events import (
@@ -18,7 +18,7 @@ from realtime.model.events import (
     announce_message,
     announce_personal,
 )
-from realtime.model.objects import Chat, ChatView, MessageView
+from realtime.model.objects import Chat, ChatView, MessageView, User
 from realtime.wire.changes import Change, chat_subject
 from realtime.wire.context import Services
 from realtime.wire.effects import Emit, Joined, Left, SingleUser
@@ -89,7 +89,8 @@ async def add_system_message(
             "last_message": message,
         }
     )
-    change.then(*announce_message(after, message, reason))
+    actor = User.of(await users.find_user_for_sharers(change.tx, actor_id))
+    change.then(*announce_message(after, message, actor, reason))
     return after
 
 

@@ -4,7 +4,7 @@ What all members share is announced with the chat's new ``version``: to every me
 where a message came, to those who look at the chat. What is one member's alone goes to that person, with ``me``.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
 from pydantic import Field
@@ -19,6 +19,7 @@ from realtime.wire.effects import (
     Emit,
     Members,
     Narrowed,
+    ProfileChanged,
     SharedChats,
     SingleUser,
     Viewers,
@@ -88,6 +89,9 @@ class MessageCreated(ServerPayload):
 
     message: Message = Field(description="The new message.")
     message_count: int = Field(description="Number of messages in the chat, this one included.", examples=[42])
+    sender: User = Field(
+        description="Profile of the sender; for a system message, of the person who caused it. `last_seen_at` is null here."
+    )
 
 
 class MessageUpdated(ServerPayload):
@@ -163,33 +167,35 @@ def emit_chat(chat: Chat, reason: Reason, audience: Audience) -> Emit:
     )
 
 
-def announce_message(chat: Chat, message: Message, reason: Reason) -> list[Effect]:
-    """A message was added to ``chat``."""
+def announce_message(chat: Chat, message: Message, sender: User, reason: Reason) -> list[Effect]:
+    """``sender`` added a message to ``chat``."""
     return [
         emit_chat(chat, reason, Members(chat.id)),
-        _show_created(message),
+        _show_created(message, sender),
         Advanced(chat.id, chat.version, chat.message_count),
     ]
 
 
-def announce_reconciled(chat: Chat, changed: Sequence[Message], *, known_message_count: int) -> list[Effect]:
+def announce_reconciled(
+    chat: Chat, changed: Sequence[Message], people: Mapping[str, User], *, known_message_count: int
+) -> list[Effect]:
     """Nobody could know what became of changes of ``chat``; this is what became of them.
 
     ``changed``: the messages that those who look at the chat have not been told of, in the order of their versions. A
-    message beyond ``known_message_count`` is new to them.
+    message beyond ``known_message_count`` is new to them. ``people``: who sent them, by ID.
     """
     created = sorted((one for one in changed if one.seq > known_message_count), key=lambda one: one.seq)
     updated = [one for one in changed if one.seq <= known_message_count]
     return [
         emit_chat(chat, Reason.RECONCILED, Members(chat.id)),
-        *(_show_created(message) for message in created),
+        *(_show_created(message, people[message.sender_id]) for message in created),
         *(Emit(MESSAGE_UPDATED, MessageUpdated(message=one), Viewers(chat.id, seq=one.seq)) for one in updated),
         Advanced(chat.id, chat.version, chat.message_count),
     ]
 
 
-def _show_created(message: Message) -> Emit:
-    created = MessageCreated.model_construct(message=message, message_count=message.seq)
+def _show_created(message: Message, sender: User) -> Emit:
+    created = MessageCreated.model_construct(message=message, message_count=message.seq, sender=sender.shared())
     return Emit(MESSAGE_CREATED, created, Viewers(message.chat_id, seq=message.seq))
 
 
@@ -212,9 +218,12 @@ def announce_read(chat_id: str, user_id: str, read_seq: int, *, without: Iterabl
     return Emit(CHAT_READ, told, Viewers(chat_id, without=frozenset(without)))
 
 
-async def announce_user(tx: Tx, user_id: str) -> Emit:
+async def announce_user(tx: Tx, user_id: str) -> list[Effect]:
     """Somebody's profile changed, or may have: tell them, and who shares a chat with them, but for those across a block."""
     user = User.of(await users.find_user_for_sharers(tx, user_id))
     chat_ids = tuple(membership.chat_id for membership in await chats.list_memberships(tx, user_id))
     estranged = frozenset(await blocks.list_all_estranged(tx, user_id))
-    return Emit(USER_UPDATED, UserUpdated(user=user), SharedChats(user_id, chat_ids, estranged))
+    return [
+        ProfileChanged(user_id, user.shared().encode()),
+        Emit(USER_UPDATED, UserUpdated(user=user), SharedChats(user_id, chat_ids, estranged)),
+    ]

@@ -6,6 +6,7 @@ from pydantic import Field, PrivateAttr
 
 from core.limits import AVATAR_SIZES
 from db.chats import ChatRow
+from db.unread import UnreadRow
 from db.users import LastSeenFor, MessagesFrom, ProfileRow, UserRow
 from realtime.wire.fields import CHAT_ID, CLIENT_ID, PHONE, USER_ID, Id, ServerPayload, Time
 
@@ -72,6 +73,10 @@ class User(ServerPayload):
             is_bot=row.is_bot,
             is_deleted=row.is_deleted,
         )
+
+    def shared(self) -> "User":
+        """The person without what not everybody may see: for events that go to many."""
+        return User.model_construct(**{name: getattr(self, name) for name in User.model_fields} | {"last_seen_at": None})
 
 
 class Privacy(ServerPayload):
@@ -174,9 +179,26 @@ class Me(ServerPayload):
     )
     read_seq: int = Field(description="All messages up to this `seq` are read.", examples=[40])
     unread_count: int = Field(description="Number of unread messages: `message_count - read_seq`.", examples=[2])
+    unread_mentions: int = Field(
+        description="Number of unread messages that mention the caller, among the newest 1,000 unread messages.",
+        examples=[0],
+    )
     first_seq: int = Field(description="`seq` of the first message that the caller may see.", examples=[1])
     role: Role = Field(description="Role of the caller in the chat.", examples=["member"])
     joined_at: Time = Field(description="When the caller joined the chat.", examples=["2026-11-20T18:00:00.000Z"])
+
+
+class Unread(ServerPayload):
+    """Unread totals over all chats of the caller that are not muted, for a badge."""
+
+    chats: int = Field(description="Number of chats with unread messages.", examples=[2])
+    messages: int = Field(description="Number of unread messages.", examples=[7])
+    mentions: int = Field(description="Number of unread messages that mention the caller.", examples=[1])
+
+    @classmethod
+    def of(cls, row: UnreadRow) -> Self:
+        """From a row of ``db.unread``."""
+        return cls(chats=row.chat_count, messages=row.message_count, mentions=row.mention_count)
 
 
 class Chat(ServerPayload):
@@ -224,6 +246,11 @@ class ChatView(Chat):
 
     last_message: MessageView | None = Field(description="The newest message that the caller may see, or null.")
     peer: User | None = Field(description="The other person in a private chat. Null for a group.")
+    others_read_seq: int = Field(
+        description="Furthest read mark of the other members: someone has read all messages up to this `seq`. 0 if nobody "
+        "has. Members across a block do not count.",
+        examples=[41],
+    )
     me: Me = Field(description="Personal settings and state of the caller in this chat.")
     _row: ChatRow | None = PrivateAttr(None)
 
@@ -257,6 +284,7 @@ class ChatView(Chat):
             updated_at=row.updated_at,
             version=row.version,
             peer=User.of(row.peer) if row.peer else None,
+            others_read_seq=row.others_read_seq,
             me=Me(
                 title=row.me.title,
                 pinned=row.me.pinned,
@@ -264,6 +292,7 @@ class ChatView(Chat):
                 archived=row.me.archived,
                 read_seq=row.me.read_seq,
                 unread_count=row.message_count - row.me.read_seq,
+                unread_mentions=row.me.unread_mentions,
                 first_seq=row.me.first_seq,
                 role=role_of(is_creator=row.creator_id == user_id, is_admin=row.me.is_admin),
                 joined_at=row.me.joined_at,

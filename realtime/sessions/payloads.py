@@ -5,7 +5,8 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from core import limits
-from realtime.model.objects import ChatView, Profile
+from realtime.model.objects import ChatView, Profile, Unread
+from realtime.model.people import WithPeople
 from realtime.wire.cursors import CursorForm, CursorOf, Part
 from realtime.wire.fields import CHAT_ID, USER_ID, ClientPayload, Id, PageSize, ServerPayload, Time
 from realtime.wire.registry import event
@@ -29,6 +30,7 @@ class SessionReady(ServerPayload):
         description="The limits of this server, by name. They are explained in the guide.",
         examples=[{"text_chars": 4096, "connections_per_user": 10}],
     )
+    unread: Unread = Field(description="Unread totals over all chats.")
 
 
 class SessionExpiring(ServerPayload):
@@ -101,7 +103,7 @@ class SessionSync(ClientPayload):
     limit: PageSize = Field(limits.PAGE_SIZE_MAX, description="Maximum number of chats to return.", examples=[100])
 
 
-class SessionSynced(ServerPayload):
+class SessionSynced(WithPeople):
     """The chats that changed since the cursor."""
 
     chats: list[ChatView] = Field(description="The chats that changed, as they are now.")

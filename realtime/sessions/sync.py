@@ -10,6 +10,7 @@ from core.errors import Conflict
 from db import chats
 from db.chats import HorizonRow
 from realtime.model.objects import ChatView
+from realtime.model.people import find_people
 from realtime.sessions.payloads import OLD_CURSORS, SYNC_CURSOR, SYNCED_CURSOR, SessionSync, SessionSynced
 from realtime.wire.context import Context
 from realtime.wire.registry import Rate, Role, action
@@ -29,10 +30,12 @@ async def sync_session(context: Context, payload: SessionSync) -> SessionSynced:
         rows = await chats.list_changed(tx, context.user_id, since, after_xid, after_id, payload.limit + 1)
         page, has_more = rows[: payload.limit], len(rows) > payload.limit
         found = await chats.find_chats(tx, context.user_id, [row.chat_id for row in page])
-    views = {row.id: ChatView.of(row, context.user_id) for row in found}
+        views = {row.id: ChatView.of(row, context.user_id) for row in found}
+        people = await find_people(tx, context.user_id, chats=views.values())
     first_time = since == 0
     return SessionSynced(
         chats=[views[row.chat_id] for row in page if row.chat_id in views],
+        users=people,
         removed_chat_ids=[] if first_time else [row.chat_id for row in page if row.chat_id not in views],
         cursor=(
             SYNC_CURSOR.write(epoch, since, next_since, page[-1].changed_xid, page[-1].chat_id)

@@ -9,4 +9,4 @@ from realtime.wire.effects import Effect
 
 async def describe_user(tx: Tx, user_id: str) -> Sequence[Effect]:
     """Tell the person, and everybody who shares a chat with them, who they are now; an account may be deleted by now."""
-    return [await announce_user(tx, user_id)]
+    return await announce_user(tx, user_id)

@@ -147,4 +147,12 @@ class SessionEnded:
     reason: str
 
 
-Effect = Emit | Advanced | Joined | Left | Activated | Watching | SessionEnded
+@dataclass(frozen=True, slots=True)
+class ProfileChanged:
+    """The person's public profile is another one now; ``profile`` is its JSON."""
+
+    user_id: str
+    profile: bytes
+
+
+Effect = Emit | Advanced | Joined | Left | Activated | Watching | SessionEnded | ProfileChanged

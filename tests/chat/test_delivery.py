@@ -88,7 +88,8 @@ async def test_events_of_a_message_carry_what_the_ack_says(town: Town):
     updated = (await boris.expect_event("chat:updated")).payload
     created = (await boris.expect_event("message:created")).payload
     shared = {name: value for name, value in sent.items() if name != "liked_by_me"}
-    assert created == {"message": shared, "message_count": sent["seq"]}
+    assert created == {"message": shared, "message_count": sent["seq"], "sender": created["sender"]}
+    assert created["sender"]["id"] == sent["sender_id"]
     assert updated["reason"] == "message"
     chat = updated["chat"]
     assert "me" not in chat

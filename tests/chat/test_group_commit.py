@@ -19,7 +19,8 @@ from realtime.delivery.order import TurnQueue
 from realtime.messages.encoding import EncodedMessage
 from realtime.messages.send_queue import SendQueue
 from realtime.model.events import Reason, announce_message
-from realtime.model.objects import Avatar, Chat, Message, MessageView
+from realtime.model.objects import Avatar, Chat, Message, MessageView, User
+from realtime.model.sender_profiles import SenderProfiles
 from realtime.wire.changes import Subject
 from realtime.wire.effects import Emit
 from tests.support.clients import Town
@@ -148,7 +149,7 @@ async def queue_on(database: Database) -> SendQueue:
     async def repair_nothing(_: Subject) -> None:
         pass
 
-    return SendQueue(database, TurnQueue(repair_nothing), Fanout(Hub(), lambda _name, _payload: ""))
+    return SendQueue(database, TurnQueue(repair_nothing), Fanout(Hub(), lambda _name, _payload: ""), SenderProfiles())
 
 
 async def test_sends_of_one_chat_keep_their_order(database: Database):
@@ -217,8 +218,18 @@ def test_what_is_said_of_a_stored_message_is_what_the_models_say(title: str | No
     )  # fmt: skip
     ours = EncodedMessage(stored, 8, one)
     assert ours.view() == MessageView(**vars(message), liked_by_me=False).encode()
-    announced = announce_message(chat, message, Reason.MESSAGE)
-    *emitted, advanced = ours.announce()
+    sender = User(
+        id=one.sender_id,
+        display_name="Ünïcode",
+        username=None,
+        about=None,
+        avatar=Avatar.at("9f86"),
+        last_seen_at=sent_at,
+        is_bot=False,
+        is_deleted=False,
+    )
+    announced = announce_message(chat, message, sender, Reason.MESSAGE)
+    *emitted, advanced = ours.announce(sender.shared().encode())
     *expected, expected_advance = announced
     assert advanced == expected_advance
     for made, modelled in zip(emitted, expected, strict=True):

@@ -28,7 +28,7 @@ async def told(running: RunningServer) -> AsyncIterator[tuple[Client, Client, st
 async def page(client: Client, chat_id: str, **bounds: Any) -> tuple[list[int], bool]:
     """The seqs of a page, and whether there are more."""
     answer = await client.send("message:list", chat_id=chat_id, **bounds)
-    assert set(answer) == {"messages", "has_more", "has_before", "has_after"}
+    assert set(answer) == {"messages", "users", "has_more", "has_before", "has_after"}
     seqs = [message["seq"] for message in answer["messages"]]
     assert [message["content"]["text"] for message in answer["messages"]] == [f"message {seq}" for seq in seqs]
     return seqs, answer["has_more"]
@@ -137,7 +137,7 @@ async def test_who_came_later_pages_through_what_they_may_see(town: Town):
         assert [message["seq"] for message in answer["messages"]] == span(6, newest)
         assert answer["has_more"] is False
     assert (await clara.send("message:list", chat_id=chat_id, before=6)) == {
-        "messages": [], "has_more": False, "has_before": False, "has_after": True,
+        "messages": [], "users": {}, "has_more": False, "has_before": False, "has_after": True,
     }  # fmt: skip
 
 
@@ -209,7 +209,7 @@ async def test_reading_does_not_change_the_shared_version(town: Town):
     await anna.say(chat_id, "hello")
     before = (await anna.send("chat:get", chat_id=chat_id))["chat"]
     await boris.send("message:read", chat_id=chat_id, seq=1)
-    assert (await anna.send("chat:get", chat_id=chat_id))["chat"] == before
+    assert (await anna.send("chat:get", chat_id=chat_id))["chat"] == {**before, "others_read_seq": 1}
 
 
 @pytest.mark.parametrize("seq", [0, -1, 2**53, "1", 1.0, True, None])

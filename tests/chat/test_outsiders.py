@@ -155,7 +155,7 @@ async def test_what_is_the_creators_is_forbidden_to_members(scene: Scene, name: 
 
 # What a member of the chat may name that is not there: the field, and the actions that have it.
 MISSING = {
-    "seq": ("message:edit", "message:delete", "message:like", "message:unlike", "message:likes"),
+    "seq": ("message:edit", "message:delete", "message:like", "message:unlike", "message:likes", "message:readers"),
     "user_id": ("member:remove", "chat:transfer", "user:block", "chat:create_private"),
     "user_ids": ("member:add",),
     "member_ids": ("chat:create_group",),

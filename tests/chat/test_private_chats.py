@@ -45,8 +45,8 @@ async def test_chat_is_seen_by_each_with_the_other_as_peer(town: Town):
     assert chat["peer"]["id"] == id_of(boris)
     assert "phone" not in chat["peer"]
     assert chat["me"] == {
-        "title": None, "pinned": None, "muted_until": None, "read_seq": 0, "unread_count": 0, "first_seq": 1,
-        "role": "creator", "joined_at": chat["me"]["joined_at"],
+        "title": None, "pinned": None, "muted_until": None, "read_seq": 0, "unread_count": 0, "unread_mentions": 0,
+        "first_seq": 1, "role": "creator", "joined_at": chat["me"]["joined_at"],
     }  # fmt: skip
     seen = (await boris.send("chat:get", chat_id=chat["id"]))["chat"]
     assert seen["peer"]["id"] == id_of(anna)
@@ -164,7 +164,10 @@ async def test_message_between_two_pages_repeats_nothing_that_stayed(busy: tuple
 
 async def test_list_of_a_newcomer_is_empty(town: Town):
     client = (await connected(town, 1))[0]
-    assert await client.send("chat:list") == {"chats": [], "next_cursor": None, "active_chat_id": None}
+    assert await client.send("chat:list") == {
+        "chats": [], "users": {}, "next_cursor": None, "active_chat_id": None,
+        "unread": {"chats": 0, "messages": 0, "mentions": 0},
+    }  # fmt: skip
 
 
 def cursor(*parts: Any) -> str:

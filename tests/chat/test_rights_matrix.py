@@ -59,6 +59,7 @@ message:delete        401        404       ok           404   404      ok      o
 message:like          401        404       unavailable  404   404      ok      ok     ok                    401
 message:unlike        401        404       ok           404   404      ok      ok     ok                    401
 message:likes         401        404       ok           404   404      ok      ok     ok                    401
+message:readers       401        404       ok           404   404      ok      ok     ok                    401
 message:search        401        404       ok           404   404      ok      ok     ok                    401
 message:changes       401        404       ok           404   404      ok      ok     ok                    401
 message:read          401        404       ok           404   404      ok      ok     ok                    401

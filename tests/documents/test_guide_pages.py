@@ -19,6 +19,8 @@ pytestmark = pytest.mark.slow
 GUIDE = Path(__file__).parents[2] / "docs" / "guide"
 PAGES = sorted(GUIDE.glob("*.md"))
 CLIENT_LINES_MAX = 100
+PAGE_OF_CHATS = GUIDE / "chat.ts"
+PAGE_LINES_MAX = 190
 
 _PRELUDE = """\
 import { io, type Socket } from "socket.io-client";
@@ -36,6 +38,27 @@ declare const outbox: Map<string, unknown>;
 declare const held: { version: number };
 """
 _SOCKET = "declare const socket: Socket<ServerToClientEvents, ClientToServerEvents>;\n"
+
+
+_EXACT = """\
+import type { EventChat, Limits, Message, RestCalls } from "./molva.js";
+declare const message: Message;
+declare const chat: EventChat;
+declare const limits: Limits;
+export function words(): string | undefined {
+  if (message.type === "text") return message.content?.text;
+  if (message.type === "system" && message.content?.event === "group_created") return message.content.title;
+  if (message.type === "image") return message.content?.mime;
+  // @ts-expect-error a file has no text
+  return message.type === "file" ? message.content?.text : undefined;
+}
+export const unread: number | undefined = chat.me?.unread_count;
+export const longest: number = limits.text_chars;
+// @ts-expect-error there is no such limit
+export const none: number = limits.nothing;
+export const me: RestCalls["PATCH /v1/me"]["body"] = { display_name: "Anna" };
+export type Signed = RestCalls["POST /v1/auth/tokens"]["answer"]["access_token"];
+"""
 
 
 def page(name: str) -> str:
@@ -84,6 +107,13 @@ def test_reference_client_stays_short(name: str):
     assert len(lines) <= CLIENT_LINES_MAX
 
 
+def test_page_of_chats_has_no_cast_and_stays_short():
+    text = page(PAGE_OF_CHATS.name)
+    code = re.sub(r"//.*|`[^`]*`", "", text)
+    assert not re.findall(r"\bas\b|\bany\b|\w!|@ts-|[=(,]\s*<\w+>", code)
+    assert len([line for line in text.splitlines() if line.strip()]) <= PAGE_LINES_MAX
+
+
 def test_links_lead_somewhere():
     for source in PAGES:
         for target in re.findall(r"\]\(([^)#]+)[^)]*\)", source.read_text(encoding="utf-8")):
@@ -96,10 +126,12 @@ def test_links_lead_somewhere():
     NODE is None or not (SCRIPTS / "node_modules/typescript").exists(),
     reason="the packages of tests/js are not installed: run .ci/setup node",
 )
-async def test_code_of_the_guide_compiles_with_the_served_types(tmp_path: Path):
+async def test_code_of_the_guide_compiles_with_the_served_types(tmp_path: Path, witness):
     (tmp_path / "node_modules").symlink_to(SCRIPTS / "node_modules")
     (tmp_path / "package.json").write_text('{"type": "module"}', encoding="utf-8")
-    (tmp_path / "molva.ts").write_text(write_types(), encoding="utf-8")
+    (tmp_path / "molva.ts").write_text(write_types(witness.openapi), encoding="utf-8")
+    (tmp_path / PAGE_OF_CHATS.name).write_text(page(PAGE_OF_CHATS.name), encoding="utf-8")
+    (tmp_path / "exact.ts").write_text(_EXACT, encoding="utf-8")
     count = 0
     for source in PAGES:
         blocks = re.findall(r"```ts\n(.*?)```", source.read_text(encoding="utf-8"), re.DOTALL)

@@ -41,6 +41,9 @@ _FILL = f"""
 
     INSERT INTO users (id, phone, display_name)
     SELECT md5('u' || n)::uuid, '+' || n, 'Somebody' FROM generate_series(1, {PEOPLE}) n;
+    INSERT INTO login_sessions (id, user_id, refresh_seed, refresh_hash, expires_at)
+    SELECT md5('s' || n)::uuid, md5('u' || n)::uuid, 'seed', 'hash', now() + interval '1 day'
+      FROM generate_series(1, {PEOPLE}) n;
     INSERT INTO chats (id, type, creator_id, member_count, message_count, version)
     SELECT md5('c' || n)::uuid, CASE n % 2 WHEN 0 THEN 'group' ELSE 'private' END, md5('u' || 1 + n % {PEOPLE})::uuid,
            2, 1, 2
@@ -109,8 +112,13 @@ CASES = [
     Case("search.find_in_chat", [ME, *IN_CHAT, LATE, CHAT, 9, 51, 5001], "messages_search_idx", sorts=True),
     Case("search.list_found", [ME, [CHAT], [7]], "messages_pkey", sorts=True),
     Case("messages.sweep_messages", [1000], "chats_deleted_idx"),
+    Case("members.list_readers", [CHAT, ME, 7, None, None, 51], "members_present_idx"),
     Case("members.list_members", [CHAT, ME, None, None, 51], "members_present_idx"),
     Case("likes.list_likers", [CHAT, 7, ME, None, None, 51], "likes_order_idx"),
+    Case("unread.find_unread", [ME], "members_user_idx"),
+    Case("unread.find_unread", [ME], "messages_mentions_idx"),
+    Case("users.list_people", [[id_of(f"u{n}") for n in range(1, 51)], ME, [CHAT]], "users_pkey"),
+    Case("sessions.list_admissions", [[id_of("s1")]], "members_user_idx"),
     Case("blocks.list_estranged", [ME, CHAT], "blocks_blocked_idx", sorts=True),
     Case("blocks.list_all_estranged", [ME], "blocks_blocked_idx", sorts=True),
     Case("blocks.find_barrier", [ME, id_of("u2")], "users_pkey"),
@@ -278,13 +286,14 @@ async def fill(anna: Client, boris_id: str, count: int) -> str:
 
 
 LISTS: list[tuple[str, dict[str, Any], int]] = [
-    ("chat:list", {}, 1),
-    ("session:sync", {}, 3),
+    ("chat:list", {}, 3),
+    ("session:sync", {}, 4),
     ("member:list", {"chat_id": "…"}, 2),
-    ("message:list", {"chat_id": "…"}, 2),
-    ("message:list", {"chat_id": "…", "around": 2}, 3),
-    ("message:changes", {"chat_id": "…", "version": 0}, 2),
+    ("message:list", {"chat_id": "…"}, 3),
+    ("message:list", {"chat_id": "…", "around": 2}, 4),
+    ("message:changes", {"chat_id": "…", "version": 0}, 3),
     ("message:likes", {"chat_id": "…", "seq": 1}, 2),
+    ("message:readers", {"chat_id": "…", "seq": 1}, 2),
     ("message:search", {"query": "word"}, 7),
     ("message:search", {"query": "word", "chat_id": "…"}, 8),
     ("user:blocked", {}, 1),

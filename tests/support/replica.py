@@ -121,9 +121,14 @@ class Replica:
         last = told["last_message"]
         if last and last["sender_id"] == self.user_id:  # sending reads up to one's own message
             me = {**me, "read_seq": max(me["read_seq"], last["seq"])}
-        me = {**me, "unread_count": told["message_count"] - me["read_seq"]}
+        unread_mentions = me["unread_mentions"]
+        if last and told["message_count"] > known["message_count"]:
+            is_mine, names_me = last["sender_id"] == self.user_id, self.user_id in last["mentions"]
+            unread_mentions = 0 if is_mine else unread_mentions + names_me
+        me = {**me, "unread_count": told["message_count"] - me["read_seq"], "unread_mentions": unread_mentions}
         peer = known["peer"] if told["type"] == "private" else None
         self.chats[chat_id] = {**told, "last_message": self._mine(last, known["last_message"]), "me": me, "peer": peer}
+        self.chats[chat_id]["others_read_seq"] = known["others_read_seq"]
 
     def _drop_hidden(self, chat_id: str) -> None:
         """What is before ``me.first_seq`` does not exist any more."""
@@ -199,7 +204,7 @@ def _expect_equal(held: dict[Any, Any], fresh: dict[Any, Any]) -> None:
 
 def _comparable(chat: Json, *, whole: bool) -> Json:
     peer = chat["peer"] and {**chat["peer"], "last_seen_at": None}  # presence has events of its own
-    chat = {**chat, "peer": peer}
+    chat = {**chat, "peer": peer, "others_read_seq": None}  # answers alone have it; chat:read tells those who look
     if whole:
         return chat
     last = chat["last_message"]

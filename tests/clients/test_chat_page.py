@@ -1,0 +1,112 @@
+"""docs/guide/chat.ts at work, in two tabs at once: names, unread counts, ticks, messages."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from realtime.documents.typescript import write_types
+from tests.clients.test_guide_clients import DEADLINE_S, ROOT, until
+from tests.clients.test_javascript_client import NODE, SCRIPTS
+from tests.support.clients import Person, Town
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.node,
+    pytest.mark.skipif(
+        NODE is None or not (SCRIPTS / "node_modules/typescript").exists(),
+        reason="the packages of tests/js are not installed: run .ci/setup node",
+    ),
+]
+
+
+class Tabs:
+    """Two tabs of one person."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+
+    async def ask(self, tab: int, command: str, *rest: str) -> Any:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps([tab, command, *rest]).encode() + b"\n")
+        async with asyncio.timeout(DEADLINE_S):
+            answer = json.loads(await self.process.stdout.readline())
+        assert "fault" not in answer, answer
+        return answer["value"]
+
+    async def shows(self, tab: int, command: str, expected: Any, *fields: str) -> None:
+        """Wait until the tab shows this, in these fields of each row or bubble."""
+        shown: Any = None
+
+        async def is_shown() -> bool:
+            nonlocal shown
+            shown = [tuple(one[field] for field in fields) for one in await self.ask(tab, command)]
+            return bool(shown == expected)
+
+        try:
+            await until(is_shown)
+        except TimeoutError:
+            raise AssertionError(f"shows {shown}, expected {expected}") from None
+
+
+@pytest.fixture
+async def anna(town: Town) -> Person:
+    anna = await town.register()
+    await town.http.patch("/v1/me", json={"display_name": "Anna"}, headers=anna.headers)
+    return anna
+
+
+@pytest.fixture
+async def tabs(town: Town, anna: Person, tmp_path: Path, witness: Any) -> AsyncIterator[Tabs]:
+    """The page, compiled against the served types, in two tabs of Anna's."""
+    (tmp_path / "node_modules").symlink_to(SCRIPTS / "node_modules")
+    (tmp_path / "package.json").write_text('{"type": "module"}', encoding="utf-8")
+    (tmp_path / "molva.ts").write_text(write_types(witness.openapi), encoding="utf-8")
+    (tmp_path / "chat.ts").write_text((ROOT / "docs/guide/chat.ts").read_text(encoding="utf-8"), encoding="utf-8")
+    compiler = await asyncio.create_subprocess_exec(
+        str(SCRIPTS / "node_modules/.bin/tsc"), "--strict", "--skipLibCheck", "--target", "es2022", "--module", "nodenext",
+        "chat.ts", cwd=tmp_path, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    output, _ = await compiler.communicate()
+    assert compiler.returncode == 0, output.decode()
+    process = await asyncio.create_subprocess_exec(
+        str(NODE), str(SCRIPTS / "chat.mjs"), str(tmp_path / "chat.js"), town.address, anna.tokens["access_token"],
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    yield Tabs(process)
+    process.kill()
+    await process.wait()
+
+
+@pytest.mark.timeout(120)
+async def test_page_shows_names_counts_and_ticks_in_two_tabs(town: Town, anna: Person, tabs: Tabs):
+    boris, clara = [await town.register() for _ in range(2)]
+    people = {}
+    for name, person in (("Boris", boris), ("Clara", clara)):
+        await town.http.patch("/v1/me", json={"display_name": name}, headers=person.headers)
+        people[name] = await person.connect()
+    private = (await people["Boris"].send("chat:create_private", user_id=anna.id))["chat"]["id"]
+    group = (await people["Clara"].send("chat:create_group", title="Hike", member_ids=[anna.id]))["chat"]["id"]
+    await people["Boris"].say(private, "hello Anna", mentions=[anna.id])
+    rows = [("Boris", "hello Anna", 1, True), ("Hike", "Clara opened the group Hike", 1, False)]
+    for tab in (0, 1):
+        await tabs.shows(tab, "rows", rows, "title", "line", "unread", "mentioned")
+
+    await tabs.ask(0, "open", private)
+    await tabs.ask(1, "open", group)
+    await tabs.shows(0, "bubbles", [("Boris", "hello Anna", False)], "from", "text", "mine")
+    await people["Clara"].say(group, "who comes?")
+    told = [("Clara", "Clara opened the group Hike"), ("Clara", "who comes?")]
+    await tabs.shows(1, "bubbles", told, "from", "text")
+    await tabs.shows(0, "bubbles", [("Boris", "hello Anna")], "from", "text")
+    for tab in (0, 1):
+        await tabs.shows(tab, "rows", [("Hike", 0), ("Boris", 0)], "title", "unread")
+
+    assert await tabs.ask(0, "say", "hello Boris") is None
+    await tabs.shows(0, "bubbles", [("hello Anna", ""), ("hello Boris", "sent")], "text", "ticks")
+    await people["Boris"].send("message:read", chat_id=private, seq=2)
+    await tabs.shows(0, "bubbles", [("hello Anna", ""), ("hello Boris", "read")], "text", "ticks")
