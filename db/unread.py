@@ -11,8 +11,8 @@ from db.messages import unread_mentions
 from db.pool import Tx
 from db.query import query
 
-COUNTED: Final = "(me.muted_until IS NULL OR me.muted_until <= wire_now())"
-"""SQL: the chat of the member ``me`` counts in the totals: it is not muted."""
+COUNTED: Final = "NOT me.archived AND (me.muted_until IS NULL OR me.muted_until <= wire_now())"
+"""SQL: the chat of the member ``me`` counts in the totals: it is neither muted nor archived."""
 
 
 @dataclass(frozen=True, slots=True)

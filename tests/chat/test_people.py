@@ -10,6 +10,7 @@ from db import users
 from db.users import UserRow
 from realtime.model import sender_profiles
 from realtime.model.sender_profiles import SenderProfiles
+from realtime.wire.fields import USER_ID
 from tests.support.clients import Client, Town, new_client_id
 
 pytestmark = pytest.mark.slow
@@ -194,7 +195,11 @@ async def test_ids_that_nobody_has_are_left_out(town: Town):
     assert [user["id"] for user in answer.json()["users"]] == [me.id]
 
 
-@pytest.mark.parametrize("ids", ["", "x", f"{new_client_id()},", ",".join(new_client_id() for _ in range(101))])
+@pytest.mark.parametrize(
+    "ids",
+    ["", "x", f"{USER_ID},", ",".join(f"{USER_ID[:-3]}{place:03}" for place in range(101))],
+    ids=["none", "no id", "comma", "too many"],
+)
 async def test_ids_that_do_not_fit_are_refused(town: Town, ids: str):
     await town.register()
     answer = await profiles(town, ids)
