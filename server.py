@@ -22,6 +22,7 @@ import uvloop
 import realtime.actions  # noqa: F401  (declares every action)
 from core import limits
 from core.errors import StartupError
+from core.file_urls import FileUrls
 from core.logs import configure_logs
 from core.loop_lag import watch_loop_lag
 from core.rates import RateLimits
@@ -92,7 +93,8 @@ class _Chat:
 
 async def _compose_chat(settings: Settings, database: Database, tokens: AccessTokens) -> _Chat:
     hub = Hub()
-    fanout = Fanout(hub, encode)
+    file_urls = FileUrls(settings.signing_secret(), previous=settings.previous_signing_secret())
+    fanout = Fanout(hub, encode, file_urls)
     turns = TurnQueue(Repairs(database, hub, fanout).repair)
     epoch = EpochWatch(database)
     has_limits = settings.rate_limits == "on"
@@ -104,6 +106,7 @@ async def _compose_chat(settings: Settings, database: Database, tokens: AccessTo
         epoch=epoch,
         sends=SendQueue(database, turns, fanout),
         tokens=tokens,
+        file_urls=file_urls,
         phone_region=settings.phone_region,
         limits_look_ups=has_limits,
     )

@@ -4,12 +4,16 @@ import realtime.chats.actions
 import realtime.chats.groups
 import realtime.chats.personal
 import realtime.chats.typing
+import realtime.files.actions
 import realtime.members.actions
 import realtime.messages.actions
 import realtime.messages.changes
+import realtime.messages.forwarding
+import realtime.messages.reactions
 import realtime.messages.revisions
 import realtime.messages.search
 import realtime.presence.actions
+import realtime.reports.actions
 import realtime.sessions.actions
 import realtime.sessions.sync
 import realtime.users.actions  # noqa: F401  (imported for what they declare)

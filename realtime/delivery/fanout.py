@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from core import metrics
+from core.file_urls import FileUrls
 from core.logs import current_request
 from realtime.delivery.hub import Hub
 from realtime.wire.effects import Activated, Advanced, Effect, Emit, Joined, Left, SessionEnded, Watching
@@ -35,9 +36,11 @@ def _end_nothing(session_id: str, reason: str) -> None:
 class Fanout:
     """The delivery of one process (:class:`realtime.wire.changes.Delivery`)."""
 
-    def __init__(self, hub: Hub, encode: Encode) -> None:
+    def __init__(self, hub: Hub, encode: Encode, file_urls: FileUrls | None = None) -> None:
+        """``file_urls`` signs the URLs of files in events."""
         self._hub = hub
         self._encode = encode
+        self._file_urls = file_urls
         self.end_session: Callable[[str, str], None] = _end_nothing
         """Closes the connections of a login session (its ID, the reason); the namespace sets it."""
 
@@ -63,7 +66,7 @@ class Fanout:
     def _emit(self, emit: Emit) -> None:
         listeners = list(self._hub.resolve(emit.audience))
         if listeners:
-            packet = self._encode(emit.event.name, emit.payload.encode())
+            packet = self._encode(emit.event.name, emit.payload.encode(self._file_urls))
             for listener in listeners:
                 listener.send(packet)
             metrics.delivered(emit.event.name).inc(len(listeners))

@@ -16,14 +16,17 @@ from realtime.messages.contents import (
     TextContent,
     VideoContent,
 )
-from realtime.model.objects import MessageView, User
+from realtime.model.objects import MessageView, ReactionView, User
 from realtime.wire.cursors import EPOCH_PATTERN, CursorForm, CursorOf, Part
 from realtime.wire.fields import (
     CHAT_ID,
     CLIENT_ID,
+    OTHERS_CHAT_ID,
     ClientPayload,
+    EmojiText,
     Id,
     Ids,
+    Metadata,
     PageSize,
     Seq,
     ServerPayload,
@@ -33,6 +36,7 @@ from realtime.wire.fields import (
 )
 
 LIKES_CURSOR: Final = CursorForm("likes", Part.TIME, Part.ID)
+REACTIONS_CURSOR: Final = CursorForm("reactions", Part.TIME, Part.ID)
 SEARCH_CURSOR: Final = CursorForm("search", Part.TIME, Part.ID, Part.NUMBER)
 
 _CHAT = Field(None, description="The chat; absent = the active chat.", examples=[CHAT_ID])
@@ -48,6 +52,11 @@ class _Send(ClientPayload):
     reply_to: Seq | None = Field(None, description="The seq of the message this answers.", examples=[None])
     mentions: Annotated[Ids, Field(max_length=limits.MENTIONS_MAX)] = Field(
         default_factory=list, description="Members named in it.", examples=[[]], json_schema_extra={"default": []}
+    )
+    metadata: Metadata | None = Field(
+        None,
+        description=f"An object of your application's own, at most {limits.METADATA_BYTES_MAX:,} bytes of JSON.",
+        examples=[None],
     )
 
 
@@ -205,6 +214,52 @@ class LikersPage(ServerPayload):
 
     users: list[User] = Field(description="The people.")
     next_cursor: str | None = Field(description="For the next page; null on the last.", examples=[None])
+
+
+class MessageReact(MessageAt):
+    """Which message, and which emoji."""
+
+    emoji: EmojiText = Field(description="One emoji.", examples=["🎉"])
+
+
+class MessageReactionsNow(ServerPayload):
+    """The reactions of the message."""
+
+    reactions: list[ReactionView] = Field(description="All of them, in the order of their first use.")
+
+
+class MessageReactions(MessageAt):
+    """Which page of the reactions to a message."""
+
+    emoji: EmojiText | None = Field(None, description="Only those with this emoji.", examples=[None])
+    limit: PageSize = Field(limits.PAGE_SIZE_DEFAULT, description="How many at the most.", examples=[50])
+    cursor: Annotated[str, CursorOf(REACTIONS_CURSOR)] | None = Field(
+        None, description="`next_cursor` of the page before.", examples=[None]
+    )
+
+
+class ReactionBy(ServerPayload):
+    """A reaction of one person."""
+
+    user: User = Field(description="Who reacted.")
+    emoji: str = Field(description="The emoji.", examples=["🎉"])
+
+
+class ReactionsPage(ServerPayload):
+    """A page of the reactions to a message, in the order in which they were added."""
+
+    reactions: list[ReactionBy] = Field(description="The reactions.")
+    next_cursor: str | None = Field(description="For the next page; null on the last.", examples=[None])
+
+
+class MessageForward(MessageAt):
+    """Which message, and where to."""
+
+    to_chat_id: Id = Field(description="The chat that gets it.", examples=[OTHERS_CHAT_ID])
+    client_id: Id = Field(
+        description="A UUID of the client's own for this send, as with `message:send`.",
+        examples=["0b7f6a1e-52c4-4d19-8e3a-9c8b7a6d5e4f"],
+    )
 
 
 class MessageSearch(ClientPayload):

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from realtime.model.objects import Chat, ChatView, Message, User
+from realtime.model.objects import Chat, ChatView, Message, Reaction, User
 from realtime.wire.effects import Advanced, Effect, Emit, Members, SharedChats, SingleUser, Viewers
 from realtime.wire.fields import CHAT_ID, USER_ID, Id, ServerPayload
 from realtime.wire.registry import event
@@ -23,6 +23,7 @@ class Reason(StrEnum):
     EDITED = "edited"
     MESSAGE_DELETED = "message_deleted"
     LIKED = "liked"
+    REACTED = "reacted"
     BECAME_GROUP = "became_group"
     MEMBER_ADDED = "member_added"
     MEMBER_REMOVED = "member_removed"
@@ -87,6 +88,18 @@ class MessageLiked(ServerPayload):
     version: int = Field(description="The chat's new version, and the message's.", examples=[58])
 
 
+class MessageReacted(ServerPayload):
+    """Somebody reacted to a message, or took a reaction back."""
+
+    chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
+    seq: int = Field(description="The message.", examples=[42])
+    user_id: Id = Field(description="Who.", examples=[USER_ID])
+    emoji: str = Field(description="The emoji.", examples=["🎉"])
+    added: bool = Field(description="True if they added it, false if they took it back.", examples=[True])
+    reactions: list[Reaction] = Field(description="All reactions of the message now.")
+    version: int = Field(description="The chat's new version, and the message's.", examples=[58])
+
+
 class ChatTyping(ServerPayload):
     """Somebody is typing. It is kept nowhere: forget it after a few seconds."""
 
@@ -118,6 +131,7 @@ CHAT_READ = event("chat:read", ChatRead, to=VIEWERS)
 CHAT_TYPING = event("chat:typing", ChatTyping, to=f"{VIEWERS}, but the typist's")
 MESSAGE_UPDATED = event("message:updated", MessageUpdated, to=VIEWERS)
 MESSAGE_LIKED = event("message:liked", MessageLiked, to=f"{VIEWERS}, and the author's")
+MESSAGE_REACTED = event("message:reacted", MessageReacted, to=f"{VIEWERS}, and the author's")
 
 USER_UPDATED = event("user:updated", UserUpdated, to="every connection of the person and of who shares a chat with them")
 

@@ -2,11 +2,12 @@
 
 from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, SerializationInfo, field_serializer
 
 from core.limits import AVATAR_SIZES
 from db.chats import ChatRow
 from db.users import ProfileRow, UserRow
+from realtime.model.files import show_content
 from realtime.wire.fields import CHAT_ID, CLIENT_ID, PHONE, USER_ID, Id, ServerPayload, Time
 
 
@@ -62,6 +63,26 @@ class Profile(User):
         return Profile(**dict(User.of(row.user)), phone=row.phone, created_at=row.created_at)
 
 
+class ForwardedFrom(ServerPayload):
+    """Where a forwarded message comes from. Forwarded again, it keeps its first sender."""
+
+    sender_id: Id = Field(description="Who sent the first message.", examples=[USER_ID])
+    created_at: Time = Field(description="When it was stored.", examples=["2026-11-22T17:30:00.000Z"])
+
+
+class Reaction(ServerPayload):
+    """An emoji on a message."""
+
+    emoji: str = Field(description="The emoji.", examples=["🎉"])
+    count: int = Field(description="How many people reacted with it.", examples=[1])
+
+
+class ReactionView(Reaction):
+    """An emoji on a message, as one person sees it."""
+
+    mine: bool = Field(description="Whether the caller is one of them.", examples=[False])
+
+
 class Message(ServerPayload):
     """A message is (chat_id, seq): it has no other id. Deleted, it stays as a tombstone with ``content`` null."""
 
@@ -74,6 +95,9 @@ class Message(ServerPayload):
     )
     reply_to: int | None = Field(description="The seq of the message it answers.", examples=[None])
     mentions: list[Id] = Field(description="Members named in it.", examples=[[]])
+    forwarded_from: ForwardedFrom | None = Field(
+        description="Of a forwarded message: who sent the first one, and when.", examples=[None]
+    )
     client_id: Id | None = Field(
         description="The sender's own id of the send; null on system messages.", examples=[CLIENT_ID]
     )
@@ -81,17 +105,31 @@ class Message(ServerPayload):
     edited_at: Time | None = Field(description="When it was last edited.", examples=[None])
     deleted_at: Time | None = Field(description="When it was deleted.", examples=[None])
     like_count: int = Field(description="How many people like it.", examples=[0])
+    reactions: list[Reaction] = Field(description="Emoji on it, in the order of their first use.", examples=[[]])
+    metadata: dict[str, Any] | None = Field(
+        description="The object that the sender's application gave with it.", examples=[None]
+    )
     version: int = Field(description="The chat's version at this message's last change.", examples=[57])
+
+    @field_serializer("content")
+    def _sign_urls(self, content: dict[str, Any] | None, info: SerializationInfo[Any]) -> dict[str, Any] | None:
+        """URLs of files are signed while the message is encoded, because they end after some hours."""
+        return content if content is None or info.context is None else show_content(content, info.context)
 
 
 class MessageView(Message):
     """A message as one person sees it."""
 
+    reactions: list[ReactionView] = Field(  # type: ignore[assignment]  # a frozen list is as good as a sequence
+        description="Emoji on it, in the order of their first use.", examples=[[]]
+    )
     liked_by_me: bool = Field(description="Whether the caller likes it.", examples=[False])
 
     def shared(self) -> Message:
         """The message without what is one person's."""
-        return Message.model_construct(**{name: getattr(self, name) for name in Message.model_fields})
+        parts = {name: getattr(self, name) for name in Message.model_fields}
+        parts["reactions"] = [Reaction(emoji=one.emoji, count=one.count) for one in self.reactions]
+        return Message.model_construct(**parts)
 
 
 class Me(ServerPayload):

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from core.file_urls import FileUrls
 from core.tokens import AccessTokens
 from db.pool import Database, Tx
 from realtime.wire.changes import Change, Changes, Delivery, chat_subject
@@ -63,6 +64,7 @@ class Services:
     epoch: Epoch
     sends: Sends
     tokens: AccessTokens
+    file_urls: FileUrls
     phone_region: str
     limits_look_ups: bool = True
 

@@ -7,6 +7,7 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
+import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue, WithJsonSchema
 from pydantic_core import CoreSchema
@@ -14,6 +15,8 @@ from pydantic_core.core_schema import no_info_after_validator_function
 
 from core import limits
 from core.clock import wire_time
+from core.emojis import EMOJI_CHARS_MAX, one_emoji
+from core.file_urls import FileUrls
 from core.ids import canonical_id
 from core.phones import PHONE_CHARS_MAX, international_pattern
 
@@ -46,9 +49,9 @@ class ServerPayload(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", from_attributes=True, serialize_by_alias=True)
 
-    def encode(self) -> bytes:
-        """The JSON that goes over the wire."""
-        return self.__pydantic_serializer__.to_json(self, by_alias=True)
+    def encode(self, file_urls: FileUrls | None = None) -> bytes:
+        """The JSON that goes over the wire. ``file_urls`` signs the URLs of files in it."""
+        return self.__pydantic_serializer__.to_json(self, by_alias=True, context=file_urls)
 
 
 class EncodedPayload:
@@ -59,7 +62,7 @@ class EncodedPayload:
     def __init__(self, json: bytes) -> None:
         self._json = json
 
-    def encode(self) -> bytes:
+    def encode(self, _file_urls: FileUrls | None = None) -> bytes:
         """The JSON that goes over the wire."""
         return self._json
 
@@ -93,6 +96,21 @@ def visible(text: str) -> str:
 def given(*names: str) -> dict[str, Any]:
     """The JSON Schema of an object in which each of ``names`` is there and not null; for rules between fields."""
     return {"required": list(names), "properties": {name: {"not": {"type": "null"}} for name in names}}
+
+
+def _metadata(value: dict[str, Any]) -> dict[str, Any]:
+    try:
+        encoded = orjson.dumps(value)
+    except (orjson.JSONEncodeError, RecursionError):
+        raise ValueError("must be JSON: no lone surrogates, integers of 64 bits, not too deeply nested") from None
+    if len(encoded) > limits.METADATA_BYTES_MAX:
+        raise ValueError(f"must be at most {limits.METADATA_BYTES_MAX} bytes of JSON")
+    if b"\\u0000" in encoded and _HAS_NUL.search(encoded):
+        raise ValueError("must not contain NUL")
+    return value
+
+
+_HAS_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def _unique(ids: list[str]) -> list[str]:
@@ -153,6 +171,15 @@ VisibleText = Annotated[
     AfterValidator(visible),
 ]
 """A text that is not blank; where it is used, its greatest length is added."""
+Metadata = Annotated[dict[str, Any], AfterValidator(_metadata)]
+"""An object of the application's own, of at most ``METADATA_BYTES_MAX``."""
+EmojiText = Annotated[
+    str,
+    Field(min_length=1, max_length=EMOJI_CHARS_MAX),
+    AfterValidator(one_emoji),
+    WithJsonSchema({"type": "string", "format": "emoji", "minLength": 1, "maxLength": EMOJI_CHARS_MAX}),
+]
+"""One emoji that Unicode recommends for general interchange (RGI)."""
 PhoneText = Annotated[str, Field(min_length=1, max_length=PHONE_CHARS_MAX), _PhoneNumber()]
 """A phone number as people write it; :func:`core.phones.normalise_phone` tells whether it is one."""
 

@@ -49,6 +49,10 @@ message:delete        401        404       ok           404    404      ok      
 message:like          401        404       404          404    404      ok                   ok                   401
 message:unlike        401        404       ok           404    404      ok                   ok                   401
 message:likes         401        404       ok           404    404      ok                   ok                   401
+message:react         401        404       404          404    404      ok                   ok                   401
+message:unreact       401        404       ok           404    404      ok                   ok                   401
+message:reactions     401        404       ok           404    404      ok                   ok                   401
+message:forward       401        404       404          404    404      ok                   ok                   401
 message:search        401        404       ok           404    404      ok                   ok                   401
 message:changes       401        404       ok           404    404      ok                   ok                   401
 message:read          401        404       ok           404    404      ok                   ok                   401
@@ -57,6 +61,8 @@ user:block            401        ok        404          ok     ok       ok      
 user:unblock          401        ok        ok           ok     ok       ok                   ok                   401
 user:blocked          401        ok        ok           ok     ok       ok                   ok                   401
 presence:watch        401        ok        ok           ok     ok       ok                   ok                   401
+file:url              401        404       404          404    404      404                  404                  401
+report:create         401        404       ok           404    404      ok                   ok                   401
 session:refresh       401        ok        ok           ok     ok       ok                   ok                   401
 session:sync          401        ok        ok           ok     ok       ok                   ok                   401
 """
@@ -115,6 +121,11 @@ def payload_of(action: str, who: str, scene: Scene) -> dict[str, Any]:
         "member:remove": lambda: {**chat, "user_id": scene.id_of("member")},
         "message:send": lambda: {**chat, "client_id": new_client_id(), "type": "text", "content": {"text": "hi"}},
         "message:edit": lambda: {**message, "content": {"text": "edited"}},
+        "message:react": lambda: {**message, "emoji": "🎉"},
+        "message:unreact": lambda: {**message, "emoji": "🎉"},
+        "message:forward": lambda: {**message, "to_chat_id": scene.chat_id, "client_id": new_client_id()},
+        "file:url": lambda: {"file_id": new_client_id()},
+        "report:create": lambda: {**message, "reason": "spam"},
         "message:search": lambda: {**chat, "query": "hello"},
         "message:changes": lambda: {**chat, "version": 0},
         "user:find": lambda: {"phones": [scene.people["creator"].phone]},
@@ -125,7 +136,7 @@ def payload_of(action: str, who: str, scene: Scene) -> dict[str, Any]:
     }
     if action in payloads:
         return payloads[action]()
-    if action in ("message:delete", "message:like", "message:unlike", "message:likes", "message:read"):
+    if action in ("message:delete", "message:like", "message:unlike", "message:likes", "message:reactions", "message:read"):
         return message
     return chat if ACTIONS[action].role is not Role.USER or action == "chat:get" else {}
 
