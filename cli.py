@@ -1,31 +1,43 @@
 """The ``molva`` command: serve, migrate, seed, check.
 
-Each command imports what it needs itself: help and a refused setting come at once.
+Each command imports its own modules when it runs, so that help and a refused setting come at once.
 """
 
 import asyncio
 import sys
+import textwrap
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from core.errors import AppError, StartupError
 from core.limits import GROUP_MEMBERS_MAX
-from core.settings import load_settings
+from core.settings import IMPORTANT, Settings, load_settings, shown_default, variable_of
 
+
+def _settings_help() -> str:
+    """The settings that matter first, as core/settings.py documents them."""
+    lines = []
+    for name in IMPORTANT:
+        default = shown_default(name)
+        lines.append(f"  {variable_of(name)}" + (f" (default {default})" if default else ""))
+        lines += textwrap.wrap(
+            str(Settings.model_fields[name].description), 72, initial_indent=_INDENT, subsequent_indent=_INDENT
+        )
+    return "\n".join(lines)
+
+
+_INDENT: Final = "      "
 app = typer.Typer(
     help=(
         "Molva, a self-hosted chat backend: Socket.IO and HTTP on one port, PostgreSQL behind them.\n\n"
-        "\b\nSettings are environment variables; those that matter first:\n"
-        "  MOLVA_HOST, MOLVA_PORT  where to listen             127.0.0.1, 8000\n"
-        "  MOLVA_DATA_DIR          data and secrets            ./var\n"
-        "  MOLVA_DATABASE_URL      postgresql://..., or else   embedded, in MOLVA_DATA_DIR\n"
-        "  MOLVA_ENVIRONMENT       development or production   development\n\n"
-        "\b\nA first look:\n"
+        f"\b\nSettings are environment variables. The ten that matter most:\n{_settings_help()}\n\n"
+        "\b\nTo try it:\n"
         "  molva seed --users 50 --chats 100 --members 2 --messages 5000 --tokens tokens.jsonl\n"
         "  molva serve\n\n"
-        "README.md lists every setting; a running server has its documents, to try out, at /docs/ and /docs/events."
+        "docs/configuration.md lists all settings, README.md has a first tour. A running server documents every call at "
+        "/docs/ and /docs/events."
     ),
     no_args_is_help=True,
     add_completion=False,
@@ -38,7 +50,8 @@ app = typer.Typer(
 def serve() -> None:
     """Migrate the database, then serve until Ctrl-C or SIGTERM.
 
-    It says the address once it is ready. SIGTERM and Ctrl-C answer what was received, then end.
+    It prints its address when it is ready. After SIGTERM or Ctrl-C it answers the requests that it has received, then
+    exits.
 
     \b
     Example:
@@ -52,9 +65,10 @@ def serve() -> None:
 
 @app.command()
 def migrate() -> None:
-    """Bring the database to this version; says what was applied.
+    """Migrate the database to this version, and print the migrations that were applied.
 
-    Servers do so themselves when they start; a deployment runs it once before them. `molva check` says what is pending.
+    A server also migrates when it starts. A deployment runs this command once before it starts the servers. `molva check`
+    lists the migrations that are pending.
 
     \b
     Example:
@@ -71,10 +85,10 @@ def migrate() -> None:
 
 @app.command()
 def check() -> None:
-    """Say whether this would work here, a line per check.
+    """Check whether a server would work here. It prints one line for each check.
 
-    Settings, data directory, database and its version, migrations, clock. Each line begins with ok or failed; if one
-    failed, the exit status is 1.
+    It checks the settings, the data directory, the database and its version, the migrations and the clock. Each line begins
+    with ok or failed. If a check failed, the exit status is 1.
     """
     from commands import check as checks
 
@@ -101,30 +115,34 @@ def restored() -> None:
 
 @app.command()
 def seed(
-    users: Annotated[int, typer.Option(min=1, max=1_000_000, help="People to make.")] = 100,
-    chats: Annotated[int, typer.Option(min=0, max=1_000_000, help="Chats to make.")] = 200,
+    users: Annotated[int, typer.Option(min=1, max=1_000_000, help="Number of users to create.")] = 100,
+    chats: Annotated[int, typer.Option(min=0, max=1_000_000, help="Number of chats to create.")] = 200,
     members: Annotated[
-        int, typer.Option(min=2, max=GROUP_MEMBERS_MAX, help="People in each chat; 2 makes private chats.")
+        int, typer.Option(min=2, max=GROUP_MEMBERS_MAX, help="Members of each chat. 2 creates private chats.")
     ] = 2,
-    messages: Annotated[int, typer.Option(min=0, max=100_000_000, help="Messages in all chats together.")] = 10_000,
+    messages: Annotated[
+        int, typer.Option(min=0, max=100_000_000, help="Number of messages in all chats together.")
+    ] = 10_000,
     tokens: Annotated[
-        Path, typer.Option(metavar="FILE", help="Where to write a JSON line per user; - is standard output.")
+        Path, typer.Option(metavar="FILE", help="File for one JSON line per user. - means standard output.")
     ] = Path("-"),
     *,
     examples: Annotated[
-        bool, typer.Option("--examples", help="Also make, once, the people and chats of the documents' examples.")
+        bool, typer.Option("--examples", help="Also create the users and chats of the examples in /docs/.")
     ] = False,
 ) -> None:
-    """Add people, chats and messages, for demonstrations and load tests.
+    """Add users, chats and messages, for demonstrations and load tests.
 
-    Adds to what is there, beside a running server too; refused in production. Messages are spread evenly over the chats;
-    the one that opens a group counts. Everybody is in about as many chats as everybody else.
+    It keeps the data that is already there, and may run beside a running server. It refuses to run in production. Messages
+    are spread evenly over the chats; the first system message of a group counts. All users are in about the same number of
+    chats.
 
-    For each user a line with user_id, phone, access_token and chat_ids is written. The access tokens are good for 15
-    minutes, as any. For longer, sign in with the phone: in development POST /v1/auth/codes answers with the code.
+    For each user it writes one line with user_id, phone, access_token and chat_ids. The access tokens are valid for 15
+    minutes, like all access tokens. To use a user for longer, sign in with the phone: in development the answer of POST
+    /v1/auth/codes contains the code.
 
-    With --examples whoever signs in as +79161234567 can execute the examples of /docs/ as they stand; that person and two
-    more have their lines behind the others.
+    With --examples, the person who signs in as +79161234567 can run the examples of /docs/ unchanged. The lines of that
+    user and of two more come last.
 
     \b
     Examples:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from accounts.services import AccountServices
 from core.errors import ErrorCode, NotFound, Unauthorized
 from core.logs import note_identity
-from db import sessions
+from db import account_deletion, sessions
 from db.pool import Database
 from db.sessions import DeviceRow, EndReason
 
@@ -36,6 +36,13 @@ async def authenticate(services: AccountServices, access_token: str) -> CallerId
         raise Unauthorized(ErrorCode.SESSION_REVOKED)
     note_identity(user_id=claims.user_id, session_id=claims.session_id)
     return CallerIdentity(claims.user_id, claims.session_id)
+
+
+async def is_of_deleted_account(services: AccountServices, access_token: str) -> bool:
+    """Whether the token is genuine and its account was deleted. ``Unauthorized`` if it is not genuine."""
+    claims = services.access_tokens.verify(access_token)
+    async with services.database.reading() as tx:
+        return await account_deletion.is_deleted(tx, claims.user_id) is True
 
 
 async def list_devices(database: Database, user_id: str) -> list[DeviceRow]:

@@ -1,7 +1,8 @@
 """Configuration: environment variables with the prefix ``MOLVA_``, read once, refused whole if anything is wrong.
 
-Every field's description is the operator's documentation. ``production`` refuses whatever is only safe on a developer's
-machine. To add a setting: a field here, and its use; nothing else reads the environment.
+A setting is documented here and nowhere else: ``make documents`` writes the descriptions into docs/configuration.md and
+README.md, and ``molva --help`` reads them. ``production`` refuses whatever is only safe on a developer's machine. To add a
+setting, follow docs/how-to/add-a-setting.md; nothing else reads the environment.
 """
 
 import os
@@ -25,6 +26,11 @@ SECRET_BYTES_MIN = 32
 CONNECTIONS_PER_ADDRESS_MAX = 1000
 """In production, unless set: enough for an office behind one address, too few to fill a process."""
 
+IMPORTANT: Final = (
+    "environment", "host", "port", "data_dir", "database_url", "jwt_secret", "code_sender", "cors_origins",
+    "trusted_proxies", "files_url",
+)  # fmt: skip
+"""The ten settings that README.md and ``molva --help`` show."""
 
 _HOST: Final = re.compile(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|[0-9a-f:]*:[0-9a-f:.]*[0-9a-f:]")
 
@@ -46,101 +52,115 @@ class Settings(BaseSettings):
 
     environment: Environment = Field(
         Environment.DEVELOPMENT,
-        description="`production` refuses development secrets and code senders, and wants explicit CORS origins.",
+        description="`production` refuses to start with the secrets, code senders and CORS origins of development.",
     )
     host: str = Field("127.0.0.1", min_length=1, description="The address to listen on.")
-    port: int = Field(8000, ge=0, le=65535, description="The port to listen on; 0 picks a free one.")
+    port: int = Field(8000, ge=0, le=65535, description="The port to listen on. `0` picks a free port.")
     data_dir: Path = Field(
-        Path("./var"), description="Home of the embedded PostgreSQL, local files and the development secret."
+        Path("./var"), description="The folder of the embedded PostgreSQL, the local files and the development secret."
     )
     database_url: SecretStr | None = Field(
-        None, description="`postgresql://…`: use this server (15 or newer) instead of the embedded one."
+        None,
+        description="URL of a PostgreSQL server (15 or newer), `postgresql://…`. Without it the embedded one is used.",
     )
-    database_pool_max: int = Field(20, ge=2, le=500, description="Connections to PostgreSQL at the most.")
-    database_timeout_s: float = Field(10.0, gt=0, le=300, description="A statement that takes longer is cancelled.")
-    slow_statement_s: float = Field(0.2, gt=0, description="A statement that takes longer is logged as slow.")
+    database_pool_max: int = Field(20, ge=2, le=500, description="Maximum number of connections to PostgreSQL.")
+    database_timeout_s: float = Field(10.0, gt=0, le=300, description="Seconds after which a statement is cancelled.")
+    slow_statement_s: float = Field(0.2, gt=0, description="Seconds after which a statement is logged as slow.")
     bus_url: str | None = Field(
-        None, description="For a bus that joins several nodes: this version runs as one node, and does not start with one."
+        None, description="URL of a bus between several nodes. This version runs as one node and does not start with it."
     )
     jwt_secret: SecretStr | None = Field(
         None,
-        description="Signs access tokens: at least 32 bytes. Made once in DATA_DIR when absent in development.",
+        description="Secret that signs access tokens, at least 32 bytes. In development it may be absent: the server then "
+        "generates one and keeps it in DATA_DIR.",
     )
     jwt_previous_secret: SecretStr | None = Field(
-        None, description="The JWT_SECRET before this one: tokens that it signed stay valid. Remove it after 15 minutes."
+        None,
+        description="The previous JWT_SECRET. Tokens signed with it stay valid. Remove it 15 minutes after the change.",
     )
     code_sender: Literal["console", "webhook"] = Field(
         "console",
-        description="How one-time codes leave: `console` logs them (development), `webhook` posts them.",
+        description="How one-time codes are sent. `console` writes them to the log (development only), `webhook` "
+        "posts them to CODE_WEBHOOK_URL.",
     )
     code_webhook_url: str | None = Field(
-        None, pattern=r"^https?://\S+$", description="Where `webhook` posts `{phone, code, expires_in}`."
+        None, pattern=r"^https?://\S+$", description="URL to which `webhook` posts `{phone, code, expires_in}`."
     )
     code_webhook_secret: SecretStr | None = Field(
-        None, description="Signs the webhook's body (HMAC-SHA256, header `Molva-Signature`)."
+        None, description="Secret that signs the body of the webhook (HMAC-SHA256, header `Molva-Signature`)."
     )
     phone_region: str = Field(
         "RU",
         pattern=r"^[A-Z]{2}$",
-        description="The country in which a number without a country code is read.",
+        description="Country of phone numbers that have no country code.",
     )
     phone_countries: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description="Countries whose numbers get codes (ISO 3166, comma-separated); empty = all. Others get the same "
-        "answer and no code.",
+        description="Countries whose phone numbers get codes (ISO 3166, separated by commas). Empty means all countries. "
+        "Numbers of other countries get the same answer, but no code.",
     )
     codes_per_country_max: int = Field(
-        10_000, ge=1, description="Codes that one country's numbers get in a day at the most; not in development."
+        10_000,
+        ge=1,
+        description="Maximum number of codes that are sent to one country in a day. Not applied in development.",
     )
     test_numbers: Annotated[dict[str, str], NoDecode] = Field(
         {},
         repr=False,
-        description="Numbers whose code is always the same and is never sent, for app-store reviewers: "
+        description="Phone numbers with a fixed code that is never sent, for example for app-store reviewers: "
         "`+79990000001:123456,…`.",
     )
-    test_numbers_in_production: bool = Field(default=False, description="Whether production may have TEST_NUMBERS.")
+    test_numbers_in_production: bool = Field(default=False, description="Whether TEST_NUMBERS is allowed in production.")
     files_url: str | None = Field(
         None,
-        description="Where avatars and attachments are: a folder (default `DATA_DIR/files`) or `s3://bucket/prefix`, with "
-        "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL as everywhere.",
+        description="Where avatars and files are stored: a folder (default `DATA_DIR/files`) or `s3://bucket/prefix`. "
+        "Object storage also reads the usual variables AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and "
+        "AWS_ENDPOINT_URL.",
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Origins that browsers may call from, comma-separated; empty in development = any."
+        (),
+        description="Origins from which browsers may call the server, separated by commas. Empty means any origin, in "
+        "development only.",
     )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description="Names that the server answers to, without ports, comma-separated; `*.example.org` is every name below "
-        "it; empty = any. Probes may ask by address all the same.",
+        description="Host names that the server accepts, without ports, separated by commas. `*.example.org` means every "
+        "name below it. Empty means any name. Probes may always use an address.",
     )
     trusted_proxies: int = Field(
         0,
         ge=0,
         le=10,
-        description="Proxies in front: so many X-Forwarded-For hops, from the right, are believed.",
+        description="Number of proxies in front of the server. The server trusts as many hops of X-Forwarded-For, counted "
+        "from the right.",
     )
     long_polling: Literal["on", "off"] = Field(
-        "on", description="Whether Socket.IO clients may poll; `off` leaves WebSocket alone."
+        "on", description="Whether Socket.IO clients may use long-polling. With `off` only WebSocket works."
     )
     connections_per_user: int = Field(
         CONNECTIONS_PER_USER,
         ge=1,
         le=1000,
-        description="Connections of one user at a time; with one more, the oldest is closed.",
+        description="Maximum number of connections of one user at a time. One more connection closes the oldest.",
     )
     connections_per_address: int | None = Field(
         None,
         ge=1,
-        description="Connections of one network address at a time; absent: 1000 in production, any number elsewhere.",
+        description="Maximum number of connections of one network address at a time. Without it: 1000 in production, "
+        "unlimited elsewhere.",
     )
-    rate_limits: Literal["on", "off"] = Field("on", description="`off` for load tests; development alone.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least level logged.")
+    rate_limits: Literal["on", "off"] = Field(
+        "on", description="`off` switches rate limits off, for load tests. Not allowed in production."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The lowest level that is logged.")
     log_format: Literal["json", "text"] | None = Field(
-        None, description="`json` (default on a pipe) or `text` (default on a terminal)."
+        None, description="Format of the log: `json` (default on a pipe) or `text` (default on a terminal)."
     )
 
     tracing: Literal["off", "console", "otlp"] = Field(
         "off",
-        description="OpenTelemetry traces (needs `molva[tracing]`): `otlp` sends them to OTEL_EXPORTER_OTLP_ENDPOINT.",
+        description="OpenTelemetry traces. `otlp` sends them to OTEL_EXPORTER_OTLP_ENDPOINT, `console` prints them. Needs "
+        "the extra `molva[tracing]`.",
     )
 
     @field_validator("cors_origins", mode="before")
@@ -275,6 +295,17 @@ class Settings(BaseSettings):
         return secret
 
 
+def variable_of(name: str) -> str:
+    """The environment variable of the setting ``name``."""
+    return f"MOLVA_{name.upper()}"
+
+
+def shown_default(name: str) -> str:
+    """The default of the setting ``name`` as people read it; empty where there is none."""
+    default = Settings.model_fields[name].default
+    return "" if default in (None, (), {}) else f"./{default}" if isinstance(default, Path) else str(default)
+
+
 def load_settings() -> Settings:
     """The settings of this process; ``StartupError`` with one sentence that names every fault."""
     try:
@@ -295,4 +326,4 @@ def _write_once(path: Path, content: str) -> None:
 
 def _sentence(fault: Mapping[str, Any]) -> str:
     location, message = fault["loc"], in_words(fault)
-    return f"MOLVA_{'_'.join(map(str, location)).upper()} {message}" if location else message
+    return f"{variable_of('_'.join(map(str, location)))} {message}" if location else message

@@ -63,6 +63,13 @@ async def expire_files(tx: Tx, user_id: str) -> None: ...
 
 
 @query("""
+    -- Whether the account was deleted.
+    SELECT deleted_at IS NOT NULL FROM users WHERE id = $1
+""")
+async def is_deleted(tx: Tx, user_id: str) -> bool | None: ...
+
+
+@query("""
     -- The groups that somebody is in.
     SELECT me.chat_id FROM members me
       JOIN chats c ON c.id = me.chat_id AND c.type = 'group' AND c.deleted_at IS NULL

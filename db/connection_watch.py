@@ -40,13 +40,16 @@ Connect = Callable[[], Awaitable[Connection]]
 class ConnectionWatch:
     """Watches the statements of one process."""
 
-    def __init__(self, connect: Connect) -> None:
-        """``connect`` opens a connection outside of the pool."""
+    def __init__(self, connect: Connect, on_dead: Callable[[], None]) -> None:
+        """``connect`` opens a connection outside of the pool; ``on_dead`` is called when a dead connection was found."""
         self._connect = connect
+        self._on_dead = on_dead
         self._outstanding: dict[Connection, float] = {}
         """Connections that wait for an answer, and since when (``time.perf_counter``)."""
         self._suspects: dict[Connection, float] = {}
         """Those that no backend was working for at the last look."""
+        self._abandoned: set[int] = set()
+        """PIDs of backends whose connection we closed in the middle of something, and which may not know it."""
         self._own: Connection | None = None
         self._asking = asyncio.Lock()
         self._watching: asyncio.Task[None] | None = None
@@ -58,6 +61,12 @@ class ConnectionWatch:
     def end(self, connection: Connection) -> None:
         """It was answered, or given up."""
         self._outstanding.pop(connection, None)
+
+    def abandon(self, connection: Connection) -> None:
+        """Close a connection at once, and see to it that its backend ends, too: it may hold the locks of a transaction."""
+        with suppress(asyncpg.InterfaceError):
+            self._abandoned.add(connection.get_server_pid())
+        drop(connection)
 
     @contextmanager
     def watching(self, connection: Connection) -> Iterator[None]:
@@ -90,6 +99,7 @@ class ConnectionWatch:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(_EVERY_S)
+            await self._end_abandoned()
             late_since = time.perf_counter() - _SUSPECT_AFTER_S
             late = {connection: since for connection, since in self._outstanding.items() if since < late_since}
             if not late:
@@ -102,6 +112,22 @@ class ConnectionWatch:
                 self._suspects.clear()  # nobody can tell while the server does not answer
                 continue
             self._judge(idle)
+
+    async def _end_abandoned(self) -> None:
+        """End the transactions of backends that we left: behind a network that swallowed our FIN they go on for long."""
+        pids = list(self._abandoned)
+        if not pids:
+            return
+        try:
+            async with asyncio.timeout(_ANSWER_TIMEOUT_S):
+                await self._ask(
+                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid = ANY ($1::int[])"
+                    " AND usename = current_user AND xact_start < clock_timestamp() - interval '0.5 s'",
+                    pids,
+                )
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return  # the next look
+        self._abandoned.difference_update(pids)
 
     async def _find_idle(self, late: dict[Connection, float]) -> dict[Connection, float]:
         """Of ``late``, the connections that no backend is working for."""
@@ -117,7 +143,8 @@ class ConnectionWatch:
         for connection, since in idle.items():
             if self._suspects.get(connection) == since and self._outstanding.get(connection) == since:
                 log.warning("dead database connection", extra={"waited_s": round(time.perf_counter() - since, 1)})
-                drop(connection)
+                self.abandon(connection)
+                self._on_dead()
         self._suspects = idle
 
     async def _ask(self, sql: str, *arguments: object) -> Any:

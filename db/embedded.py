@@ -15,7 +15,6 @@ What must stay true:
 * Data appears under its final name only when it is whole.
 """
 
-import fcntl
 import logging
 import os
 import secrets
@@ -33,6 +32,7 @@ from types import TracebackType
 from typing import Final
 
 from core.errors import StartupError
+from db.embedded_locks import holder_of, lock_home, lock_postgres
 from db.embedded_programs import (
     LOG_BYTES_KEPT,
     Programs,
@@ -46,8 +46,6 @@ from db.embedded_programs import (
 log = logging.getLogger("molva.db")
 
 _READY_TIMEOUT_S: Final = 120.0  # recovery after a crash replays up to max_wal_size
-_PREDECESSOR_TIMEOUT_S: Final = 15.0
-_HOLDER_TIMEOUT_S: Final = 0.3  # longer than the moment in which running_url() tries the lock
 _JOIN_TIMEOUT_S: Final = 30.0
 _STOP_TIMEOUT_S: Final = 20.0
 _QUIT_TIMEOUT_S: Final = 7.0  # PostgreSQL itself kills stuck children after 5
@@ -108,7 +106,7 @@ class EmbeddedPostgres:
         try:
             self._home.mkdir(parents=True, exist_ok=True)
             account = account_for(self._data)
-            self._server_lock = _lock_home(self._home)
+            self._server_lock = lock_home(self._home)
             programs = Programs.prepare(account)
             password = _password(self._home, data_exists=self._data.exists())
             if not self._data.exists():
@@ -140,7 +138,7 @@ class EmbeddedPostgres:
 
     def _create(self, programs: "Programs", password: str) -> None:
         staging = self._home / "postgres.new"
-        lock = _lock_postgres(self._home)  # first: an initdb whose server was killed may still be dying in there
+        lock = lock_postgres(self._home)  # first: an initdb whose server was killed may still be dying in there
         try:
             shutil.rmtree(staging, ignore_errors=True)
             staging.mkdir(mode=0o700)
@@ -185,7 +183,7 @@ def running_url(data_dir: Path) -> str | None:
     """
     home = data_dir.expanduser().absolute()
     deadline = time.monotonic() + _JOIN_TIMEOUT_S
-    while (holder := _holder(home)) is not None:
+    while (holder := holder_of(home)) is not None:
         port = _ready_port(home / "postgres")
         if port is not None:
             return _url(port, _password(home, data_exists=True))
@@ -257,7 +255,7 @@ class _Postmaster(threading.Thread):
             log.warning("postgres does not stop", extra={"signal": kind.name})
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        lock = _lock_postgres(self._home)
+        lock = lock_postgres(self._home)
         try:
             # Nothing of an earlier server lives, so its process id file is stale, whoever has that id now.
             (self._home / "postgres/postmaster.pid").unlink(missing_ok=True)
@@ -288,56 +286,6 @@ class _Postmaster(threading.Thread):
                 return last_lines(file.read(LOG_BYTES_KEPT))
         except OSError as problem:
             return str(problem)
-
-
-def _lock_home(home: Path) -> int:
-    """Take ``server.lock`` and write our process id into it."""
-    lock = _flock(home / "server.lock", timeout_s=_HOLDER_TIMEOUT_S)
-    if lock is None:
-        raise StartupError(
-            f"{home} is in use by the process {_holder(home)}. Stop that process, or set another MOLVA_DATA_DIR."
-        )
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
-    return lock
-
-
-def _holder(home: Path) -> str | None:
-    """The process id of whoever holds ``server.lock``."""
-    path = home / "server.lock"
-    if not path.exists():
-        return None
-    lock = _flock(path, timeout_s=0.0)
-    if lock is not None:
-        os.close(lock)
-        return None
-    return path.read_text().strip() or "unknown"
-
-
-def _lock_postgres(home: Path) -> int:
-    """Take ``postgres.lock``, once the last process of an earlier PostgreSQL has gone. To be inherited, then closed."""
-    lock = _flock(home / "postgres.lock", timeout_s=_PREDECESSOR_TIMEOUT_S)
-    if lock is None:
-        raise StartupError(
-            f"The previous PostgreSQL in {home} is still shutting down after {_PREDECESSOR_TIMEOUT_S:.0f} s."
-        )
-    return lock
-
-
-def _flock(path: Path, *, timeout_s: float) -> int | None:
-    """A descriptor that holds the lock on ``path``, or None when another held it all the time."""
-    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    deadline = time.monotonic() + timeout_s
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                os.close(lock)
-                return None
-            time.sleep(_POLL_S)
-        else:
-            return lock
 
 
 def _refuse_other_version(data: Path) -> None:

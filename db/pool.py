@@ -31,12 +31,10 @@ from db.connection_watch import ConnectionWatch, drop, keep_alive
 
 log = logging.getLogger("molva.db")
 
-_CONNECT_TIMEOUT_S: Final = 5.0
+_CONNECT_TIMEOUT_S: Final = 3.0
 _FRESH_S: Final = 10.0
 """A connection that was used so lately is taken without asking whether it is alive."""
 _ALIVE_TIMEOUT_S: Final = 1.0
-_STALE_MAX: Final = 3
-"""Dead connections that one borrower throws away before it gives up."""
 _SERVER_KEEPALIVE: Final = {
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
@@ -159,7 +157,7 @@ class Database:
             "timezone": "UTC",
             "statement_timeout": str(int(timeout_s * 1000)),
             "lock_timeout": str(int(_LOCK_TIMEOUT_S * 1000)),
-            "idle_in_transaction_session_timeout": str(int(timeout_s * 2000)),
+            "idle_in_transaction_session_timeout": str(int(timeout_s * 1000)),
             "synchronous_commit": "on",  # an ack promises a commit that survives a crash
             **_SERVER_KEEPALIVE,
         }
@@ -177,8 +175,11 @@ class Database:
         self._pool_max = pool_max
         self._idle_since: dict[int, float] = {}
         """When each connection was given back (``time.perf_counter``), by the PID of its backend."""
+        self._distrusted_before = 0.0
+        """Connections that were idle at this time are not used again: another one was dead (``time.perf_counter``)."""
         self._watch = ConnectionWatch(
-            functools.partial(asyncpg.connect, url, timeout=_CONNECT_TIMEOUT_S, server_settings=server_settings)
+            functools.partial(asyncpg.connect, url, timeout=_CONNECT_TIMEOUT_S, server_settings=server_settings),
+            self._distrust_idle,
         )
 
     async def connect(self) -> None:
@@ -234,34 +235,57 @@ class Database:
         asked = time.perf_counter()
         with _domain_errors(), _Usage() as usage:
             async with asyncio.timeout(self._timeout_s):
-                for _ in range(_STALE_MAX):
-                    async with self._pool.connection() as connection:
-                        raw = connection.raw_connection
+                for _ in range(self._pool_max + 1):
+                    async with self._borrowed() as raw:
                         if not await self._is_alive(raw):
                             continue
                         usage.begin(time.perf_counter() - asked)
                         try:
                             yield raw
                         except _DOUBTFUL:
-                            drop(raw)
+                            self._watch.abandon(raw)
                             raise
                         self._note_idle(raw)
                         return
                 raise asyncpg.InterfaceError("the connections of the pool are dead")
 
+    @asynccontextmanager
+    async def _borrowed(self) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+        """A connection of the pool. ``databases`` keeps it under the present task while it is borrowed."""
+        try:
+            async with self._pool.connection() as connection:
+                yield connection.raw_connection
+        except BaseException:
+            # A give-back that is cancelled leaves the connection under the task, whose every later statement would fail.
+            self._pool._connection = None  # noqa: SLF001  (there is no other way to take it from there)
+            raise
+
     async def _is_alive(self, raw: "asyncpg.Connection[asyncpg.Record]") -> bool:
         """Ask a connection that was idle for long: something in between may have forgotten it without a word."""
         idle_since = self._idle_since.pop(raw.get_server_pid(), None)
-        if idle_since is None or time.perf_counter() - idle_since < _FRESH_S:
+        if idle_since is None:
+            return True
+        if idle_since < self._distrusted_before:
+            drop(raw)
+            return False
+        if time.perf_counter() - idle_since < _FRESH_S:
             return True
         try:
             async with asyncio.timeout(_ALIVE_TIMEOUT_S):
                 await raw.execute("SELECT")
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             log.warning("dead database connection", extra={"idle_s": round(time.perf_counter() - idle_since, 1)})
+            self._distrust_idle()
             drop(raw)
             return False
+        except BaseException:
+            drop(raw)  # or giving it back would wait for the answer
+            raise
         return True
+
+    def _distrust_idle(self) -> None:
+        """A connection was dead without a word: those that are idle now probably are too. Asking each takes a second."""
+        self._distrusted_before = time.perf_counter()
 
     def _note_idle(self, raw: "asyncpg.Connection[asyncpg.Record]") -> None:
         if raw.is_closed():

@@ -33,5 +33,19 @@ async def authenticate(
     return await sessions.authenticate(backend.accounts, credentials.credentials)
 
 
+async def authenticate_unless_deleted(
+    backend: BackendOf, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> CallerIdentity | None:
+    """The caller, or ``None`` with a token of an account that was deleted; otherwise as :func:`authenticate`."""
+    try:
+        return await authenticate(backend, credentials)
+    except Unauthorized as refusal:
+        if refusal.code is not ErrorCode.SESSION_REVOKED or credentials is None:
+            raise
+        if not await sessions.is_of_deleted_account(backend.accounts, credentials.credentials):
+            raise
+        return None
+
+
 CallerOf = Annotated[CallerIdentity, Depends(authenticate)]
 """For a route's parameter: only requests of somebody who is signed in reach the route."""

@@ -41,23 +41,23 @@ TAGS: Final = {
 """Tag → its description, in reading order."""
 
 _DESCRIPTION: Final = """
-A self-hosted chat backend. Socket.IO carries the chats; this page shows **and runs** everything, the socket actions
-included: over HTTP, through the same handlers.
+A self-hosted chat backend. Clients use it over Socket.IO. On this page you can read about every REST call and every socket
+action, and run them: the actions run over HTTP, through the same handlers.
 
-1. `POST /v1/auth/codes` with your phone number. In development the answer holds the `code`.
-2. `POST /v1/auth/tokens` with the number and the code: you are registered and get an `access_token`.
-3. Press **Authorize** and paste the token. Now every operation below can be executed.
-4. Do 1 and 2 for a second number and copy that person's `user.id`.
-5. `chat:create_private` with this `user_id`; with the `chat.id` of its answer `message:send` (each new message has a new
-   `client_id`) and `message:list`.
-6. In a client: `io("http://…/chat", {auth: {token}})`. Names and payloads are the same, answers come as acks, and the
-   events at the end of this page arrive by themselves.
+1. Call `POST /v1/auth/codes` with your phone number. In development the answer contains the `code`.
+2. Call `POST /v1/auth/tokens` with the number and the code. This registers you and returns an `access_token`.
+3. Press **Authorize** and paste the token. Now you can run every operation below.
+4. Repeat steps 1 and 2 for a second number, and copy the `user.id` of that person.
+5. Call `chat:create_private` with this `user_id`. Use the `chat.id` of the answer in `message:send` and `message:list`.
+   Give each new message a new `client_id`.
+6. In a client, connect with `io("http://…/chat", {auth: {token}})`. Names and payloads are the same, and answers come as
+   acks. The server sends the events at the end of this page.
 
 Or, in development, run `molva seed --examples` first (beside the running server: `.venv/bin/molva seed --examples`) and
-sign in as `+79161234567`: then the ids in the examples are those of your own chats, and each works as it stands.
+sign in as `+79161234567`. Then the ids in the examples are ids of your own chats, and every example works unchanged.
 
-Ids are UUIDs, times are RFC 3339 in UTC. Payloads are strict: an unknown field or a wrong type is
-`validation_failed`, and an integer is written without a point (`5`, not `5.0`).
+Ids are UUIDs. Times are RFC 3339 in UTC. Payloads are strict: an unknown field or a wrong type is
+`validation_failed`. Write an integer without a decimal point (`5`, not `5.0`).
 
 More: [the Socket.IO side](/docs/events), [a live console](/docs/live), [TypeScript types](/docs/types.ts).
 """

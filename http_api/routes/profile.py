@@ -5,17 +5,18 @@ The rules are in ``accounts.profile`` and ``accounts.account_deletion``. ``realt
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Depends, Path
 from pydantic import Field
 
 from accounts import profile
 from accounts.avatars import discard_avatar
 from accounts.profile import ProfileEdit
+from accounts.sessions import CallerIdentity
 from core.conflicts import ConflictReason
 from core.errors import ErrorCode
 from core.limits import ABOUT_CHARS_MAX, DISPLAY_NAME_CHARS_MAX, USERNAME_CHARS_MAX, USERNAME_CHARS_MIN
 from http_api.backend import BackendOf
-from http_api.identity import CALLER_ERRORS, CallerOf
+from http_api.identity import CALLER_ERRORS, CallerOf, authenticate_unless_deleted
 from http_api.middleware.bodies import StrictRoute
 from http_api.problems import refusals
 from realtime import account_changes
@@ -93,13 +94,17 @@ async def show_user(
 
 
 @router.delete("/me", status_code=204, responses=refusals(*CALLER_ERRORS))
-async def delete_me(backend: BackendOf, caller: CallerOf) -> None:
-    """Delete your account, for good.
+async def delete_me(
+    backend: BackendOf, caller: Annotated[CallerIdentity | None, Depends(authenticate_unless_deleted)]
+) -> None:
+    """Delete your account, for good. Repeated after a lost answer, it answers as the first time.
 
     Your profile and picture are erased, all your devices are signed out, and your number and username become free. Your
     messages stay with the people you wrote to, as messages of a deleted account. A group that you created passes to the
     member who joined first; it is deleted if nobody is left.
     """
+    if caller is None:
+        return
     accounts = backend.accounts
     erased = await account_changes.delete_account(backend.services, caller.user_id)
     await discard_avatar(accounts.database, accounts.objects, erased.avatar_id)

@@ -41,7 +41,10 @@ _UNPINNED: Final = 32767
 
 @action("chat:list", role=Role.USER, rate=Rate.READ)
 async def list_chats(context: Context, payload: ChatList) -> ChatPage:
-    """The caller's chats, a page at a time: pinned first by position, then newest first."""
+    """List the caller's chats, one page at a time.
+
+    Pinned chats come first, by position. The others follow, newest first.
+    """
     pinned, updated_at, chat_id = CHATS_CURSOR.read(payload.cursor)
     async with context.reading() as tx:
         rows = await chats.list_chats(tx, context.user_id, pinned, updated_at, chat_id, payload.type, payload.limit + 1)
@@ -60,7 +63,7 @@ def _cursor_behind(row: ChatRow) -> str:
 
 @action("chat:get", role=Role.MEMBER, rate=Rate.READ)
 async def get_chat(context: Context, payload: ChatGet) -> ChatAnswer:
-    """One chat, as the caller sees it."""
+    """Return one chat, as the caller sees it."""
     async with context.reading() as tx:
         return ChatAnswer(chat=await view_chat(tx, payload.chat_id, context.user_id))
 
@@ -74,9 +77,9 @@ async def get_chat(context: Context, payload: ChatGet) -> ChatAnswer:
     emits=(CHAT_UPDATED,),
 )
 async def create_private_chat(context: Context, payload: ChatCreatePrivate) -> ChatCreated:
-    """Open the private chat with somebody, or find it.
+    """Create the private chat with another person, or return the existing one.
 
-    There is one private chat per pair: a second call, or both sides at once, gives the same chat.
+    Two people have at most one private chat. A second call returns the same chat, also when both people call at once.
     """
     async with context.reading() as tx:
         peer_id = await _find_peer(tx, context, payload)
@@ -115,11 +118,12 @@ async def _find_peer(tx: Tx, context: Context, payload: ChatCreatePrivate) -> st
 
 @action("chat:activate", role=Role.MEMBER, rate=Rate.READ, emits=(CHAT_UPDATED,))
 async def activate_chat(context: Context, payload: ChatActivate) -> ChatActivated:
-    """Open a chat on this connection, or none.
+    """Make a chat the active one of this connection, or none.
 
-    Its messages arrive as `message:created` from now on, and it is the default of `message:send` and `message:list`. Each
-    connection has its own active chat. The login session remembers the last one, and its next connection begins there. When
-    the chat is lost, the active chat becomes null. Over HTTP, where nothing arrives, it sets what the session remembers.
+    The active chat is the one on the screen. Its new messages arrive as ``message:created``, and it is the default chat of
+    ``message:send`` and ``message:list``. Each connection has its own active chat. The login session remembers the last
+    one, and the next connection of the session begins with it. It becomes null when the caller is no longer a member.
+    Over HTTP, where no events arrive, the action sets what the session remembers.
     """
     session_id, connection = context.caller.session_id, context.caller.connection
     if payload.chat_id is None:
@@ -142,10 +146,11 @@ async def activate_chat(context: Context, payload: ChatActivate) -> ChatActivate
 
 @action("chat:watch", role=Role.USER, rate=Rate.READ)
 async def watch_chats(context: Context, payload: ChatWatch) -> ChatsWatched:
-    """Hear these chats on this connection too, as if they were active: for a split view.
+    """Receive the events of these chats on this connection too, as if they were active.
 
-    The list replaces the one before; an empty list ends it. Chats that the caller is not in are left out of the answer, and
-    a chat that is lost later drops out by itself. Over HTTP, where nothing arrives, it only answers.
+    This is for a client that shows several chats at once. The list replaces the previous one; an empty list ends it. The
+    answer leaves out chats that the caller is not a member of. A chat that the caller loses later drops out of the list.
+    Over HTTP, where no events arrive, the action only returns the chats.
     """
     connection, user_id = context.caller.connection, context.user_id
     if connection is None:

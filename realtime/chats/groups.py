@@ -36,7 +36,10 @@ from realtime.wire.registry import Rate, Role, action
     emits=(CHAT_UPDATED,),
 )
 async def create_group(context: Context, payload: ChatCreateGroup) -> ChatAnswer:
-    """Open a group; the caller is its creator. With a ``client_id`` a retry finds the group instead of opening another."""
+    """Create a group. The caller becomes its creator.
+
+    With a ``client_id`` a retry is safe: it returns the group that was created before.
+    """
     user_id = context.user_id
     others = [other for other in payload.member_ids if other != user_id]
     refuse_overfull(1 + len(others))
@@ -77,7 +80,10 @@ async def _find_opened(context: Context, change: Change, key: str, wish: bytes |
     emits=(CHAT_REMOVED, CHAT_UPDATED, MESSAGE_CREATED),
 )
 async def leave_chat(context: Context, payload: ChatLeave) -> Nothing:
-    """Leave a group. Anyone may but the creator, who hands it over or deletes it. To leave again changes nothing."""
+    """Leave a group. If the caller has left it already, nothing changes.
+
+    The creator cannot leave: transfer the group to another member first, or delete it.
+    """
     async with context.changing(payload.chat_id) as change:
         past = await members.find_past_member(change.tx, payload.chat_id, context.user_id)
         if past is not None and past.left_reason == Removal.LEFT:
@@ -102,7 +108,7 @@ async def leave_chat(context: Context, payload: ChatLeave) -> Nothing:
     emits=(CHAT_UPDATED,),
 )
 async def transfer_chat(context: Context, payload: ChatTransfer) -> ChatAnswer:
-    """Make another member the group's creator, with all that a creator may do."""
+    """Make another member the creator of the group. The caller becomes a plain member."""
     async with context.changing(payload.chat_id) as change:
         tx, chat_id = change.tx, payload.chat_id
         view = await lock_and_view(tx, chat_id, context.user_id)
@@ -130,7 +136,10 @@ async def transfer_chat(context: Context, payload: ChatTransfer) -> ChatAnswer:
     emits=(CHAT_REMOVED,),
 )
 async def delete_chat(context: Context, payload: ChatGet) -> Nothing:
-    """Delete a group for everybody, at once. Its messages are removed in the background."""
+    """Delete a group for all members.
+
+    The group disappears at once. The server removes its messages in the background.
+    """
     async with context.changing(payload.chat_id) as change:
         tx, chat_id = change.tx, payload.chat_id
         if await chats.find_deleter(tx, chat_id) == context.user_id:

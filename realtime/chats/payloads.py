@@ -27,42 +27,46 @@ CHATS_CURSOR: Final = CursorForm("chats", Part.NUMBER, Part.TIME, Part.ID)
 
 
 class ChatList(ClientPayload):
-    """Which page of the caller's chats."""
+    """The page of the chat list to return."""
 
-    limit: PageSize = Field(limits.PAGE_SIZE_DEFAULT, description="How many at the most.", examples=[50])
+    limit: PageSize = Field(limits.PAGE_SIZE_DEFAULT, description="Maximum number of chats to return.", examples=[50])
     cursor: Annotated[str, CursorOf(CHATS_CURSOR)] | None = Field(
-        None, description="`next_cursor` of the page before; absent for the first.", examples=[None]
+        None, description="`next_cursor` of the previous page. Omit it for the first page.", examples=[None]
     )
-    type: Literal["private", "group"] | None = Field(None, description="Only chats of this type.", examples=[None])
+    type: Literal["private", "group"] | None = Field(
+        None, description="Return only chats of this type. Omit it for both types.", examples=[None]
+    )
 
 
 class ChatPage(ServerPayload):
-    """A page of the caller's chats: pinned first by position, then newest first."""
+    """One page of the caller's chats. Pinned chats come first, by position; the others follow, newest first."""
 
-    chats: list[ChatView] = Field(description="The chats.")
-    next_cursor: str | None = Field(description="For the next page; null on the last.", examples=[None])
-    active_chat_id: Id | None = Field(description="The chat on this device's screen.", examples=[CHAT_ID])
+    chats: list[ChatView] = Field(description="The chats of this page.")
+    next_cursor: str | None = Field(description="Cursor of the next page, or null on the last page.", examples=[None])
+    active_chat_id: Id | None = Field(description="ID of the active chat, or null if there is none.", examples=[CHAT_ID])
 
 
 class ChatGet(ClientPayload):
-    """Which chat."""
+    """The chat that the action is about."""
 
-    chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
+    chat_id: Id = Field(description="ID of the chat.", examples=[CHAT_ID])
 
 
 class ChatAnswer(ServerPayload):
     """One chat."""
 
-    chat: ChatView = Field(description="The chat as the caller sees it.")
+    chat: ChatView = Field(description="The chat, as the caller sees it.")
 
 
 class ChatCreatePrivate(ClientPayload):
-    """With whom: exactly one of the two."""
+    """The other person, named by exactly one of `user_id` and `phone`."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [given("user_id"), given("phone")]})
 
-    user_id: Id | None = Field(None, description="The other person.", examples=[USER_ID])
-    phone: PhoneText | None = Field(None, description="Or their phone number, in any usual spelling.", examples=[None])
+    user_id: Id | None = Field(None, description="ID of the other person.", examples=[USER_ID])
+    phone: PhoneText | None = Field(
+        None, description="Phone number of the other person, in any common format.", examples=[None]
+    )
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
@@ -72,85 +76,93 @@ class ChatCreatePrivate(ClientPayload):
 
 
 class ChatCreated(ServerPayload):
-    """The pair's private chat."""
+    """The private chat of the two people."""
 
-    chat: ChatView = Field(description="The chat as the caller sees it.")
-    created: bool = Field(description="False if the two had it already.", examples=[True])
+    chat: ChatView = Field(description="The chat, as the caller sees it.")
+    created: bool = Field(description="True if this call created the chat, false if it existed before.", examples=[True])
 
 
 class ChatActivate(ClientPayload):
-    """Which chat is on this device's screen now."""
+    """The chat to make active."""
 
-    chat_id: Id | None = Field(description="The chat; null for none.", examples=[CHAT_ID])
+    chat_id: Id | None = Field(description="ID of the chat to make active, or null for no active chat.", examples=[CHAT_ID])
 
 
 class ChatActivated(ServerPayload):
-    """What is on the screen now."""
+    """The chat that is active now."""
 
-    chat: ChatView | None = Field(description="The chat as the caller sees it.")
+    chat: ChatView | None = Field(description="The active chat, as the caller sees it, or null if there is none.")
 
 
 class ChatWatch(ClientPayload):
-    """More chats that this connection looks at."""
+    """The chats that this connection watches in addition to its active chat."""
 
     chat_ids: Annotated[Ids, Field(max_length=limits.WATCHED_CHATS_MAX)] = Field(
-        description="The chats; an empty list ends the watching.", examples=[[CHAT_ID]]
+        description="IDs of the chats to watch. They replace the previous list. An empty list watches no chats.",
+        examples=[[CHAT_ID]],
     )
 
 
 class ChatsWatched(ServerPayload):
-    """The chats that this connection hears from now on, beside its active chat."""
+    """The chats that this connection watches now."""
 
-    chats: list[ChatView] = Field(description="The chats as the caller sees them, in the order of the request.")
+    chats: list[ChatView] = Field(description="The chats, as the caller sees them, in the order of the request.")
 
 
 class ChatCreateGroup(ClientPayload):
-    """A new group."""
+    """The group to create."""
 
     title: VisibleText = Field(
-        description="What it is called.", max_length=limits.TITLE_CHARS_MAX, examples=["Sunday hike"]
+        description="Title of the group, shown to all its members.",
+        max_length=limits.TITLE_CHARS_MAX,
+        examples=["Sunday hike"],
     )
     member_ids: Annotated[Ids, Field(max_length=limits.GROUP_MEMBERS_MAX)] = Field(
-        [], description="Who is in it besides the caller.", examples=[[USER_ID]]
+        [], description="IDs of the first members. The caller is always a member.", examples=[[USER_ID]]
     )
     client_id: Id | None = Field(
-        None, description="A UUID of the client's own: a retry with it finds the group.", examples=[CLIENT_ID]
+        None,
+        description="A UUID that the client generates for this group. A retry with the same UUID returns the group "
+        "instead of creating another.",
+        examples=[CLIENT_ID],
     )
 
 
 class ChatRename(ClientPayload):
-    """The caller's own name for a group."""
+    """The caller's own title for a group."""
 
-    chat_id: Id = Field(description="The group.", examples=[CHAT_ID])
+    chat_id: Id = Field(description="ID of the group.", examples=[CHAT_ID])
     title: Annotated[VisibleText, Field(max_length=limits.TITLE_CHARS_MAX)] | None = Field(
-        description="The name; null for the group's own.", examples=["The hikers"]
+        description="Title that only the caller sees, or null to see the group's own title again.", examples=["The hikers"]
     )
 
 
 class ChatPin(ClientPayload):
-    """A chat to keep on top of the list."""
+    """The chat to pin."""
 
-    chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
+    chat_id: Id = Field(description="ID of the chat to pin.", examples=[CHAT_ID])
     position: Annotated[int, Field(ge=1, le=limits.PINS_MAX)] | None = Field(
-        None, description="From 1; absent: a new pin goes on top.", examples=[1]
+        None, description="Position among the pinned chats, from 1. Without it, a new pin goes on top.", examples=[1]
     )
 
 
 class ChatMute(ClientPayload):
-    """For how long a chat makes no sound."""
+    """The chat to mute, and until when."""
 
-    chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
-    until: TimeIn | None = Field(description="Until when; null to unmute.", examples=["2026-11-24T07:00:00.000Z"])
+    chat_id: Id = Field(description="ID of the chat to mute.", examples=[CHAT_ID])
+    until: TimeIn | None = Field(
+        description="Time at which notifications start again, or null to unmute now.", examples=["2026-11-24T07:00:00.000Z"]
+    )
 
 
 class ChatLeave(ClientPayload):
     """The group to leave."""
 
-    chat_id: Id = Field(description="A group that somebody else created.", examples=[OTHERS_CHAT_ID])
+    chat_id: Id = Field(description="ID of a group that somebody else created.", examples=[OTHERS_CHAT_ID])
 
 
 class ChatTransfer(ClientPayload):
-    """Who is to be the group's creator."""
+    """The group and its new creator."""
 
-    chat_id: Id = Field(description="The group.", examples=[CHAT_ID])
-    user_id: Id = Field(description="A member.", examples=[USER_ID])
+    chat_id: Id = Field(description="ID of the group.", examples=[CHAT_ID])
+    user_id: Id = Field(description="ID of the member who becomes the creator.", examples=[USER_ID])

@@ -18,7 +18,7 @@ from realtime.wire.registry import Rate, Role, action
 
 @action("chat:rename", role=Role.MEMBER, rate=Rate.WRITE, conflicts=(ConflictReason.NOT_A_GROUP,), emits=(CHAT_UPDATED,))
 async def rename_chat(context: Context, payload: ChatRename) -> ChatAnswer:
-    """Give a group a name of the caller's own, or take it back with null. Nobody else sees it."""
+    """Set the caller's own title for a group. Nobody else sees it. Null removes it."""
     async with context.changing(payload.chat_id) as change:
         refuse_unless_group(await view_chat(change.tx, payload.chat_id, context.user_id))
         await members.rename_chat(change.tx, payload.chat_id, context.user_id, payload.title)
@@ -27,7 +27,10 @@ async def rename_chat(context: Context, payload: ChatRename) -> ChatAnswer:
 
 @action("chat:mute", role=Role.MEMBER, rate=Rate.WRITE, emits=(CHAT_UPDATED,))
 async def mute_chat(context: Context, payload: ChatMute) -> ChatAnswer:
-    """Ask for no notifications of a chat until some time, or unmute it with null. Events arrive all the same."""
+    """Turn off the notifications of a chat until a given time, or on again with null.
+
+    Events of the chat still arrive.
+    """
     async with context.changing(payload.chat_id) as change:
         await view_chat(change.tx, payload.chat_id, context.user_id)
         await members.mute_chat(change.tx, payload.chat_id, context.user_id, payload.until)
@@ -36,13 +39,16 @@ async def mute_chat(context: Context, payload: ChatMute) -> ChatAnswer:
 
 @action("chat:pin", role=Role.MEMBER, rate=Rate.WRITE, conflicts=(ConflictReason.PIN_LIMIT,), emits=(CHAT_UPDATED,))
 async def pin_chat(context: Context, payload: ChatPin) -> ChatAnswer:
-    """Keep a chat on top of the caller's list: at ``position``, or above the other pins. At most 10."""
+    """Pin a chat to the top of the caller's chat list.
+
+    Without ``position`` it goes above the other pinned chats. At most 10 chats can be pinned.
+    """
     return await _arrange_pins(context, payload.chat_id, payload.position, pinned=True)
 
 
 @action("chat:unpin", role=Role.MEMBER, rate=Rate.WRITE, emits=(CHAT_UPDATED,))
 async def unpin_chat(context: Context, payload: ChatGet) -> ChatAnswer:
-    """Take a chat from the caller's pins. One that is not pinned stays so."""
+    """Unpin a chat. If it is not pinned, nothing changes."""
     return await _arrange_pins(context, payload.chat_id, None, pinned=False)
 
 

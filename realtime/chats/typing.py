@@ -41,9 +41,10 @@ _throttle = _Throttle()
 
 @action("chat:typing", role=Role.MEMBER, rate=Rate.SIGNAL, emits=(CHAT_TYPING,))
 async def announce_typing(context: Context, payload: ChatGet) -> Nothing:
-    """Tell those who look at the chat that the caller is typing. Send it every few seconds while they do.
+    """Tell the other members that the caller is typing.
 
-    Between people of whom one has blocked the other it is not passed on.
+    Send it again every few seconds while the caller types. Members receive it while the chat is their active chat. It is
+    not passed on between two people if one of them has blocked the other.
     """
     chat_id, user_id = payload.chat_id, context.user_id
     async with context.reading() as tx:

@@ -24,9 +24,10 @@ Connect with any Socket.IO client of protocol revision 5 to the namespace `/chat
 const socket = io("/chat", { auth: { token: accessToken } });
 ```
 
-A refused connect is `connect_error` with `{message, data: {code}}`. The first event is `session:ready`. Each action takes
-one JSON object and answers with an ack that is exactly one of `{data}` and `{error}`. Actions of one connection take effect
-in the order in which they were sent and may be pipelined. What was acked is committed.
+If the server refuses the connection, the client gets `connect_error` with `{message, data: {code}}`. The first event of a
+connection is `session:ready`. Each action takes one JSON object. Its ack has exactly one of `{data}` and `{error}`. The
+server carries out the actions of one connection in the order in which they were sent. A client may send the next action
+before the ack of the last one. An ack with `{data}` means that the change is committed.
 """
 
 
@@ -69,7 +70,7 @@ def describe_events_api(*, version: str) -> dict[str, Any]:
             "chat": {
                 "address": _NAMESPACE,
                 "title": "The namespace /chat",
-                "description": "Everything that a client says and hears.",
+                "description": "All actions that a client may send, and all events that the server sends.",
                 "servers": [{"$ref": "#/servers/here"}],
                 "messages": {key: {"$ref": f"#/components/messages/{key}"} for key in messages},
                 "bindings": {"ws": {"method": "GET", "bindingVersion": "0.1.0"}},
@@ -111,12 +112,13 @@ def _schemas() -> tuple[dict[tuple[type[Any], JsonSchemaMode], Any], dict[str, A
             "code": {
                 "type": "string",
                 "enum": [code.value for code in ErrorCode],
-                "description": "Stable: switch on it. " + " ".join(f"`{code.value}`: {code.meaning}" for code in ErrorCode),
+                "description": "Stable error code for programs. "
+                + " ".join(f"`{code.value}`: {code.meaning}" for code in ErrorCode),
             },
-            "message": {"type": "string", "description": "For a person; it may change."},
-            "request_id": {"type": "string", "description": "Under this id the server's log has everything."},
+            "message": {"type": "string", "description": "What went wrong, in words for a person. The words may change."},
+            "request_id": {"type": "string", "description": "ID of the request. The server's log lines have it too."},
             "details": details_schema(_ref),
-            "retry_after": {"type": "integer", "minimum": 1, "description": "Seconds to wait."},
+            "retry_after": {"type": "integer", "minimum": 1, "description": "Seconds to wait before the next try."},
         },
         "allOf": details_by_code(_ref),
     }
@@ -162,14 +164,14 @@ def _ack_message(action: Action, ref: Any, schemas: dict[str, Any]) -> dict[str,
     return {
         "name": f"{action.name} ack",
         "title": f"{action.name} ack",
-        "summary": f"The answer to {action.name}.",
+        "summary": f"The ack of {action.name}.",
         "contentType": "application/json",
         "payload": {"oneOf": [data, error]},
         "examples": [
-            {"name": "data", "summary": "It was done.", "payload": {"data": _example(ref, schemas)}},
+            {"name": "data", "summary": "The action succeeded.", "payload": {"data": _example(ref, schemas)}},
             {
                 "name": "error",
-                "summary": "It was refused.",
+                "summary": "The action was refused.",
                 "payload": {"error": _refusal(ValidationFailed.at("chat_id", "must be a UUID"))},
             },
         ],

@@ -20,8 +20,8 @@ _PROBLEM: Final = {"$ref": REF_TEMPLATE.format(model="Problem")}
 _BEARER: Final[list[dict[str, list[str]]]] = [{"bearer": []}]
 
 _WHO: Final = {
-    Role.USER: "anyone signed in",
-    Role.MEMBER: "members of the chat; for anybody else it does not exist",
+    Role.USER: "everybody who is signed in",
+    Role.MEMBER: "members of the chat. For everybody else the chat does not exist",
     Role.CREATOR: "the creator of the chat",
 }
 
@@ -77,7 +77,7 @@ def _operation(declared: Action, refs: Mapping[Mode, Any]) -> dict[str, Any]:
         },
         "responses": {
             "200": {
-                "description": "The `data` of the ack.",
+                "description": "The action succeeded. The body is the `data` of the ack.",
                 "content": {"application/json": {"schema": refs[declared.answer, "serialization"]}},
             },
             **problem_responses((*declared.all_errors, ErrorCode.PAYLOAD_TOO_LARGE), declared.conflicts),
@@ -88,8 +88,8 @@ def _operation(declared: Action, refs: Mapping[Mode, Any]) -> dict[str, Any]:
 def _prose(declared: Action) -> str:
     lines = [
         declared.description,
-        f"Over Socket.IO: `socket.emit('{declared.name}', payload, ack)`; the ack is `{{data}}` or `{{error}}`.",
-        f"**For** {_WHO[declared.role]}. **Rate class** `{declared.rate.value}`.",
+        f"Over Socket.IO: `socket.emit('{declared.name}', payload, ack)`. The ack is `{{data}}` or `{{error}}`.",
+        f"**Who may call it**: {_WHO[declared.role]}. **Rate class**: `{declared.rate.value}`.",
     ]
     if declared.conflicts:
         lines.append("**Conflicts** (`details.reason`): " + ", ".join(f"`{word}`" for word in declared.conflicts) + ".")
@@ -108,7 +108,7 @@ def _webhook(declared: Event, refs: Mapping[Mode, Any]) -> dict[str, Any]:
             "required": True,
             "content": {"application/json": {"schema": refs[declared.payload, "serialization"]}},
         },
-        "responses": {"default": {"description": "An event has no answer."}},
+        "responses": {"default": {"description": "Clients do not answer events."}},
     }
 
 

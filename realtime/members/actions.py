@@ -39,7 +39,7 @@ from realtime.wire.registry import Rate, Role, action
 
 @action("member:list", role=Role.MEMBER, rate=Rate.READ)
 async def list_members(context: Context, payload: MemberList) -> MemberPage:
-    """A chat's members, in the order in which they came."""
+    """List the members of a chat, in the order in which they joined."""
     joined_at, user_id = MEMBERS_CURSOR.read(payload.cursor)
     async with context.reading() as tx:
         if await chats.find_membership(tx, payload.chat_id, context.user_id) is None:
@@ -69,11 +69,12 @@ async def list_members(context: Context, payload: MemberList) -> MemberPage:
     emits=(CHAT_UPDATED, MESSAGE_CREATED),
 )
 async def add_members(context: Context, payload: MemberAdd) -> MembersAdded:
-    """Let people in; any member may.
+    """Add people to a chat. Any member may do this.
 
-    A private chat becomes a group, in place: its id, seq and pins stay, ``creator_id`` stays who opened it, its title is
-    the names of those in it, who is added sees nothing from before, and the two may open a new private chat. If the other
-    one has deleted the account, only the caller stays, as the creator.
+    A private chat becomes a group: the id, the messages and the pins stay, and ``creator_id`` is still the person who
+    created the chat. The title is made of the names of the members. The new members see only later messages. The first two
+    members may create a new private chat. If the other person has deleted their account, they leave the group and the
+    caller becomes its creator.
     """
     async with context.changing(payload.chat_id) as change:
         tx, chat_id = change.tx, payload.chat_id
@@ -137,7 +138,10 @@ async def _convert(change: Change, chat: Chat, actor_id: str) -> Chat:
     emits=(CHAT_REMOVED, CHAT_UPDATED, MESSAGE_CREATED),
 )
 async def remove_member(context: Context, payload: MemberRemove) -> MemberRemoved:
-    """Remove a member from a group. Nothing that is said afterwards reaches them. Whoever has gone already stays so."""
+    """Remove a member from a group. They receive nothing that is sent after the removal.
+
+    If the person has left or was removed already, nothing changes.
+    """
     async with context.changing(payload.chat_id) as change:
         tx, chat_id = change.tx, payload.chat_id
         view = await lock_and_view(tx, chat_id, context.user_id)

@@ -13,61 +13,61 @@ MEMBERS_CURSOR: Final = CursorForm("members", Part.TIME, Part.ID)
 
 
 class MemberList(ClientPayload):
-    """Which page of a chat's members."""
+    """The page of the member list to return."""
 
-    chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
-    limit: PageSize = Field(limits.PAGE_SIZE_DEFAULT, description="How many at the most.", examples=[50])
+    chat_id: Id = Field(description="ID of the chat.", examples=[CHAT_ID])
+    limit: PageSize = Field(limits.PAGE_SIZE_DEFAULT, description="Maximum number of members to return.", examples=[50])
     cursor: Annotated[str, CursorOf(MEMBERS_CURSOR)] | None = Field(
-        None, description="`next_cursor` of the page before.", examples=[None]
+        None, description="`next_cursor` of the previous page. Omit it for the first page.", examples=[None]
     )
 
 
 class Member(ServerPayload):
-    """Somebody in a chat."""
+    """One member of a chat."""
 
-    user: User = Field(description="Who.")
-    role: Literal["creator", "member"] = Field(description="What they are in it.", examples=["member"])
-    joined_at: Time = Field(description="Since when.", examples=["2026-11-20T18:00:00.000Z"])
-    added_by: Id | None = Field(description="Who let them in.", examples=[USER_ID])
+    user: User = Field(description="The member's public profile.")
+    role: Literal["creator", "member"] = Field(description="The member's role in the chat.", examples=["member"])
+    joined_at: Time = Field(description="When the member joined the chat.", examples=["2026-11-20T18:00:00.000Z"])
+    added_by: Id | None = Field(description="ID of the person who added the member, or null.", examples=[USER_ID])
 
 
 class MemberPage(ServerPayload):
-    """A page of members, in the order in which they came."""
+    """One page of members, in the order in which they joined."""
 
-    members: list[Member] = Field(description="The members.")
-    next_cursor: str | None = Field(description="For the next page; null on the last.", examples=[None])
+    members: list[Member] = Field(description="The members of this page.")
+    next_cursor: str | None = Field(description="Cursor of the next page, or null on the last page.", examples=[None])
 
 
 class MemberAdd(ClientPayload):
-    """Whom to let in."""
+    """The people to add to a chat."""
 
-    chat_id: Id = Field(description="The chat; a private one becomes a group.", examples=[CHAT_ID])
+    chat_id: Id = Field(description="ID of the chat. A private chat becomes a group.", examples=[CHAT_ID])
     user_ids: Annotated[Ids, Field(min_length=1, max_length=limits.MEMBERS_PER_ADD_MAX)] = Field(
-        description="Who; those who are in it already stay as they are.", examples=[[USER_ID]]
+        description="IDs of the people to add. People who are members already stay as they are.", examples=[[USER_ID]]
     )
     history: Literal["all", "none"] | None = Field(
         None,
-        description="What newcomers see from before: in a group that was born as one `all` by default, or `none`; "
-        "in a chat that was private once always `none`.",
+        description="Which earlier messages the new members see. In a chat created as a group: `all` (the default) or "
+        "`none`. In a chat that was once private: always `none`.",
         examples=[None],
     )
 
 
 class MembersAdded(ServerPayload):
-    """Who was let in."""
+    """The chat and its new members."""
 
-    chat: ChatView = Field(description="The chat as the caller sees it.")
-    added: list[Id] = Field(description="Those who were not in it before.", examples=[[USER_ID]])
+    chat: ChatView = Field(description="The chat, as the caller sees it.")
+    added: list[Id] = Field(description="IDs of the people who were not members before.", examples=[[USER_ID]])
 
 
 class MemberRemove(ClientPayload):
-    """Whom to put out."""
+    """The member to remove from a group."""
 
-    chat_id: Id = Field(description="The group.", examples=[CHAT_ID])
-    user_id: Id = Field(description="The member.", examples=[USER_ID])
+    chat_id: Id = Field(description="ID of the group.", examples=[CHAT_ID])
+    user_id: Id = Field(description="ID of the member to remove.", examples=[USER_ID])
 
 
 class MemberRemoved(ServerPayload):
-    """The group without them."""
+    """The group after the removal."""
 
-    chat: ChatView = Field(description="The chat as the caller sees it.")
+    chat: ChatView = Field(description="The group, as the caller sees it.")

@@ -51,10 +51,11 @@ SEND_CONFLICTS: Final = (ConflictReason.CLIENT_ID_REUSED, ConflictReason.YOU_BLO
     emits=(CHAT_UPDATED, MESSAGE_CREATED),
 )
 async def send_message(context: Context, payload: MessageSend) -> MessageSent | EncodedPayload:
-    """Send a message. The ack means that it is stored.
+    """Send a message. The ack means that the message is stored.
 
-    ``client_id`` makes it safe to repeat: the same again stores nothing and returns the first message with
-    ``duplicate: true``; the same with another body is a ``conflict``. Sending reads everything up to the sent message.
+    ``client_id`` makes a retry safe: with the same ``client_id`` the server stores nothing and returns the first message
+    with ``duplicate: true``. The same ``client_id`` with another body is a ``conflict``. Sending also marks all messages
+    up to the sent one as read.
     """
     send = payload.root
     content = stored_content(send.content)
@@ -125,10 +126,11 @@ def _refusal(outcome: str, chat_field: str) -> AppError:
 
 @action("message:list", role=Role.MEMBER, rate=Rate.READ, conflicts=(ConflictReason.NO_ACTIVE_CHAT,))
 async def list_messages(context: Context, payload: MessageList) -> MessagePage:
-    """A page of history, by seq, ascending; without a bound the newest page.
+    """Return one page of the history of a chat, in ascending order of ``seq``.
 
-    What was before the caller's ``first_seq`` does not exist for them. A page ``around`` a message has as many before it
-    as from it on; where one side has fewer, the other fills the page.
+    Without ``before``, ``after`` and ``around`` it is the newest page. Messages before the caller's ``first_seq`` do not
+    exist for them. A page ``around`` a message is half before it and half from it on. If one side has fewer messages, the
+    other side fills the page.
     """
     async with context.reading() as tx:
         chat_id = chosen_chat(payload.chat_id or await find_active_chat(context, tx))
@@ -172,7 +174,7 @@ async def _page(tx: Tx, chat_id: str, user_id: str, payload: MessageList) -> tup
 
 @action("message:read", role=Role.MEMBER, rate=Rate.SIGNAL, emits=(CHAT_UPDATED, CHAT_READ))
 async def read_messages(context: Context, payload: MessageRead) -> MessageReadUpTo:
-    """Mark everything up to ``seq`` as read. The mark only moves forward."""
+    """Mark all messages up to ``seq`` as read. The read mark only moves forward."""
     async with context.changing(payload.chat_id) as change:
         moved = await members.move_read_mark(change.tx, payload.chat_id, context.user_id, payload.seq)
         view = await view_chat(change.tx, payload.chat_id, context.user_id)

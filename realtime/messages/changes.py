@@ -11,11 +11,11 @@ from realtime.wire.registry import Rate, Role, action
 
 @action("message:changes", role=Role.MEMBER, rate=Rate.READ, conflicts=(ConflictReason.VERSION_UNKNOWN,))
 async def list_changes(context: Context, payload: MessageChanges) -> ChangesPage:
-    """Every message whose state is newer than the version the client has: new, edited, deleted, liked.
+    """Return the messages that are new, edited, deleted or liked since the client's version of the chat.
 
-    It is state, not a log: nothing expires, and each message comes once, as it is now. Ask with the ``version`` of the
-    answer until ``has_more`` is false. A version that the database never had (a backup was restored) is a ``conflict``,
-    reason ``version_unknown``: forget what you keep of the chat and fetch it afresh.
+    Each message comes once, as it is now, however often it changed. Versions do not expire. Call it again with the
+    ``version`` of the answer until ``has_more`` is false. A version that the database never had is a ``conflict`` with the
+    reason ``version_unknown``: a backup was restored. Then delete the local data of the chat and fetch it again.
     """
     chat_id, user_id, limit = payload.chat_id, context.user_id, payload.limit
     async with context.reading() as tx:

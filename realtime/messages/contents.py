@@ -1,9 +1,11 @@
 """What a message of each type holds. The server alone makes ``system`` messages.
 
-To add a type: its content here, in ``CONTENTS`` and in ``AnyContent``; its variant in ``payloads.AnySend``; and, where
-it has words that a search should find, ``plain_words`` in ``schema.sql`` with a migration.
+To add a type, follow docs/how-to/add-a-message-type.md. A type with words that a search
+should find also needs ``plain_words`` in ``schema.sql``, with a migration.
 """
 
+from functools import reduce
+from operator import or_
 from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, Field, ValidationError
@@ -15,32 +17,38 @@ from realtime.wire.fields import FILE_ID, ClientPayload, Id, VisibleText
 
 
 class TextContent(ClientPayload):
-    """A text."""
+    """Content of a text message."""
 
     text: VisibleText = Field(
-        description="The text, kept as it came.", max_length=limits.TEXT_CHARS_MAX, examples=["See you at seven?"]
+        description="The text. The server stores it unchanged.",
+        max_length=limits.TEXT_CHARS_MAX,
+        examples=["See you at seven?"],
     )
 
 
 class LocationContent(ClientPayload):
-    """A place on the map (WGS 84)."""
+    """Content of a location message: a point on the map (WGS 84)."""
 
     latitude: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)] = Field(
-        description="Degrees north.", examples=[55.7539]
+        description="Latitude in degrees; north is positive.", examples=[55.7539]
     )
     longitude: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)] = Field(
-        description="Degrees east.", examples=[37.6208]
+        description="Longitude in degrees; east is positive.", examples=[37.6208]
     )
     title: Annotated[VisibleText, Field(max_length=limits.TITLE_CHARS_MAX)] | None = Field(
-        None, description="What is there.", examples=["The old tower"]
+        None, description="Name of the place.", examples=["The old tower"]
     )
 
 
 class ContactContent(ClientPayload):
-    """Somebody's card."""
+    """Content of a contact message: a name and a phone number."""
 
-    name: VisibleText = Field(description="Their name.", max_length=limits.DISPLAY_NAME_CHARS_MAX, examples=["Anna"])
-    phone: VisibleText = Field(description="Their number, as it is to be shown.", max_length=40, examples=["+79161234567"])
+    name: VisibleText = Field(
+        description="Name of the contact.", max_length=limits.DISPLAY_NAME_CHARS_MAX, examples=["Anna"]
+    )
+    phone: VisibleText = Field(
+        description="Phone number of the contact, as it will be shown.", max_length=40, examples=["+79161234567"]
+    )
 
 
 _Caption = Annotated[VisibleText, Field(max_length=limits.CAPTION_CHARS_MAX)] | None
@@ -50,28 +58,30 @@ _Side = Annotated[int, Field(ge=1, le=limits.FILE_SIDE_MAX)] | None
 
 
 class FileContent(ClientPayload):
-    """A file that the sender uploaded. The server adds what it knows of it: ``name``, ``mime``, ``size``, ``url``."""
+    """Content of a file message: a file that the sender uploaded. The server adds ``name``, ``mime``, ``size``, ``url``."""
 
-    file_id: Id = Field(description="`id` of the answer of `POST /v1/files`.", examples=[FILE_ID])
-    caption: _Caption = Field(None, description="A text below it.", examples=["From last summer"])
-    name: _Name = Field(None, description="What to call it; absent: as it was uploaded.", examples=["lake.jpg"])
+    file_id: Id = Field(description="`id` from the answer of `POST /v1/files`.", examples=[FILE_ID])
+    caption: _Caption = Field(None, description="Text shown below the file.", examples=["From last summer"])
+    name: _Name = Field(None, description="File name to show. Omit it to keep the uploaded name.", examples=["lake.jpg"])
 
 
 class ImageContent(FileContent):
-    """A picture. The server adds ``width``, ``height``, ``thumbnail`` and ``blurhash`` too."""
+    """Content of an image message. The server also adds ``width``, ``height``, ``thumbnail`` and ``blurhash``."""
 
 
 class AudioContent(FileContent):
-    """Sound."""
+    """Content of an audio message."""
 
-    duration: _Duration = Field(None, description="Seconds; absent: as it was uploaded.", examples=[12.5])
+    duration: _Duration = Field(
+        None, description="Duration in seconds. Omit it to keep the duration given at the upload.", examples=[12.5]
+    )
 
 
 class VideoContent(AudioContent):
-    """Moving pictures."""
+    """Content of a video message."""
 
-    width: _Side = Field(None, description="In pixels.", examples=[1280])
-    height: _Side = Field(None, description="In pixels.", examples=[720])
+    width: _Side = Field(None, description="Width in pixels.", examples=[1280])
+    height: _Side = Field(None, description="Height in pixels.", examples=[720])
 
 
 CONTENTS: Final[dict[str, type[ClientPayload]]] = {
@@ -94,13 +104,7 @@ AnyContent = Annotated[
     dict[str, Any],
     BeforeValidator(
         _as_it_came,
-        json_schema_input_type=TextContent
-        | LocationContent
-        | ContactContent
-        | ImageContent
-        | VideoContent
-        | AudioContent
-        | FileContent,
+        json_schema_input_type=reduce(or_, CONTENTS.values()),
     ),
 ]
 """Content whose type is not in the payload: :func:`read_content` checks it once the type is known."""

@@ -39,19 +39,24 @@ LIKES_CURSOR: Final = CursorForm("likes", Part.TIME, Part.ID)
 REACTIONS_CURSOR: Final = CursorForm("reactions", Part.TIME, Part.ID)
 SEARCH_CURSOR: Final = CursorForm("search", Part.TIME, Part.ID, Part.NUMBER)
 
-_CHAT = Field(None, description="The chat; absent = the active chat.", examples=[CHAT_ID])
+_CHAT = Field(None, description="ID of the chat. Omit it to use the active chat.", examples=[CHAT_ID])
 
 
 class _Send(ClientPayload):
     chat_id: Id | None = _CHAT
     client_id: Id = Field(
-        description="A UUID of the client's own for this send. The same again, whenever and from whatever device, returns "
-        "the first message instead of storing another.",
+        description="A UUID that the client generates for this message. A retry with the same UUID, at any time and from "
+        "any device, returns the stored message instead of storing another.",
         examples=[CLIENT_ID],
     )
-    reply_to: Seq | None = Field(None, description="The seq of the message this answers.", examples=[None])
+    reply_to: Seq | None = Field(
+        None, description="`seq` of the message in the same chat that this one replies to.", examples=[None]
+    )
     mentions: Annotated[Ids, Field(max_length=limits.MENTIONS_MAX)] = Field(
-        default_factory=list, description="Members named in it.", examples=[[]], json_schema_extra={"default": []}
+        default_factory=list,
+        description="IDs of the chat members that the message mentions.",
+        examples=[[]],
+        json_schema_extra={"default": []},
     )
     metadata: Metadata | None = Field(
         None,
@@ -61,59 +66,59 @@ class _Send(ClientPayload):
 
 
 class SendText(_Send):
-    """A text."""
+    """A text message to send."""
 
-    type: Literal["text"] = Field(description="The kind of message.", examples=["text"])
-    content: TextContent = Field(description="What it holds.")
+    type: Literal["text"] = Field(description="Type of the message.", examples=["text"])
+    content: TextContent = Field(description="The text.")
 
 
 class SendLocation(_Send):
-    """A place."""
+    """A location to send."""
 
-    type: Literal["location"] = Field(description="The kind of message.", examples=["location"])
-    content: LocationContent = Field(description="What it holds.")
+    type: Literal["location"] = Field(description="Type of the message.", examples=["location"])
+    content: LocationContent = Field(description="The location.")
 
 
 class SendContact(_Send):
-    """Somebody's card."""
+    """A contact card to send."""
 
-    type: Literal["contact"] = Field(description="The kind of message.", examples=["contact"])
-    content: ContactContent = Field(description="What it holds.")
+    type: Literal["contact"] = Field(description="Type of the message.", examples=["contact"])
+    content: ContactContent = Field(description="The contact card.")
 
 
 class SendImage(_Send):
-    """A picture."""
+    """An image to send."""
 
-    type: Literal["image"] = Field(description="The kind of message.", examples=["image"])
-    content: ImageContent = Field(description="What it holds.")
+    type: Literal["image"] = Field(description="Type of the message.", examples=["image"])
+    content: ImageContent = Field(description="The uploaded image and its caption.")
 
 
 class SendVideo(_Send):
-    """Moving pictures."""
+    """A video to send."""
 
-    type: Literal["video"] = Field(description="The kind of message.", examples=["video"])
-    content: VideoContent = Field(description="What it holds.")
+    type: Literal["video"] = Field(description="Type of the message.", examples=["video"])
+    content: VideoContent = Field(description="The uploaded video, its caption, size and duration.")
 
 
 class SendAudio(_Send):
-    """Sound."""
+    """An audio file or a voice message to send."""
 
-    type: Literal["audio"] = Field(description="The kind of message.", examples=["audio"])
-    content: AudioContent = Field(description="What it holds.")
+    type: Literal["audio"] = Field(description="Type of the message.", examples=["audio"])
+    content: AudioContent = Field(description="The uploaded audio, its caption and duration.")
 
 
 class SendFile(_Send):
-    """Any file."""
+    """A file of any type to send."""
 
-    type: Literal["file"] = Field(description="The kind of message.", examples=["file"])
-    content: FileContent = Field(description="What it holds.")
+    type: Literal["file"] = Field(description="Type of the message.", examples=["file"])
+    content: FileContent = Field(description="The uploaded file and its caption.")
 
 
 AnySend = SendText | SendImage | SendVideo | SendAudio | SendFile | SendLocation | SendContact
 
 
 class MessageSend(RootModel[Annotated[AnySend, Field(discriminator="type")]]):
-    """A message to send; ``content`` by ``type``."""
+    """A message to send. ``type`` decides which fields ``content`` has."""
 
     model_config = ConfigDict(strict=True, frozen=True, hide_input_in_errors=True)
 
@@ -121,24 +126,29 @@ class MessageSend(RootModel[Annotated[AnySend, Field(discriminator="type")]]):
 class MessageSent(ServerPayload):
     """The stored message."""
 
-    message: MessageView = Field(description="The message as it is now.")
-    duplicate: bool = Field(description="True if this client_id was sent before.", examples=[False])
+    message: MessageView = Field(description="The message, as it is now.")
+    duplicate: bool = Field(
+        description="True if a message with this `client_id` was stored before. Nothing new was stored then.",
+        examples=[False],
+    )
 
 
 class MessageList(ClientPayload):
-    """Which page of history; at most one bound. None: the newest page."""
+    """The page of history to return. Give at most one of `before`, `after` and `around`; without one, the newest page."""
 
     model_config = ConfigDict(
         json_schema_extra={"not": {"anyOf": [given(*two) for two in combinations(("before", "after", "around"), 2)]}}
     )
 
     chat_id: Id | None = _CHAT
-    before: Seq | None = Field(None, description="Messages below this seq.", examples=[43])
+    before: Seq | None = Field(None, description="Return messages with a lower `seq` than this.", examples=[43])
     after: Annotated[int, Field(ge=0, le=limits.SEQ_MAX)] | None = Field(
-        None, description="Messages above this seq.", examples=[None]
+        None, description="Return messages with a higher `seq` than this.", examples=[None]
     )
-    around: Seq | None = Field(None, description="Messages on both sides of this seq, and itself.", examples=[None])
-    limit: PageSize = Field(limits.PAGE_SIZE_DEFAULT, description="How many at the most.", examples=[50])
+    around: Seq | None = Field(
+        None, description="Return the message with this `seq` and the messages on both sides of it.", examples=[None]
+    )
+    limit: PageSize = Field(limits.PAGE_SIZE_DEFAULT, description="Maximum number of messages to return.", examples=[50])
 
     @model_validator(mode="after")
     def _one_bound(self) -> Self:
@@ -148,100 +158,104 @@ class MessageList(ClientPayload):
 
 
 class MessagePage(ServerPayload):
-    """A page of history, by seq, ascending."""
+    """One page of history, in ascending order of `seq`."""
 
-    messages: list[MessageView] = Field(description="The messages.")
+    messages: list[MessageView] = Field(description="The messages of this page.")
     has_more: bool = Field(
-        description="Whether there are more beyond the page: older ones; newer ones for `after`; of either for `around`.",
+        description="Whether more messages exist beyond this page: older ones, for `after` newer ones, for `around` on "
+        "either side.",
         examples=[False],
     )
-    has_before: bool = Field(description="Whether there are older messages before the page.", examples=[False])
-    has_after: bool = Field(description="Whether there are newer messages after the page.", examples=[False])
+    has_before: bool = Field(description="Whether older messages exist before this page.", examples=[False])
+    has_after: bool = Field(description="Whether newer messages exist after this page.", examples=[False])
 
 
 class MessageRead(ClientPayload):
-    """Up to where the caller has read."""
+    """The last message that the caller has read."""
 
-    chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
-    seq: Seq = Field(description="Everything up to here is read; beyond the newest counts as the newest.", examples=[42])
+    chat_id: Id = Field(description="ID of the chat.", examples=[CHAT_ID])
+    seq: Seq = Field(
+        description="Mark all messages up to this `seq` as read. A number above the newest `seq` means the newest.",
+        examples=[42],
+    )
 
 
 class MessageReadUpTo(ServerPayload):
-    """The caller's read mark."""
+    """The caller's read mark in the chat."""
 
-    read_seq: int = Field(description="Everything up to here is read; it never moves back.", examples=[42])
-    unread_count: int = Field(description="message_count - read_seq.", examples=[0])
+    read_seq: int = Field(description="All messages up to this `seq` are read. It never moves back.", examples=[42])
+    unread_count: int = Field(description="Number of unread messages: `message_count - read_seq`.", examples=[0])
 
 
 class MessageAt(ClientPayload):
-    """Which message."""
+    """The message that the action is about."""
 
-    chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
-    seq: Seq = Field(description="The message.", examples=[42])
+    chat_id: Id = Field(description="ID of the chat.", examples=[CHAT_ID])
+    seq: Seq = Field(description="`seq` of the message in the chat.", examples=[42])
 
 
 class MessageEdit(MessageAt):
-    """New content for one's own message."""
+    """The message to edit and its new content."""
 
     content: AnyContent = Field(
-        description="What it is to hold; it must fit the message's type.", examples=[{"text": "See you at eight?"}]
+        description="New content. It must fit the type of the message.", examples=[{"text": "See you at eight?"}]
     )
 
 
 class MessageAnswer(ServerPayload):
     """One message."""
 
-    message: MessageView = Field(description="The message as it is now.")
+    message: MessageView = Field(description="The message, as it is now.")
 
 
 class LikeCount(ServerPayload):
-    """How many people like the message."""
+    """The number of likes after the change."""
 
-    like_count: int = Field(description="How many, the caller included.", examples=[3])
+    like_count: int = Field(description="Number of people who like the message, the caller included.", examples=[3])
 
 
 class MessageLikes(MessageAt):
-    """Which page of those who like a message."""
+    """The message, and the page of people who like it."""
 
-    limit: PageSize = Field(limits.PAGE_SIZE_DEFAULT, description="How many at the most.", examples=[50])
+    limit: PageSize = Field(limits.PAGE_SIZE_DEFAULT, description="Maximum number of people to return.", examples=[50])
     cursor: Annotated[str, CursorOf(LIKES_CURSOR)] | None = Field(
-        None, description="`next_cursor` of the page before.", examples=[None]
+        None, description="`next_cursor` of the previous page. Omit it for the first page.", examples=[None]
     )
 
 
 class LikersPage(ServerPayload):
-    """A page of those who like a message, in the order in which they did."""
+    """One page of the people who like a message, in the order of their likes."""
 
-    users: list[User] = Field(description="The people.")
-    next_cursor: str | None = Field(description="For the next page; null on the last.", examples=[None])
+    users: list[User] = Field(description="The people of this page.")
+    next_cursor: str | None = Field(description="Cursor of the next page, or null on the last page.", examples=[None])
 
 
 class MessageReact(MessageAt):
-    """Which message, and which emoji."""
+    """The message and the emoji."""
 
-    emoji: EmojiText = Field(description="One emoji.", examples=["🎉"])
+    emoji: EmojiText = Field(description="One emoji, such as `🎉` or `❤️`.", examples=["🎉"])
 
 
 class MessageReactionsNow(ServerPayload):
-    """The reactions of the message."""
+    """All reactions to the message."""
 
-    reactions: list[ReactionView] = Field(description="All of them, in the order of their first use.")
+    reactions: list[ReactionView] = Field(description="All reactions, the first emoji first.")
 
 
 class MessageReactions(MessageAt):
-    """Which page of the reactions to a message."""
+    """The page of reactions to return."""
 
-    emoji: EmojiText | None = Field(None, description="Only those with this emoji.", examples=[None])
-    limit: PageSize = Field(limits.PAGE_SIZE_DEFAULT, description="How many at the most.", examples=[50])
+    emoji: EmojiText | None = Field(None, description="Return only reactions with this emoji.", examples=[None])
+    limit: PageSize = Field(limits.PAGE_SIZE_DEFAULT, description="Maximum number of reactions to return.", examples=[50])
     cursor: Annotated[str, CursorOf(REACTIONS_CURSOR)] | None = Field(
-        None, description="`next_cursor` of the page before.", examples=[None]
+        None, description="`next_cursor` of the previous page. Omit it for the first page.", examples=[None]
     )
 
 
 class ReactionBy(ServerPayload):
     """A reaction of one person."""
 
-    user: User = Field(description="Who reacted.")
+    user: User = Field(description="The person who reacted.")
     emoji: str = Field(description="The emoji.", examples=["🎉"])
 
 
@@ -253,9 +267,9 @@ class ReactionsPage(ServerPayload):
 
 
 class MessageForward(MessageAt):
-    """Which message, and where to."""
+    """The message to forward, and the chat that gets it."""
 
-    to_chat_id: Id = Field(description="The chat that gets it.", examples=[OTHERS_CHAT_ID])
+    to_chat_id: Id = Field(description="ID of the chat that gets the message.", examples=[OTHERS_CHAT_ID])
     client_id: Id = Field(
         description="A UUID of the client's own for this send, as with `message:send`.",
         examples=["0b7f6a1e-52c4-4d19-8e3a-9c8b7a6d5e4f"],
@@ -263,45 +277,51 @@ class MessageForward(MessageAt):
 
 
 class MessageSearch(ClientPayload):
-    """What to look for."""
+    """The words to search for."""
 
     query: VisibleText = Field(
-        description="Words; a message must have all of them, the last may be the beginning of one.",
+        description="Words that a message must contain, all of them. The last word may be incomplete.",
         max_length=limits.QUERY_CHARS_MAX,
         examples=["seven"],
     )
-    chat_id: Id | None = Field(None, description="Only in this chat.", examples=[None])
-    limit: PageSize = Field(limits.PAGE_SIZE_DEFAULT, description="How many at the most.", examples=[50])
+    chat_id: Id | None = Field(
+        None, description="ID of the only chat to search. Omit it to search all chats of the caller.", examples=[None]
+    )
+    limit: PageSize = Field(limits.PAGE_SIZE_DEFAULT, description="Maximum number of messages to return.", examples=[50])
     cursor: Annotated[str, CursorOf(SEARCH_CURSOR)] | None = Field(
-        None, description="`next_cursor` of the page before.", examples=[None]
+        None, description="`next_cursor` of the previous page. Omit it for the first page.", examples=[None]
     )
 
 
 class SearchPage(ServerPayload):
-    """A page of messages that match, newest first."""
+    """One page of matching messages, newest first."""
 
-    messages: list[MessageView] = Field(description="The messages.")
-    next_cursor: str | None = Field(description="For the next page; null on the last.", examples=[None])
+    messages: list[MessageView] = Field(description="The messages of this page.")
+    next_cursor: str | None = Field(description="Cursor of the next page, or null on the last page.", examples=[None])
 
 
 class MessageChanges(ClientPayload):
-    """Since when."""
+    """The chat, and the version of it that the client has."""
 
-    chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
-    version: Version = Field(description="The chat's version that the client has; 0 for everything.", examples=[50])
+    chat_id: Id = Field(description="ID of the chat.", examples=[CHAT_ID])
+    version: Version = Field(
+        description="Version of the chat that the client has. Send 0 to get all messages.", examples=[50]
+    )
     epoch: str | None = Field(
         None,
-        description="The `epoch` of `session:ready` under which the client got the version; if it is given, a version of "
-        "another epoch is recognised.",
+        description="`epoch` of the `session:ready` after which the client got its version. With it, the server refuses a "
+        "version of another epoch.",
         pattern=EPOCH_PATTERN,
         examples=[None],
     )
-    limit: PageSize = Field(limits.PAGE_SIZE_MAX, description="How many at the most.", examples=[100])
+    limit: PageSize = Field(limits.PAGE_SIZE_MAX, description="Maximum number of messages to return.", examples=[100])
 
 
 class ChangesPage(ServerPayload):
-    """What changed, in the order of the changes."""
+    """The messages that changed, in the order of their last change."""
 
-    messages: list[MessageView] = Field(description="Every message whose state is newer, as it is now.")
-    version: int = Field(description="The version that the client has now: ask again with it.", examples=[57])
-    has_more: bool = Field(description="Whether there is more to ask for.", examples=[False])
+    messages: list[MessageView] = Field(description="The changed messages, as they are now.")
+    version: int = Field(
+        description="Version of the chat that the client has after this page. Send it with the next call.", examples=[57]
+    )
+    has_more: bool = Field(description="Whether there are more changes to fetch.", examples=[False])

@@ -61,7 +61,7 @@ async def find_message(tx: Tx, chat_id: str, user_id: str, seq: int) -> MessageR
     emits=(CHAT_UPDATED, MESSAGE_UPDATED),
 )
 async def edit_message(context: Context, payload: MessageEdit) -> MessageAnswer:
-    """Give one's own message other content, of the same type."""
+    """Edit one of the caller's own messages. The new content must fit the type of the message."""
     async with context.changing(payload.chat_id) as change:
         tx, chat_id, user_id = change.tx, payload.chat_id, context.user_id
         view = await lock_and_view(tx, chat_id, user_id)
@@ -86,7 +86,10 @@ async def _content_of(tx: Tx, message_type: str, asked: dict[str, Any], user_id:
 
 @action("message:delete", role=Role.MEMBER, rate=Rate.WRITE, forbids=True, emits=(CHAT_UPDATED, MESSAGE_UPDATED))
 async def delete_message(context: Context, payload: MessageAt) -> MessageAnswer:
-    """Delete one's own message, or any in a group of one's own. A tombstone stays: counts never go down."""
+    """Delete a message: one of the caller's own, or any message in a group that the caller created.
+
+    The message keeps its place and its ``seq``, with ``content`` null, so that counts never go down.
+    """
     async with context.changing(payload.chat_id) as change:
         tx, chat_id, user_id = change.tx, payload.chat_id, context.user_id
         view = await lock_and_view(tx, chat_id, user_id)
@@ -137,7 +140,7 @@ def announce_version(after: Chat, seq: int, reason: Reason) -> Emit:
     "message:like", role=Role.MEMBER, rate=Rate.WRITE, conflicts=(ConflictReason.MESSAGE_DELETED,), emits=(MESSAGE_LIKED,)
 )
 async def like_message(context: Context, payload: MessageAt) -> LikeCount:
-    """Like a message, once; again changes nothing."""
+    """Like a message. If the caller likes it already, nothing changes."""
     return await _set_like(context, payload, liked=True)
 
 
@@ -145,7 +148,7 @@ async def like_message(context: Context, payload: MessageAt) -> LikeCount:
     "message:unlike", role=Role.MEMBER, rate=Rate.WRITE, conflicts=(ConflictReason.MESSAGE_DELETED,), emits=(MESSAGE_LIKED,)
 )
 async def unlike_message(context: Context, payload: MessageAt) -> LikeCount:
-    """Take a like back; without one nothing changes."""
+    """Take back the caller's like. If there is none, nothing changes."""
     return await _set_like(context, payload, liked=False)
 
 
@@ -177,7 +180,7 @@ async def _set_like(context: Context, payload: MessageAt, *, liked: bool) -> Lik
 
 @action("message:likes", role=Role.MEMBER, rate=Rate.READ)
 async def list_likes(context: Context, payload: MessageLikes) -> LikersPage:
-    """Who likes a message, in the order in which they did."""
+    """List the people who like a message, in the order of their likes."""
     liked_at, user_id = LIKES_CURSOR.read(payload.cursor)
     async with context.reading() as tx:
         await find_message(tx, payload.chat_id, context.user_id, payload.seq)

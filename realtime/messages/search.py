@@ -40,9 +40,10 @@ async def _one_of_few() -> AsyncIterator[None]:
 
 @action("message:search", role=Role.USER, rate=Rate.LOOK_UP, finds=True)
 async def search_messages(context: Context, payload: MessageSearch) -> SearchPage:
-    """Find messages by their words, in Russian and English, in any of their forms; newest first.
+    """Search messages by words. The newest messages come first.
 
-    Only what the caller may see is searched. The last word may be the beginning of one.
+    Russian and English words are found in all their forms. The last word may be incomplete. The search covers only
+    messages that the caller may see.
     """
     created_at, chat_id, seq = SEARCH_CURSOR.read(payload.cursor)
     words = _WORD.findall(payload.query.translate(_ONE_SPELLING))[:_WORDS_MAX]

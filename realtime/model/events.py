@@ -47,93 +47,97 @@ class Removal(StrEnum):
 
 
 class ChatUpdated(ServerPayload):
-    """The chat list changed, or the number of messages in a chat.
+    """A chat changed, or is new in the caller's chat list.
 
-    ``chat`` is its whole present state. Sent to all members it has no ``me`` and no ``peer`` (keep yours); for whom the
-    chat is new, and for what is one member's alone, it has both.
+    ``chat`` is the whole chat after the change. An event that goes to all members has no ``me`` and no ``peer``: keep the
+    ones that you have. An event about a new chat, or about the caller's personal settings, has both.
     """
 
-    chat: ChatView | Chat = Field(description="The chat's state after the change.", union_mode="left_to_right")
+    chat: ChatView | Chat = Field(description="The chat after the change.", union_mode="left_to_right")
     reason: Reason = Field(description="What changed.", examples=["message"])
 
 
 class ChatRemoved(ServerPayload):
-    """The chat is lost; nothing more of it arrives after this."""
+    """The caller is no longer a member of the chat, or the chat was deleted. No event of the chat follows."""
 
-    chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
-    reason: Removal = Field(description="Why.", examples=["removed"])
+    chat_id: Id = Field(description="ID of the chat.", examples=[CHAT_ID])
+    reason: Removal = Field(description="Why the caller lost the chat.", examples=["removed"])
 
 
 class MessageCreated(ServerPayload):
-    """A message came into the chat on this connection's screen."""
+    """The active chat of this connection has a new message."""
 
-    message: Message = Field(description="The message.")
-    message_count: int = Field(description="The chat's newest seq.", examples=[42])
+    message: Message = Field(description="The new message.")
+    message_count: int = Field(description="Number of messages in the chat, this one included.", examples=[42])
 
 
 class MessageUpdated(ServerPayload):
-    """A message was edited or deleted; it is whole here, as it is now."""
+    """A message was edited or deleted. The event contains the whole message."""
 
-    message: Message = Field(description="The message.")
+    message: Message = Field(description="The message, as it is now.")
 
 
 class MessageLiked(ServerPayload):
-    """Somebody likes a message, or does not any more."""
+    """A person liked a message, or took a like back."""
 
-    chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
-    seq: int = Field(description="The message.", examples=[42])
-    user_id: Id = Field(description="Who.", examples=[USER_ID])
-    liked: bool = Field(description="Whether they like it now.", examples=[True])
-    like_count: int = Field(description="How many people like it now.", examples=[3])
-    version: int = Field(description="The chat's new version, and the message's.", examples=[58])
+    chat_id: Id = Field(description="ID of the chat.", examples=[CHAT_ID])
+    seq: int = Field(description="`seq` of the message in the chat.", examples=[42])
+    user_id: Id = Field(description="ID of the person who changed their like.", examples=[USER_ID])
+    liked: bool = Field(description="True if the person likes the message now, false if not.", examples=[True])
+    like_count: int = Field(description="Number of people who like the message now.", examples=[3])
+    version: int = Field(description="New version of the chat, and of the message.", examples=[58])
 
 
 class MessageReacted(ServerPayload):
-    """Somebody reacted to a message, or took a reaction back."""
+    """A person reacted to a message, or took a reaction back."""
 
-    chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
-    seq: int = Field(description="The message.", examples=[42])
-    user_id: Id = Field(description="Who.", examples=[USER_ID])
+    chat_id: Id = Field(description="ID of the chat.", examples=[CHAT_ID])
+    seq: int = Field(description="`seq` of the message in the chat.", examples=[42])
+    user_id: Id = Field(description="ID of the person who changed their reaction.", examples=[USER_ID])
     emoji: str = Field(description="The emoji.", examples=["🎉"])
-    added: bool = Field(description="True if they added it, false if they took it back.", examples=[True])
-    reactions: list[Reaction] = Field(description="All reactions of the message now.")
-    version: int = Field(description="The chat's new version, and the message's.", examples=[58])
+    added: bool = Field(description="True if the person added the emoji, false if they took it back.", examples=[True])
+    reactions: list[Reaction] = Field(description="All reactions to the message now.")
+    version: int = Field(description="New version of the chat, and of the message.", examples=[58])
 
 
 class ChatTyping(ServerPayload):
-    """Somebody is typing. It is kept nowhere: forget it after a few seconds."""
+    """A person is typing. The server does not store it: hide it after a few seconds."""
 
-    chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
-    user_id: Id = Field(description="Who types.", examples=[USER_ID])
+    chat_id: Id = Field(description="ID of the chat.", examples=[CHAT_ID])
+    user_id: Id = Field(description="ID of the person who is typing.", examples=[USER_ID])
 
 
 class ChatRead(ServerPayload):
-    """Somebody has read up to ``read_seq``; the mark only moves forward."""
+    """A member has read the messages up to ``read_seq``. The read mark only moves forward."""
 
-    chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
-    user_id: Id = Field(description="Who read.", examples=[USER_ID])
-    read_seq: int = Field(description="Everything up to here is read.", examples=[42])
+    chat_id: Id = Field(description="ID of the chat.", examples=[CHAT_ID])
+    user_id: Id = Field(description="ID of the member whose read mark moved.", examples=[USER_ID])
+    read_seq: int = Field(description="All messages up to this `seq` are read by this member.", examples=[42])
 
 
 class UserUpdated(ServerPayload):
-    """Somebody's profile changed: name, username, line about themselves or picture; or the account was deleted."""
+    """A person changed their name, username, text about themselves or picture, or deleted the account."""
 
-    user: User = Field(description="The person, as they are now.")
+    user: User = Field(description="The public profile, as it is now.")
 
 
 VIEWERS = "connections whose active (or watched) chat it is"
 CHAT_UPDATED = event(
-    "chat:updated", ChatUpdated, to="every connection of every member; what is personal, to its owner's alone"
+    "chat:updated", ChatUpdated, to="all connections of all members; a change of personal settings goes to their owner only"
 )
-MESSAGE_CREATED = event("message:created", MessageCreated, to=f"{VIEWERS}, the sender's own included")
-CHAT_REMOVED = event("chat:removed", ChatRemoved, to="every connection of who lost the chat")
+MESSAGE_CREATED = event("message:created", MessageCreated, to=f"{VIEWERS}, those of the sender included")
+CHAT_REMOVED = event("chat:removed", ChatRemoved, to="all connections of the person who lost the chat")
 CHAT_READ = event("chat:read", ChatRead, to=VIEWERS)
-CHAT_TYPING = event("chat:typing", ChatTyping, to=f"{VIEWERS}, but the typist's")
+CHAT_TYPING = event("chat:typing", ChatTyping, to=f"{VIEWERS}, except those of the person who is typing")
 MESSAGE_UPDATED = event("message:updated", MessageUpdated, to=VIEWERS)
-MESSAGE_LIKED = event("message:liked", MessageLiked, to=f"{VIEWERS}, and the author's")
-MESSAGE_REACTED = event("message:reacted", MessageReacted, to=f"{VIEWERS}, and the author's")
+MESSAGE_LIKED = event("message:liked", MessageLiked, to=f"{VIEWERS}, and all connections of the author of the message")
+MESSAGE_REACTED = event(
+    "message:reacted", MessageReacted, to=f"{VIEWERS}, and all connections of the author of the message"
+)
 
-USER_UPDATED = event("user:updated", UserUpdated, to="every connection of the person and of who shares a chat with them")
+USER_UPDATED = event(
+    "user:updated", UserUpdated, to="all connections of the person and of everybody who shares a chat with them"
+)
 
 
 def announce_message(chat: Chat, message: Message, reason: Reason) -> list[Effect]:

@@ -12,14 +12,21 @@ from realtime.wire.fields import CHAT_ID, CLIENT_ID, PHONE, USER_ID, Id, ServerP
 
 
 class Avatar(ServerPayload):
-    """Where the four images of an avatar are: public, immutable, relative to the server."""
+    """Paths of the four sizes of an avatar, relative to the server. They are public and never change."""
 
-    id: str = Field(description="Content address; another image has another id.", examples=["9f86d081884c7d65"])
-    small: str = Field(alias="50", description="50x50 pixels.", examples=["/v1/avatars/9f86d081884c7d65/50"])
-    medium: str = Field(alias="100", description="100x100 pixels.", examples=["/v1/avatars/9f86d081884c7d65/100"])
-    large: str = Field(alias="400", description="400x400 pixels.", examples=["/v1/avatars/9f86d081884c7d65/400"])
+    id: str = Field(description="ID of the avatar, made from its content.", examples=["9f86d081884c7d65"])
+    small: str = Field(
+        alias="50", description="Path of the image in 50x50 pixels.", examples=["/v1/avatars/9f86d081884c7d65/50"]
+    )
+    medium: str = Field(
+        alias="100", description="Path of the image in 100x100 pixels.", examples=["/v1/avatars/9f86d081884c7d65/100"]
+    )
+    large: str = Field(
+        alias="400", description="Path of the image in 400x400 pixels.", examples=["/v1/avatars/9f86d081884c7d65/400"]
+    )
     original: str = Field(
-        description="As large as it came, re-encoded.", examples=["/v1/avatars/9f86d081884c7d65/original"]
+        description="Path of the image in its original size, re-encoded.",
+        examples=["/v1/avatars/9f86d081884c7d65/original"],
     )
 
     @classmethod
@@ -29,14 +36,21 @@ class Avatar(ServerPayload):
 
 
 class User(ServerPayload):
-    """A person, as anybody may see them. The phone is shown to its owner alone."""
+    """The public profile of a person. It never contains the phone number."""
 
-    id: Id = Field(description="Whose profile this is.", examples=[USER_ID])
-    display_name: str = Field(description="What they want to be called.", examples=["Anna"])
-    username: str | None = Field(description="Their unique public name, if they chose one.", examples=["anna"])
-    about: str | None = Field(description="A line about themselves.", examples=["On the road until Monday"])
-    avatar: Avatar | None = Field(description="Their picture, if they have one.")
-    last_seen_at: Time | None = Field(description="When they were last connected.", examples=["2026-11-23T05:08:04.123Z"])
+    id: Id = Field(description="ID of the person.", examples=[USER_ID])
+    display_name: str = Field(description="Name to show for the person.", examples=["Anna"])
+    username: str | None = Field(
+        description="Unique public name by which others can find the person, or null.", examples=["anna"]
+    )
+    about: str | None = Field(
+        description="Short text of the person about themselves, or null.", examples=["On the road until Monday"]
+    )
+    avatar: Avatar | None = Field(description="Picture of the person, or null.")
+    last_seen_at: Time | None = Field(
+        description="When the person was last connected, or null if that is not known or not visible.",
+        examples=["2026-11-23T05:08:04.123Z"],
+    )
 
     @classmethod
     def of(cls, row: UserRow) -> "User":
@@ -52,10 +66,10 @@ class User(ServerPayload):
 
 
 class Profile(User):
-    """A person as they see themselves."""
+    """The profile of the caller: the public profile and the fields that only the caller sees."""
 
-    phone: str = Field(description="Their number in E.164; nobody else is shown it.", examples=[PHONE])
-    created_at: Time = Field(description="When they registered.", examples=["2026-11-20T18:00:00.000Z"])
+    phone: str = Field(description="Phone number in E.164 format. Only its owner sees it.", examples=[PHONE])
+    created_at: Time = Field(description="When the person registered.", examples=["2026-11-20T18:00:00.000Z"])
 
     @classmethod
     def of_owner(cls, row: ProfileRow) -> "Profile":
@@ -64,52 +78,59 @@ class Profile(User):
 
 
 class ForwardedFrom(ServerPayload):
-    """Where a forwarded message comes from. Forwarded again, it keeps its first sender."""
+    """The first sender of a forwarded message, however often it was forwarded."""
 
-    sender_id: Id = Field(description="Who sent the first message.", examples=[USER_ID])
-    created_at: Time = Field(description="When it was stored.", examples=["2026-11-22T17:30:00.000Z"])
+    sender_id: Id = Field(description="ID of the sender of the first message.", examples=[USER_ID])
+    created_at: Time = Field(description="When the server stored the first message.", examples=["2026-11-22T17:30:00.000Z"])
 
 
 class Reaction(ServerPayload):
-    """An emoji on a message."""
+    """A reaction: an emoji, and how many people reacted with it."""
 
     emoji: str = Field(description="The emoji.", examples=["🎉"])
-    count: int = Field(description="How many people reacted with it.", examples=[1])
+    count: int = Field(description="Number of people who reacted with the emoji.", examples=[1])
 
 
 class ReactionView(Reaction):
-    """An emoji on a message, as one person sees it."""
+    """A reaction as one person sees it."""
 
-    mine: bool = Field(description="Whether the caller is one of them.", examples=[False])
+    mine: bool = Field(description="Whether the caller reacted with the emoji.", examples=[False])
 
 
 class Message(ServerPayload):
-    """A message is (chat_id, seq): it has no other id. Deleted, it stays as a tombstone with ``content`` null."""
+    """A message. ``chat_id`` and ``seq`` identify it together. A deleted message keeps its place, with ``content`` null."""
 
-    chat_id: Id = Field(description="The chat it is in.", examples=[CHAT_ID])
-    seq: int = Field(description="Its place in the chat: from 1, without gaps, for ever.", examples=[42])
-    sender_id: Id = Field(description="Who sent it; for a system message, who caused it.", examples=[USER_ID])
-    type: str = Field(description="text, image, video, audio, file, location, contact or system.", examples=["text"])
-    content: dict[str, Any] | None = Field(
-        description="By type; null once deleted.", examples=[{"text": "See you at seven?"}]
+    chat_id: Id = Field(description="ID of the chat that the message belongs to.", examples=[CHAT_ID])
+    seq: int = Field(
+        description="Position of the message in its chat. It starts at 1, has no gaps and never changes.", examples=[42]
     )
-    reply_to: int | None = Field(description="The seq of the message it answers.", examples=[None])
-    mentions: list[Id] = Field(description="Members named in it.", examples=[[]])
+    sender_id: Id = Field(
+        description="ID of the sender. For a system message: ID of the person who caused it.", examples=[USER_ID]
+    )
+    type: str = Field(
+        description="Type of the message: one of the types of `message:send`, or `system`.", examples=["text"]
+    )
+    content: dict[str, Any] | None = Field(
+        description="Content of the message. Its fields depend on `type`. Null once the message is deleted.",
+        examples=[{"text": "See you at seven?"}],
+    )
+    reply_to: int | None = Field(description="`seq` of the message that this one replies to, or null.", examples=[None])
+    mentions: list[Id] = Field(description="IDs of the members that the message mentions.", examples=[[]])
     forwarded_from: ForwardedFrom | None = Field(
-        description="Of a forwarded message: who sent the first one, and when.", examples=[None]
+        description="Of a forwarded message: the sender and the time of the first one. Otherwise null.", examples=[None]
     )
     client_id: Id | None = Field(
-        description="The sender's own id of the send; null on system messages.", examples=[CLIENT_ID]
+        description="The UUID that the sender's client gave the message. Null for a system message.", examples=[CLIENT_ID]
     )
-    created_at: Time = Field(description="When it was stored.", examples=["2026-11-23T05:08:04.123Z"])
-    edited_at: Time | None = Field(description="When it was last edited.", examples=[None])
-    deleted_at: Time | None = Field(description="When it was deleted.", examples=[None])
-    like_count: int = Field(description="How many people like it.", examples=[0])
-    reactions: list[Reaction] = Field(description="Emoji on it, in the order of their first use.", examples=[[]])
+    created_at: Time = Field(description="When the server stored the message.", examples=["2026-11-23T05:08:04.123Z"])
+    edited_at: Time | None = Field(description="When the message was last edited, or null.", examples=[None])
+    deleted_at: Time | None = Field(description="When the message was deleted, or null.", examples=[None])
+    like_count: int = Field(description="Number of people who like the message.", examples=[0])
+    reactions: list[Reaction] = Field(description="Reactions to the message, the first emoji first.", examples=[[]])
     metadata: dict[str, Any] | None = Field(
-        description="The object that the sender's application gave with it.", examples=[None]
+        description="The object that the sender's application gave the message, or null.", examples=[None]
     )
-    version: int = Field(description="The chat's version at this message's last change.", examples=[57])
+    version: int = Field(description="Version of the chat at the last change of this message.", examples=[57])
 
     @field_serializer("content")
     def _sign_urls(self, content: dict[str, Any] | None, info: SerializationInfo[Any]) -> dict[str, Any] | None:
@@ -118,12 +139,12 @@ class Message(ServerPayload):
 
 
 class MessageView(Message):
-    """A message as one person sees it."""
+    """A message, as the caller sees it."""
 
     reactions: list[ReactionView] = Field(  # type: ignore[assignment]  # a frozen list is as good as a sequence
-        description="Emoji on it, in the order of their first use.", examples=[[]]
+        description="Reactions to the message, the first emoji first.", examples=[[]]
     )
-    liked_by_me: bool = Field(description="Whether the caller likes it.", examples=[False])
+    liked_by_me: bool = Field(description="Whether the caller likes the message.", examples=[False])
 
     def shared(self) -> Message:
         """The message without what is one person's."""
@@ -133,33 +154,46 @@ class MessageView(Message):
 
 
 class Me(ServerPayload):
-    """What is the caller's alone about a chat."""
+    """Personal settings and state of the caller in a chat. Nobody else sees them."""
 
-    title: str | None = Field(description="The caller's own name for the group.", examples=[None])
-    pinned: int | None = Field(description="Position among the caller's pins, from 1.", examples=[None])
-    muted_until: Time | None = Field(description="No notifications until then.", examples=[None])
-    read_seq: int = Field(description="Everything up to here is read.", examples=[40])
-    unread_count: int = Field(description="message_count - read_seq.", examples=[2])
-    first_seq: int = Field(description="Nothing before it exists for the caller.", examples=[1])
-    role: Literal["creator", "member"] = Field(description="The caller's role.", examples=["member"])
-    joined_at: Time = Field(description="When the caller came in.", examples=["2026-11-20T18:00:00.000Z"])
+    title: str | None = Field(description="The caller's own title for the group, or null.", examples=[None])
+    pinned: int | None = Field(
+        description="Position among the caller's pinned chats, from 1, or null if the chat is not pinned.", examples=[None]
+    )
+    muted_until: Time | None = Field(
+        description="Time until which notifications are off, or null if the chat is not muted.", examples=[None]
+    )
+    read_seq: int = Field(description="All messages up to this `seq` are read.", examples=[40])
+    unread_count: int = Field(description="Number of unread messages: `message_count - read_seq`.", examples=[2])
+    first_seq: int = Field(description="`seq` of the first message that the caller may see.", examples=[1])
+    role: Literal["creator", "member"] = Field(description="Role of the caller in the chat.", examples=["member"])
+    joined_at: Time = Field(description="When the caller joined the chat.", examples=["2026-11-20T18:00:00.000Z"])
 
 
 class Chat(ServerPayload):
-    """A chat as all its members see it; events to all carry this."""
+    """A chat, as all its members see it. Events that go to all members contain this."""
 
-    id: Id = Field(description="The chat's id; it stays when a private chat becomes a group.", examples=[CHAT_ID])
-    type: Literal["private", "group"] = Field(description="Two people, or a group.", examples=["private"])
-    title: str | None = Field(description="The group's title; null for a private chat.", examples=[None])
-    creator_id: Id = Field(description="Who opened it (or was handed it).", examples=[USER_ID])
-    member_count: int = Field(description="How many people are in it.", examples=[2])
-    message_count: int = Field(description="The newest seq.", examples=[42])
-    last_message: Message | None = Field(description="The newest message, if there is one.")
-    created_at: Time = Field(description="When it was opened.", examples=["2026-11-20T18:00:00.000Z"])
-    updated_at: Time = Field(
-        description="When the newest message came: the order of the list.", examples=["2026-11-23T05:08:04.123Z"]
+    id: Id = Field(description="ID of the chat. It stays the same when a private chat becomes a group.", examples=[CHAT_ID])
+    type: Literal["private", "group"] = Field(
+        description="`private` for a chat of two people, `group` for a group.", examples=["private"]
     )
-    version: int = Field(description="Rises by one with every change that all members share.", examples=[57])
+    title: str | None = Field(description="Title of the group. Null for a private chat.", examples=[None])
+    creator_id: Id = Field(
+        description="ID of the member who created the chat, or to whom it was transferred.", examples=[USER_ID]
+    )
+    member_count: int = Field(description="Number of members.", examples=[2])
+    message_count: int = Field(
+        description="Number of messages, deleted ones included. It is also the `seq` of the newest message.", examples=[42]
+    )
+    last_message: Message | None = Field(description="The newest message, or null if there is none.")
+    created_at: Time = Field(description="When the chat was created.", examples=["2026-11-20T18:00:00.000Z"])
+    updated_at: Time = Field(
+        description="When the newest message was stored. The chat list is sorted by it.",
+        examples=["2026-11-23T05:08:04.123Z"],
+    )
+    version: int = Field(
+        description="Version of the chat. Every change that all members share raises it by one.", examples=[57]
+    )
 
     def shared(self) -> "Chat":
         """The chat without what is one member's."""
@@ -170,11 +204,11 @@ class Chat(ServerPayload):
 
 
 class ChatView(Chat):
-    """A chat as one member sees it."""
+    """A chat, as the caller sees it."""
 
-    last_message: MessageView | None = Field(description="The newest message that the caller may see.")
-    peer: User | None = Field(description="The other one, in a private chat.")
-    me: Me = Field(description="What is the caller's alone.")
+    last_message: MessageView | None = Field(description="The newest message that the caller may see, or null.")
+    peer: User | None = Field(description="The other person in a private chat. Null for a group.")
+    me: Me = Field(description="Personal settings and state of the caller in this chat.")
 
     @classmethod
     def of(cls, row: ChatRow, user_id: str) -> "ChatView":

@@ -8,10 +8,10 @@ from realtime.wire.registry import Rate, Role, action
 
 @action("presence:watch", role=Role.USER, rate=Rate.READ, emits=(PRESENCE_UPDATED,))
 async def watch_presence(context: Context, payload: PresenceWatch) -> PresenceAnswer:
-    """Replace the connection's watch list; the answer tells how it is now.
+    """Watch the presence of people, and return their present state. The list replaces the previous one.
 
-    Only people with whom the caller shares a chat, and with whom there is no block either way; the others are left out
-    without a word. Over HTTP, where nothing can arrive later, it only answers.
+    The caller may watch people with whom they share a chat, if neither has blocked the other. The answer leaves the others
+    out. Changes arrive as ``presence:updated``. Over HTTP the action only returns the present state.
     """
     online = context.services.online
     async with context.reading() as tx:

@@ -10,27 +10,30 @@ from realtime.wire.registry import event
 
 
 class PresenceWatch(ClientPayload):
-    """Whom to watch from now on."""
+    """The people whose presence this connection watches."""
 
     user_ids: Annotated[Ids, Field(max_length=WATCH_LIST_MAX)] = Field(
-        description="The people; an empty list watches nobody.", examples=[[USER_ID]]
+        description="IDs of the people to watch. It replaces the previous list. An empty list watches nobody.",
+        examples=[[USER_ID]],
     )
 
 
 class PresenceUpdated(ServerPayload):
-    """Somebody came or went. Who comes back within a few seconds has not gone."""
+    """A person came online or went offline. A person who reconnects within a few seconds stays online."""
 
-    user_id: Id = Field(description="Who.", examples=[USER_ID])
-    online: bool = Field(description="Whether they are connected.", examples=[True])
+    user_id: Id = Field(description="ID of the person.", examples=[USER_ID])
+    online: bool = Field(description="Whether the person is connected now.", examples=[True])
     last_seen_at: Time | None = Field(
-        description="When they were last connected; null if never.", examples=["2026-11-23T05:08:04.123Z"]
+        description="When the person was last connected, or null if never.", examples=["2026-11-23T05:08:04.123Z"]
     )
 
 
 class PresenceAnswer(ServerPayload):
-    """How it is now with those whom the caller may watch; the others are left out."""
+    """The present state of the people whom the caller may watch."""
 
-    presence: list[PresenceUpdated] = Field(description="One entry for each.")
+    presence: list[PresenceUpdated] = Field(
+        description="One entry for each person whom the caller may watch. The others are left out."
+    )
 
 
 PRESENCE_UPDATED = event(

@@ -9,10 +9,10 @@ from realtime.wire.registry import Rate, Role, action
 
 @action("session:refresh", role=Role.USER, rate=Rate.READ)
 async def refresh_session(context: Context, payload: SessionRefresh) -> SessionRefreshed:
-    """Keep the connection with a new access token.
+    """Keep the connection open with a new access token.
 
-    The token must be of the same person and the same login session. Over HTTP, where there is no connection to keep, it
-    only tells when the token expires.
+    The token must belong to the same person and the same login session. Over HTTP there is no connection, so the action
+    only returns when the token expires.
     """
     claims = context.services.tokens.verify(payload.token)
     if (claims.user_id, claims.session_id) != (context.user_id, context.caller.session_id):

@@ -12,49 +12,58 @@ from realtime.wire.registry import event
 
 
 class SessionReady(ServerPayload):
-    """The first event of every connection: who you are here, and what the server allows."""
+    """The first event of every connection: the signed-in user, the login session and the limits of the server."""
 
-    user: Profile = Field(description="Whose connection this is, with what is for their own eyes.")
-    session_id: Id = Field(description="The login session (the device).", examples=[USER_ID])
-    active_chat_id: Id | None = Field(description="The chat on this device's screen.", examples=[CHAT_ID])
+    user: Profile = Field(description="The user of this connection, with the fields that only they see.")
+    session_id: Id = Field(description="ID of the login session (one device).", examples=[USER_ID])
+    active_chat_id: Id | None = Field(
+        description="ID of the active chat of this connection, or null if there is none.", examples=[CHAT_ID]
+    )
     epoch: str = Field(
-        description="Names the history of the database. With another epoch than before, a backup was restored: drop the "
-        "chats, messages, versions and cursors that you keep, and begin afresh.",
+        description="Name of the history of the database. If it differs from the last one, a backup was restored: delete "
+        "all local chats, messages, versions and cursors, and start again.",
         examples=["0192f0c1-1"],
     )
     server_time: Time = Field(description="The server's clock.", examples=["2026-11-23T05:08:04.123Z"])
     limits: dict[str, int] = Field(
-        description="The documented bounds, by name; of what the operator can set, as it is set.",
+        description="The limits of this server, by name. They are explained in the guide.",
         examples=[{"text_chars": 4096, "connections_per_user": 10}],
     )
 
 
 class SessionExpiring(ServerPayload):
-    """The access token expires in a minute: refresh it and send ``session:refresh``, or the connection is closed."""
+    """The access token expires in one minute. Refresh it and send ``session:refresh`` to keep the connection open."""
 
-    expires_at: Time = Field(description="When the connection is closed.", examples=["2026-11-23T05:23:04.000Z"])
+    expires_at: Time = Field(
+        description="When the token expires and the server closes the connection.", examples=["2026-11-23T05:23:04.000Z"]
+    )
 
 
 class SessionRevoked(ServerPayload):
-    """The login session was ended; the connection is closed after this. Sign in again."""
+    """The login session has ended, and the server closes the connection after this event. Sign in again."""
 
     reason: str = Field(
-        description="`logged_out`, `ended_elsewhere`, `token_reused`, `account_deleted`, `token_expired` or "
-        "`too_many_connections` (only this connection: a newer one took its place).",
+        description="Why the session ended: `logged_out`, `ended_elsewhere`, `token_reused`, `account_deleted`, "
+        "`token_expired` or `too_many_connections`. The last one ends this connection only: a newer one replaced it.",
         examples=["ended_elsewhere"],
     )
 
 
 class SessionRefresh(ClientPayload):
-    """A new access token for the same login session."""
+    """A new access token for this connection."""
 
-    token: str = Field(description="The new access token.", min_length=1, max_length=4096, examples=["eyJhbGciOi…"])
+    token: str = Field(
+        description="The new access token, of the same person and the same login session.",
+        min_length=1,
+        max_length=4096,
+        examples=["eyJhbGciOi…"],
+    )
 
 
 class SessionRefreshed(ServerPayload):
-    """Until when the connection lives now."""
+    """The connection stays open with the new token."""
 
-    expires_at: Time = Field(description="The token's expiry.", examples=["2026-11-23T05:38:04.000Z"])
+    expires_at: Time = Field(description="When the new token expires.", examples=["2026-11-23T05:38:04.000Z"])
 
 
 SESSION_READY = event("session:ready", SessionReady, to="the new connection")
@@ -75,18 +84,20 @@ OLD_CURSORS: Final = (
 
 
 class SessionSync(ClientPayload):
-    """Since when."""
+    """Where the last synchronisation ended."""
 
     cursor: Annotated[str, CursorOf(SYNCED_CURSOR, SYNC_CURSOR, *OLD_CURSORS)] | None = Field(
-        None, description="`cursor` of the last answer; absent: everything.", examples=[None]
+        None, description="`cursor` of the last answer. Omit it to get all chats.", examples=[None]
     )
-    limit: PageSize = Field(limits.PAGE_SIZE_MAX, description="How many at the most.", examples=[100])
+    limit: PageSize = Field(limits.PAGE_SIZE_MAX, description="Maximum number of chats to return.", examples=[100])
 
 
 class SessionSynced(ServerPayload):
-    """What changed."""
+    """The chats that changed since the cursor."""
 
     chats: list[ChatView] = Field(description="The chats that changed, as they are now.")
-    removed_chat_ids: list[Id] = Field(description="The chats that the caller lost.", examples=[[]])
-    cursor: str = Field(description="For the next call.", examples=["synced2.0192f0c1-1.742"])
-    has_more: bool = Field(description="Whether there is more to ask for at once.", examples=[False])
+    removed_chat_ids: list[Id] = Field(
+        description="IDs of the chats that the caller is no longer a member of.", examples=[[]]
+    )
+    cursor: str = Field(description="Cursor for the next call. Store it.", examples=["synced2.0192f0c1-1.742"])
+    has_more: bool = Field(description="Whether there are more changes to fetch now.", examples=[False])

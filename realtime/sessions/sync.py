@@ -17,10 +17,10 @@ from realtime.wire.registry import Rate, Role, action
 
 @action("session:sync", role=Role.USER, rate=Rate.READ, conflicts=(ConflictReason.CURSOR_UNKNOWN,))
 async def sync_session(context: Context, payload: SessionSync) -> SessionSynced:
-    """The caller's chats that changed since the cursor, and those they lost; without a cursor all of them.
+    """Return the chats that changed since the cursor, and the IDs of the chats that the caller lost.
 
-    Ask with the ``cursor`` of the answer until ``has_more`` is false, and keep the last one for the next time. Then ask
-    ``message:changes`` for the chats whose messages the client holds.
+    Without a cursor it returns all chats. Call it again with the ``cursor`` of the answer until ``has_more`` is false, and
+    store the last cursor for the next time. Then call ``message:changes`` for each chat whose messages the client stores.
     """
     epoch = context.services.epoch.epoch
     async with context.reading() as tx:

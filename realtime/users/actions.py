@@ -22,9 +22,9 @@ _BLOCKED_MAX: Final = 1_000
 
 @action("user:find", role=Role.USER, rate=Rate.LOOK_UP)
 async def find_users(context: Context, payload: UserFind) -> UsersFound:
-    """Find people by their phone numbers or by a username. Exact matches only.
+    """Find people by phone numbers or by username. Only exact matches are returned.
 
-    Numbers are counted: 1,000 a day for each person, 500 in the first day of an account.
+    A person may look up 1,000 phone numbers a day, and 500 on the first day of their account.
     """
     async with context.reading() as tx:
         if payload.username is not None:
@@ -59,10 +59,11 @@ def _normalised(phones: list[str], region: str) -> dict[str, str]:
     conflicts=(ConflictReason.WITH_YOURSELF, ConflictReason.BLOCK_LIMIT),
 )
 async def block_user(context: Context, payload: UserNamed) -> Nothing:
-    """Hear nothing more from somebody.
+    """Block a person.
 
-    They cannot open a private chat with the caller, write to it, edit or like what is in it, add anybody to it or the
-    caller to a group, and see neither typing nor presence. They cannot tell: they get what a stranger would.
+    A blocked person cannot create a private chat with the caller, send messages to an existing one, edit or like messages
+    in it, or add anybody to it. They cannot add the caller to a group, and they see neither typing nor presence of the
+    caller. They are not told about the block: they get the same answers as a stranger.
     """
     refuse_yourself(context.user_id, payload.user_id)
     async with context.reading() as tx:
@@ -78,7 +79,7 @@ async def block_user(context: Context, payload: UserNamed) -> Nothing:
 
 @action("user:unblock", role=Role.USER, rate=Rate.WRITE)
 async def unblock_user(context: Context, payload: UserNamed) -> Nothing:
-    """Take a block back; without one nothing changes."""
+    """Unblock a person. If they are not blocked, nothing changes."""
     async with context.reading() as tx:
         await blocks.unblock_user(tx, context.user_id, payload.user_id)
     return Nothing()
@@ -86,7 +87,10 @@ async def unblock_user(context: Context, payload: UserNamed) -> Nothing:
 
 @action("user:blocked", role=Role.USER, rate=Rate.READ)
 async def list_blocked(context: Context, payload: NoPayload) -> BlockedUsers:  # noqa: ARG001  (it is empty)
-    """Whom the caller has blocked, the latest first. They have no `last_seen_at`: a block hides presence from both."""
+    """List the people whom the caller has blocked, the latest block first.
+
+    Their `last_seen_at` is null: a block hides presence in both directions.
+    """
     async with context.reading() as tx:
         rows = await blocks.list_blocked(tx, context.user_id)
     return BlockedUsers(users=[User.of(replace(row, last_seen_at=None)) for row in rows])

@@ -10,15 +10,15 @@ from realtime.wire.fields import PHONE, USER_ID, ClientPayload, Id, PhoneText, S
 
 
 class UserFind(ClientPayload):
-    """Whom: by phone numbers or by username, exactly one of the two."""
+    """The people to find, by exactly one of `phones` and `username`."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [given("phones"), given("username")]})
 
     phones: Annotated[list[PhoneText], Field(min_length=1, max_length=PHONES_PER_FIND_MAX)] | None = Field(
-        None, description="Phone numbers in any usual spelling.", examples=[[PHONE]]
+        None, description="Phone numbers, in any common format.", examples=[[PHONE]]
     )
     username: Annotated[StoredText, Field(min_length=1, max_length=64)] | None = Field(
-        None, description="A username, whatever its case.", examples=[None]
+        None, description="A username. Upper and lower case are the same.", examples=[None]
     )
 
     @model_validator(mode="after")
@@ -29,24 +29,26 @@ class UserFind(ClientPayload):
 
 
 class FoundUser(User):
-    """Somebody who was found; found by phone, with the spelling that was asked for."""
+    """A person who was found."""
 
-    phone: str | None = Field(None, description="The number as it was asked for.", examples=[PHONE])
+    phone: str | None = Field(
+        None, description="The phone number exactly as the request had it, if the search was by phone.", examples=[PHONE]
+    )
 
 
 class UsersFound(ServerPayload):
-    """Who was found; who was not is not in it."""
+    """The people who were found."""
 
-    users: list[FoundUser] = Field(description="The people.")
+    users: list[FoundUser] = Field(description="The people who were found. People who were not found are left out.")
 
 
 class UserNamed(ClientPayload):
-    """Which person."""
+    """The person that the action is about."""
 
-    user_id: Id = Field(description="The person.", examples=[USER_ID])
+    user_id: Id = Field(description="ID of the person.", examples=[USER_ID])
 
 
 class BlockedUsers(ServerPayload):
-    """Whom the caller has blocked, the latest first."""
+    """The people whom the caller has blocked."""
 
-    users: list[User] = Field(description="The people.")
+    users: list[User] = Field(description="The blocked people, the latest block first.")

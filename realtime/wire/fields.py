@@ -139,8 +139,8 @@ class _PhoneNumber:
         described = handler(schema)
         handler.resolve_ref_schema(described).update(
             title="PhoneNumber",
-            description="A mobile number with its country code, with spaces, brackets, dots and dashes as one likes. Other "
-            "spellings are taken too, if they can be read as a number of the server's own country.",
+            description="A mobile phone number with its country code. Spaces, brackets, dots and dashes are allowed. A "
+            "number without a country code is read as a number of the server's own country.",
             pattern=international_pattern(),
         )
         return described

@@ -175,7 +175,7 @@ async def delete(person: Person) -> None:
 
 async def group_of(creator: Client, *others: Client) -> str:
     ids = [other.ready["user"]["id"] for other in others]
-    chat = (await creator.send("chat:create_group", title="BatchedLookup", member_ids=ids))["chat"]
+    chat = (await creator.send("chat:create_group", title="Together", member_ids=ids))["chat"]
     for other in others:
         await other.expect_event("chat:updated", lambda told: told["chat"]["id"] == chat["id"])
     return str(chat["id"])
@@ -323,3 +323,16 @@ async def test_nothing_personal_is_left_in_the_database(town: Town, running: Run
     assert "Unforgettable" not in user
     assert "secret" not in user
     assert not blocks
+
+
+async def test_deletion_that_is_repeated_is_answered_as_the_first_time(town: Town) -> None:
+    person = await town.register()
+    for _ in range(2):
+        assert (await person.http.delete("/v1/me", headers=person.headers)).status_code == 204
+    assert (await person.http.get("/v1/me", headers=person.headers)).json()["code"] == "session_revoked"
+
+
+async def test_deletion_with_an_ended_session_is_refused(town: Town) -> None:
+    person = await town.register()
+    await person.http.delete("/v1/auth/sessions/current", headers=person.headers)
+    assert (await person.http.delete("/v1/me", headers=person.headers)).json()["code"] == "session_revoked"

@@ -85,6 +85,7 @@ def tries(chat_id: str, first_seq: int) -> list[tuple[str, dict[str, Any]]]:
         ("chat:list", {}),
         ("chat:get", chat),
         ("chat:activate", chat),
+        ("chat:watch", {"chat_ids": [chat_id]}),
         ("chat:rename", {**chat, "title": "Spy's"}),
         ("chat:mute", {**chat, "until": None}),
         ("chat:pin", chat),

@@ -321,45 +321,6 @@ async def test_what_is_personal_is_told_to_every_connection_of_its_owner_alone(
     await anna.expect_no_event("chat:updated")
 
 
-async def test_active_chat_is_the_devices_own(town: Town):
-    anna, boris = await connected(town, 2)
-    phone = town.people[1].phone
-    same_device, other_device = await town.people[1].connect(), await (await town.register(phone)).connect()
-    (chat_id,) = await groups(anna, 1, boris)
-    await boris.send("chat:activate", chat_id=chat_id)
-    await anna.say(chat_id, "hello")
-    for client in (boris, same_device):
-        await client.expect_event("message:created")
-        assert (await client.send("chat:list"))["active_chat_id"] == chat_id
-    await other_device.expect_no_event("message:created")
-    assert (await other_device.send("chat:list"))["active_chat_id"] is None
-    assert (await same_device.say(None, "without a name"))["chat_id"] == chat_id
-    await same_device.send("chat:activate", chat_id=None)
-    assert (await boris.send("chat:list"))["active_chat_id"] is None
-    await boris.expect_refusal("message:list", "conflict", "no_active_chat")
-
-
-async def test_two_connections_of_a_device_agree_on_what_is_on_its_screen(town: Town):
-    anna, boris = await connected(town, 2)
-    same_device = await town.people[1].connect()
-    first, second = await groups(anna, 2, boris)
-    for _ in range(8):
-        await asyncio.gather(
-            boris.send("chat:activate", chat_id=first),
-            same_device.send("chat:activate", chat_id=second),
-            boris.send("chat:activate", chat_id=None),
-            same_device.send("chat:activate", chat_id=first),
-        )
-        active_chat_id = (await boris.send("chat:list", limit=1))["active_chat_id"]
-        before = len(boris.events)
-        seqs = {chat_id: (await anna.say(chat_id, "who looks?"))["seq"] for chat_id in (first, second)}
-        await boris.send("chat:list", limit=1)
-        heard = [event.payload["message"] for event in boris.events[before:] if event.name == "message:created"]
-        assert [(message["chat_id"], message["seq"]) for message in heard] == [
-            (chat_id, seq) for chat_id, seq in seqs.items() if chat_id == active_chat_id
-        ]
-
-
 async def test_device_that_comes_back_has_its_chat_on_the_screen(town: Town):
     anna, boris = await connected(town, 2)
     (chat_id,) = await groups(anna, 1, boris)

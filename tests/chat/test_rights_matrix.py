@@ -131,6 +131,7 @@ def payload_of(action: str, who: str, scene: Scene) -> dict[str, Any]:
         "user:find": lambda: {"phones": [scene.people["creator"].phone]},
         "user:block": lambda: {"user_id": scene.id_of("creator")},
         "user:unblock": lambda: {"user_id": scene.id_of("creator")},
+        "chat:watch": lambda: {"chat_ids": [scene.chat_id]},
         "presence:watch": lambda: {"user_ids": [scene.id_of("creator")]},
         "session:refresh": lambda: {"token": scene.people[who].tokens["access_token"]},
     }

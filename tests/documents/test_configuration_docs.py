@@ -1,37 +1,47 @@
-"""docs/configuration.md says what the settings class says.
+"""Settings are documented once, in core/settings.py: the tables of the documents are made from it.
 
-After a change: ``python -m tests.documents.test_configuration_docs``.
+After a change: ``make documents``.
 """
 
 import re
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, get_args
 
+import pytest
 from pydantic.fields import FieldInfo
 
-from core.settings import Settings
+from cli import app
+from core.settings import IMPORTANT, Settings, shown_default, variable_of
 
 ROOT = Path(__file__).parents[2]
-DOCUMENT = ROOT / "docs/configuration.md"
-BEGIN, END = "<!-- made from core/settings.py -->", "<!-- end -->"
+BEGIN, END = "<!-- made from core/settings.py by make documents -->", "<!-- end -->"
+TABLES = {"docs/configuration.md": tuple(Settings.model_fields), "README.md": IMPORTANT}
+"""Document → the settings in its table."""
+NAMING = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    ".env.example",
+    "docker-compose.yml",
+    "Dockerfile",
+    *(str(path.relative_to(ROOT)) for folder in ("docs", "deploy", "manifests") for path in (ROOT / folder).rglob("*.*")
+      if path.suffix in {".md", ".yml", ".yaml", ".example", ".conf"} and path.parent.name != "how-to"),
+]  # fmt: skip
+"""Where strangers read names of settings."""
+NOT_OF_THE_SERVER = {"MOLVA_PUBLISH", "MOLVA_IMAGE", "MOLVA_OPEN_FILES", "MOLVA_MEMORY", "MOLVA_TEST_FUZZED_PACKETS"}
+"""Variables of docker-compose.yml and of the tests."""
 
 
-def table() -> str:
-    """Every setting in a row."""
-    rows = [f"| `MOLVA_{name.upper()}` | {shown_default(field)} | {explained(field)} |" for name, field in fields()]
+def table(names: Iterable[str]) -> str:
+    """A row for each of the settings."""
+    rows = []
+    for name in names:
+        default = shown_default(name)
+        shown = f"`{default}`" if default else ""
+        rows.append(f"| `{variable_of(name)}` | {shown} | {explained(Settings.model_fields[name])} |")
     return "\n".join(["| variable | default | meaning |", "| --- | --- | --- |", *rows])
-
-
-def fields() -> list[tuple[str, FieldInfo]]:
-    return list(Settings.model_fields.items())
-
-
-def shown_default(field: FieldInfo) -> str:
-    default = field.default
-    if isinstance(default, Path):
-        default = f"./{default}"
-    return "" if default in (None, (), {}) else f"`{default}`"
 
 
 def explained(field: FieldInfo) -> str:
@@ -47,29 +57,52 @@ def choices_of(annotation: Any) -> list[Any]:
     return [choice for choice in get_args(annotation) if isinstance(choice, str)]
 
 
-def test_document_has_every_setting_as_the_class_says_it() -> None:
-    text = DOCUMENT.read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", TABLES)
+def test_document_says_what_the_class_says(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
     shown = text.partition(BEGIN)[2].partition(END)[0].strip()
-    assert shown == table(), "python -m tests.documents.test_configuration_docs writes it anew"
+    assert shown == table(TABLES[name]), "`make documents` writes the table again"
+
+
+def test_ten_settings_are_important() -> None:
+    assert len(set(IMPORTANT)) == 10
+    assert set(IMPORTANT) <= set(Settings.model_fields)
+
+
+def test_help_shows_the_important_settings() -> None:
+    for name in IMPORTANT:
+        assert variable_of(name) in str(app.info.help)
+        assert str(Settings.model_fields[name].description).partition(". ")[0] in " ".join(str(app.info.help).split())
 
 
 def test_every_setting_is_explained() -> None:
-    for name, field in fields():
+    for name, field in Settings.model_fields.items():
         assert field.description, name
         assert field.description.endswith("."), name
 
 
-def test_document_names_no_variable_that_is_not_read() -> None:
-    known = {f"MOLVA_{name.upper()}" for name, _ in fields()}
-    for path in (DOCUMENT, ROOT / "docs/operations.md", ROOT / "manifests/README.md"):
-        named = set(re.findall(r"\bMOLVA_[A-Z_]+\b", path.read_text(encoding="utf-8")))
-        assert named <= known | {"MOLVA_PUBLISH"}, path.name
+@pytest.mark.parametrize("name", NAMING)
+def test_file_names_no_variable_that_is_not_read(name: str) -> None:
+    known = {variable_of(setting) for setting in Settings.model_fields}
+    named = set(re.findall(r"\bMOLVA_[A-Z_]+\b", (ROOT / name).read_text(encoding="utf-8")))
+    assert named <= known | NOT_OF_THE_SERVER
+
+
+def test_compose_has_the_defaults_of_the_class() -> None:
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    passed = dict(re.findall(r"MOLVA_([A-Z_]+): \$\{MOLVA_\1:-([^}]*)\}", text))
+    assert {"LOG_LEVEL", "CODE_SENDER"} <= set(passed)
+    assert passed.pop("FILES_URL") == "/var/lib/molva/files"  # the volume
+    for name, default in passed.items():
+        assert default == shown_default(name.lower()), name
 
 
 def write() -> None:
-    """Put the table of the class into the document."""
-    head, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
-    DOCUMENT.write_text(f"{head}{BEGIN}\n{table()}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+    """Put the tables into the documents."""
+    for name, settings in TABLES.items():
+        head, begin, rest = (ROOT / name).read_text(encoding="utf-8").partition(BEGIN)
+        assert begin, f"{name} has no place for its table"
+        (ROOT / name).write_text(f"{head}{BEGIN}\n{table(settings)}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
 
 
 if __name__ == "__main__":

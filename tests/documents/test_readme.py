@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from core.settings import Settings
 from tests.clients.test_javascript_client import NODE, SCRIPTS
 from tests.support.running import RunningServer
 
@@ -23,22 +22,6 @@ _BLOCK = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 def section(title: str) -> str:
     """What stands under the heading ``title``."""
     return README.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
-
-
-def settings_table() -> list[str]:
-    """The rows of the configuration table, as they follow from the settings."""
-    rows = []
-    for name, field in Settings.model_fields.items():
-        default = getattr(field.default, "value", field.default)
-        shown = "" if default in (None, ()) else f"`{default}`"
-        description = (field.description or "").replace("|", "\\|")
-        rows.append(f"| `MOLVA_{name.upper()}` | {shown} | {description} |")
-    return rows
-
-
-def test_configuration_table_is_that_of_the_settings() -> None:
-    written = [line for line in section("Configuration").splitlines() if line.startswith("| `")]
-    assert written == settings_table()
 
 
 def test_layout_names_every_room_of_the_repository() -> None:

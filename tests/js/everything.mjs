@@ -25,6 +25,7 @@ await run(async () => {
   const { chat: pair } = await anna.send("chat:create_private", { user_id: borisId });
   await boris.expect("chat:updated", ({ reason }) => reason === "created");
   for (const person of [anna, boris]) await person.send("chat:activate", { chat_id: pair.id });
+  await anna.send("chat:watch", { chat_ids: [pair.id] });
   await anna.send("presence:watch", { user_ids: [borisId] });
   await anna.send("chat:typing", { chat_id: pair.id });
   await boris.expect("chat:typing");

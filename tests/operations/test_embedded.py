@@ -20,7 +20,7 @@ import pytest
 
 import db
 from core.errors import StartupError
-from db import embedded, embedded_programs
+from db import embedded, embedded_locks, embedded_programs
 from db.embedded import EmbeddedPostgres, running_url
 
 pytestmark = pytest.mark.slow
@@ -209,7 +209,7 @@ def test_start_waits_for_an_earlier_postgres_that_is_shutting_down(home: Path) -
     with (home / "postgres.lock").open() as earlier:
         fcntl.flock(earlier, fcntl.LOCK_EX)
         starting.start()
-        assert eventually(lambda: embedded._holder(home) is not None)
+        assert eventually(lambda: embedded_locks.holder_of(home) is not None)
         assert not urls
     starting.join(DEADLINE_S)
     successor.stop()
@@ -217,7 +217,7 @@ def test_start_waits_for_an_earlier_postgres_that_is_shutting_down(home: Path) -
 
 
 def test_start_does_not_wait_for_ever_for_an_earlier_postgres(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "_PREDECESSOR_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(embedded_locks, "_PREDECESSOR_TIMEOUT_S", 0.05)
     with (home / "postgres.lock").open() as earlier:
         fcntl.flock(earlier, fcntl.LOCK_EX)
         with pytest.raises(StartupError, match="still shutting down"):

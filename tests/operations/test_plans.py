@@ -207,7 +207,7 @@ async def fill(anna: Client, boris_id: str, count: int) -> str:
 
 
 LISTS: list[tuple[str, dict[str, Any], int]] = [
-    ("chat:list", {}, 2),
+    ("chat:list", {}, 1),
     ("session:sync", {}, 3),
     ("member:list", {"chat_id": "…"}, 2),
     ("message:list", {"chat_id": "…"}, 2),

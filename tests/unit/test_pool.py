@@ -1,5 +1,9 @@
 """What goes wrong with the database is somebody's fault: the database's (``unavailable``) or ours (a bug, logged whole)."""
 
+import asyncio
+from typing import Any
+
+import asyncpg
 import pytest
 
 from core.errors import Unavailable
@@ -65,3 +69,22 @@ async def test_pool_that_is_closed_is_unavailable(database_url: str):
     with pytest.raises(Unavailable):
         async with pool.reading() as tx:
             await add_one(tx, 1)
+
+
+async def test_task_goes_on_after_a_cancelled_give_back(database: Database, monkeypatch: pytest.MonkeyPatch):
+    give_back, gate = asyncpg.pool.Pool.release, asyncio.Event()
+
+    async def give_back_slowly(self: Any, *arguments: Any, **named: Any) -> None:
+        await gate.wait()
+        await give_back(self, *arguments, **named)
+
+    async def ask() -> None:
+        async with database.reading() as tx:
+            await tx.fetch("ask", "SELECT 1", [])
+
+    monkeypatch.setattr(asyncpg.pool.Pool, "release", give_back_slowly)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):  # in this task, as an action that ran out of time
+            await ask()
+    gate.set()
+    await ask()
