@@ -76,10 +76,9 @@ def migrate() -> None:
     """
     settings = load_settings()
     import server
-    from db.migrate import migrate as apply_migrations
 
     with server.database_url_of(settings, beside_server=True) as url:
-        applied = asyncio.run(apply_migrations(url))
+        applied, _ = asyncio.run(server.migrate_as_owner(settings, url))
     print("\n".join(f"applied {name}" for name in applied) or "nothing to apply")
 
 

@@ -37,7 +37,7 @@ CREATE TABLE users (
 );
 CREATE UNIQUE INDEX users_username_key ON users (lower(username));
 
--- One-time codes, one row per code sent. Kept a day for the limits per number, then swept.
+-- One-time codes, one row per code sent. The id is random and is the verification_id. Kept a day, then swept.
 CREATE TABLE login_codes (
     id          uuid PRIMARY KEY,
     phone       text NOT NULL,                              -- E.164, registered or not
@@ -120,22 +120,49 @@ CREATE INDEX members_present_idx ON members (chat_id, joined_at, user_id) WHERE 
 -- Somebody's pins in their order.
 CREATE INDEX members_pins_idx ON members (user_id, pinned, chat_id) WHERE pinned IS NOT NULL AND left_at IS NULL;
 
--- What is said in a message, for words_of: marks that join words (of an address, a path, a number) become spaces, so that
--- each part is found by itself, and one letter is written in one way. translate() would cost ten times as much.
-CREATE FUNCTION plain_words(content jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN
+-- One spelling for letters that people type in several ways: é and e, ё and е, ß and ss. й stays: the stemmer needs it.
+-- Compatibility forms (full width, ligatures) become the plain letters. realtime/messages/search_words.py spells a query in
+-- the same way.
+CREATE FUNCTION plain_letters(words text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN
+    normalize(
+        regexp_replace(
+            normalize(
+                replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(
+                    words, 'ß', 'ss'), 'ẞ', 'ss'), 'æ', 'ae'), 'Æ', 'ae'), 'œ', 'oe'), 'Œ', 'oe'), 'ø', 'o'), 'Ø', 'o'),
+                    'ł', 'l'), 'Ł', 'l'), 'ı', 'i'),
+                NFKD),
+            '(?<![иИ])[\u0300-\u036f]+', '', 'g'),
+        NFC);
+
+-- What is said in a message.
+CREATE FUNCTION said_in(content jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN
+    coalesce(content ->> 'text', '') || ' ' || coalesce(content ->> 'caption', '') || ' '
+        || coalesce(content ->> 'title', '') || ' ' || coalesce(content ->> 'name', '');
+
+-- Its words: marks that join words (of an address, a path, a number) become spaces, so that each part is found by itself.
+-- Most texts have plain letters only and skip plain_letters, which costs more than all the rest.
+CREATE FUNCTION plain_words(said text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN
     regexp_replace(
-        replace(replace(
-            coalesce(content ->> 'text', '') || ' ' || coalesce(content ->> 'caption', '') || ' '
-                || coalesce(content ->> 'title', '') || ' ' || coalesce(content ->> 'name', ''),
-            'ё', 'е'), 'Ё', 'Е'),
-        '[-@./+_:&=?#%~'']', ' ', 'g');
+        CASE WHEN said ~ '[^\u0001-\u007Fа-яА-ЯёЁ«»—–…№]' THEN plain_letters(said)
+             ELSE replace(replace(said, 'ё', 'е'), 'Ё', 'Е') END,
+        '[-@./+_:&=?#%~''<>]', ' ', 'g');
+
+-- The emoji of a text, each as a word of one character. Skin tones and joiners are none: any 👍 finds any other.
+CREATE FUNCTION emoji_of(said text) RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN
+    array_to_tsvector(ARRAY(
+        SELECT found.emoji[1]
+          FROM regexp_matches(said, '[\u2300-\u23FF\u2600-\u27BF\u2B00-\u2BFF\U0001F000-\U0001F3FA\U0001F400-\U0001FAFF]', 'g')
+               AS found (emoji)));
 
 -- The words by which a message is found: their stems, so that any form finds any other, and themselves, so that the
 -- beginning of any form does. The configuration `russian` stems Cyrillic words as Russian and Latin ones as English.
 -- OFFSET 0: what is said is found out once.
 CREATE FUNCTION words_of(content jsonb) RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN (
-    SELECT to_tsvector('russian', said.words) || to_tsvector('simple', said.words)
-      FROM (SELECT plain_words(content) AS words OFFSET 0) said);
+    SELECT CASE WHEN plain.said ~ '[\u2300-\u23FF\u2600-\u27BF\u2B00-\u2BFF\U0001F000-\U0001FAFF]'
+                THEN to_tsvector('russian', plain.words) || to_tsvector('simple', plain.words) || emoji_of(plain.said)
+                ELSE to_tsvector('russian', plain.words) || to_tsvector('simple', plain.words) END
+      FROM (SELECT found.said, plain_words(found.said) AS words
+              FROM (SELECT said_in(content) AS said OFFSET 0) found OFFSET 0) plain);
 
 -- Messages. A message is (chat_id, seq). Written only under its chat's lock, which is why foreign keys would check
 -- again what is already certain.
@@ -165,6 +192,27 @@ CREATE INDEX messages_version_idx ON messages (chat_id, version);
 -- message:search.
 CREATE INDEX messages_search_idx ON messages USING gin (chat_id, words_of(content))
  WHERE deleted_at IS NULL AND type <> 'system';
+
+-- The newest seq of a chat whose message is not newer than p_time; 0 if there is none. p_last is the newest seq of all. The
+-- times of a chat rise with seq, so it looks back in growing steps and then halves: no index by time is needed.
+CREATE FUNCTION newest_seq_until(p_chat_id uuid, p_time timestamptz, p_last bigint)
+RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    low    bigint := 0;           -- not newer than p_time, or before the first message
+    high   bigint := p_last + 1;  -- newer, or after the last message
+    step   bigint := 1;           -- 0 once low is found
+    probe  bigint;
+BEGIN
+    WHILE high - low > 1 LOOP
+        probe := CASE WHEN step > 0 AND high - step > low THEN high - step ELSE (low + high) / 2 END;
+        IF (SELECT m.created_at > p_time FROM messages m WHERE m.chat_id = p_chat_id AND m.seq = probe) THEN
+            high := probe; step := step * 4;
+        ELSE
+            low := probe; step := 0;
+        END IF;
+    END LOOP;
+    RETURN low;
+END $$;
 
 -- Who likes which message, once.
 CREATE TABLE likes (
@@ -204,7 +252,7 @@ CREATE INDEX blocks_blocked_idx ON blocks (blocked_id, user_id);
 --
 -- It is a function because each statement in it sees what was committed while it waited for the lock of the chat; a single
 -- statement would see only what was committed before the wait. outcome: sent, or why not (duplicate, reused, not_found,
--- reply_not_found, mention_not_found, you_blocked_user). For a duplicate, seq is that of the first message.
+-- reply_not_found, mention_not_found, you_blocked_user, peer_unavailable). For a duplicate, seq is that of the first message.
 --
 -- A plan is kept as long as its connection lives, even if it was made while the tables were empty and a sequential scan looked
 -- as cheap as an index. So only one plan is possible: a repeat is looked up by sender and client_id, because no index serves
@@ -224,7 +272,6 @@ DECLARE
     chat   chats%ROWTYPE;
     me     members%ROWTYPE;
     first  messages%ROWTYPE;
-    peer   uuid;
 BEGIN
     -- 1. The chat's row lock: from here on nothing in the chat changes but by us.
     SELECT * INTO chat FROM chats c WHERE c.id = p_chat_id AND c.deleted_at IS NULL FOR NO KEY UPDATE;
@@ -241,12 +288,17 @@ BEGIN
     END IF;
     -- 3. May they? Their own block first: who is told of it today must not learn tomorrow, by other words, of the other's.
     IF chat.type = 'private' THEN
-        SELECT m.user_id INTO peer FROM members m WHERE m.chat_id = p_chat_id AND m.user_id <> p_sender_id;
-        IF EXISTS (SELECT FROM blocks b WHERE b.user_id = p_sender_id AND b.blocked_id = peer) THEN
-            outcome := 'you_blocked_user'; RETURN NEXT; RETURN;
-        END IF;
-        IF EXISTS (SELECT FROM blocks b WHERE b.user_id = peer AND b.blocked_id = p_sender_id) THEN
-            outcome := 'not_found'; RETURN NEXT; RETURN;
+        SELECT CASE
+                   WHEN EXISTS (SELECT FROM blocks b WHERE b.user_id = p_sender_id AND b.blocked_id = m.user_id)
+                       THEN 'you_blocked_user'
+                   WHEN EXISTS (SELECT FROM blocks b WHERE b.user_id = m.user_id AND b.blocked_id = p_sender_id)
+                     OR (SELECT u.deleted_at FROM users u WHERE u.id = m.user_id) IS NOT NULL
+                       THEN 'peer_unavailable'
+               END
+          INTO outcome
+          FROM members m WHERE m.chat_id = p_chat_id AND m.user_id <> p_sender_id;
+        IF outcome IS NOT NULL THEN
+            RETURN NEXT; RETURN;
         END IF;
     END IF;
     IF p_reply_to IS NOT NULL AND NOT p_reply_to BETWEEN me.first_seq AND chat.message_count THEN
@@ -313,7 +365,10 @@ BEGIN
                         WHERE peer.chat_id = c.id AND b.user_id = w.sender_id) THEN 'you_blocked_user'
                    WHEN c.type = 'private' AND EXISTS (
                        SELECT FROM blocks b JOIN members peer ON peer.user_id = b.user_id
-                        WHERE peer.chat_id = c.id AND b.blocked_id = w.sender_id) THEN 'not_found'
+                        WHERE peer.chat_id = c.id AND b.blocked_id = w.sender_id) THEN 'peer_unavailable'
+                   WHEN c.type = 'private' AND EXISTS (
+                       SELECT FROM members peer JOIN users u ON u.id = peer.user_id
+                        WHERE peer.chat_id = c.id AND u.deleted_at IS NOT NULL) THEN 'peer_unavailable'
                    WHEN NOT w.reply_to BETWEEN me.first_seq AND c.message_count THEN 'reply_not_found'
                    WHEN cardinality(w.mentions) > 0 AND cardinality(w.mentions) <> (
                        SELECT count(*) FROM members m
@@ -373,6 +428,7 @@ CREATE TABLE files (
     duration_ms     integer,                                -- of audio and video, as the uploader said
     blurhash        text,                                   -- of images
     thumbnail_mime  text,                                   -- null: there is no thumbnail
+    thumbnail_bytes bigint,                                 -- null: there is none, or the file is older than this column
     created_at      timestamptz(3) NOT NULL DEFAULT wire_now(),
     expires_at      timestamptz(3) NOT NULL,
     sent_at         timestamptz(3),                         -- when it was first to be sent; null: never
@@ -404,6 +460,16 @@ CREATE TABLE look_ups (
     CONSTRAINT look_ups_user_fk FOREIGN KEY (user_id) REFERENCES users (id)
 );
 
+-- How much of a kind somebody has done on a day (UTC): new chats, groups, strangers added, files. A row a kind.
+CREATE TABLE daily_budgets (
+    user_id  uuid NOT NULL,
+    kind     text NOT NULL,                                 -- private_chats, groups, strangers, files, file_bytes
+    day      date NOT NULL,
+    used     bigint NOT NULL,
+    CONSTRAINT daily_budgets_pkey PRIMARY KEY (user_id, kind),
+    CONSTRAINT daily_budgets_user_fk FOREIGN KEY (user_id) REFERENCES users (id)
+);
+
 -- Where a code was asked for and where it went: for the caps that keep strangers from spending the operator's money.
 ALTER TABLE login_codes
     ADD COLUMN address  text,                               -- of who asked
@@ -427,6 +493,53 @@ INSERT INTO epochs (epoch) VALUES (gen_random_uuid());
 -- How somebody lost the chat (left, removed, deleted): a leave that is repeated after a lost answer is answered as the first
 -- one was.
 ALTER TABLE members ADD COLUMN left_reason text;
+
+-- How signing in is guarded: wrong guesses by address and network, the budget of codes, the PIN.
+ALTER TABLE login_codes
+    ADD COLUMN loose_guesses smallint NOT NULL DEFAULT 0,   -- wrong ones without the verification_id, which development allows
+    ADD COLUMN challenge     text;                          -- the challenge that was solved for this code: good for one
+
+-- Wrong guesses at codes from one address or network, in windows of some minutes.
+CREATE TABLE sign_in_failures (
+    origin    text NOT NULL,                                -- an address (/64 of IPv6) or a network (/24, /48)
+    began_at  timestamptz(3) NOT NULL,                      -- of the window
+    failures  integer NOT NULL,
+    CONSTRAINT sign_in_failures_pkey PRIMARY KEY (origin, began_at)
+);
+CREATE INDEX sign_in_failures_began_idx ON sign_in_failures (began_at);
+
+-- How many codes were sent on each day (UTC), against the budget of the operator.
+CREATE TABLE code_budget (
+    day   date NOT NULL,
+    sent  integer NOT NULL,
+    CONSTRAINT code_budget_pkey PRIMARY KEY (day)
+);
+
+-- The second factor of those who set one.
+CREATE TABLE user_pins (
+    user_id   uuid NOT NULL,
+    pin_hash  text NOT NULL,                                -- Argon2id, with its parameters and its salt
+    tries     smallint NOT NULL DEFAULT 0,                  -- since the last right one; at the limit the PIN is locked
+    tried_at  timestamptz(3),                               -- the last of them: a day later they are forgotten
+    set_at    timestamptz(3) NOT NULL DEFAULT wire_now(),
+    CONSTRAINT user_pins_pkey PRIMARY KEY (user_id),
+    CONSTRAINT user_pins_user_fk FOREIGN KEY (user_id) REFERENCES users (id)
+);
+
+-- What people let others see and do: who sees last_seen_at and presence (shared: who shares a chat with them), who may open a
+-- private chat with them or add them to a group (shared: who shares a group with them), and whether their number finds them.
+ALTER TABLE users
+    ADD COLUMN last_seen_for   text NOT NULL DEFAULT 'shared',
+    ADD COLUMN messages_from   text NOT NULL DEFAULT 'everyone',
+    ADD COLUMN found_by_phone  boolean NOT NULL DEFAULT true;
+ALTER TABLE users ADD CONSTRAINT users_last_seen_for_check CHECK (last_seen_for IN ('shared', 'nobody')) NOT VALID;
+ALTER TABLE users ADD CONSTRAINT users_messages_from_check
+    CHECK (messages_from IN ('everyone', 'shared', 'nobody')) NOT VALID;
+ALTER TABLE users VALIDATE CONSTRAINT users_last_seen_for_check;
+ALTER TABLE users VALIDATE CONSTRAINT users_messages_from_check;
+
+-- Sessions that ended, for the sweeper.
+CREATE INDEX login_sessions_ended_idx ON login_sessions (least(revoked_at, expires_at));
 
 -- What people reported to the operator. What was reported is kept as it was at that moment, whatever becomes of it.
 CREATE TABLE reports (

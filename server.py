@@ -20,6 +20,7 @@ import uvicorn
 import uvloop
 
 import realtime.actions  # noqa: F401  (declares every action)
+from accounts.daily_budgets import budgets_of
 from core import limits
 from core.errors import StartupError
 from core.file_urls import FileUrls
@@ -32,8 +33,11 @@ from core.tracing import start_tracing, stop_tracing
 from db.embedded import EmbeddedPostgres, running_url
 from db.migrate import migrate
 from db.pool import Database
+from db.roles import grant_rows, make_application_role, role_of
 from http_api.app import create_app
+from http_api.connection_caps import ConnectionCaps
 from http_api.http_protocol import HttpProtocol
+from http_api.routes.health import create_operations_app
 from maintenance.scheduler import background_jobs, run_forever
 from realtime.delivery.fanout import Fanout
 from realtime.delivery.hub import Hub
@@ -70,6 +74,9 @@ class Molva:
     sockets: SocketServer
     services: Services
     objects: Objects
+    connection_caps: ConnectionCaps
+    operations_app: Any
+    """The probes and the metrics, for a port of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,7 @@ class _Chat:
     epoch: EpochWatch
     services: Services
     dispatcher: Dispatcher
+    rates: RateLimits | None
     presence: PresenceTracker
     namespace: ChatNamespace
 
@@ -109,8 +117,10 @@ async def _compose_chat(settings: Settings, database: Database, tokens: AccessTo
         file_urls=file_urls,
         phone_region=settings.phone_region,
         limits_look_ups=has_limits,
+        budgets=budgets_of(settings),
     )
-    dispatcher = Dispatcher(services, RateLimits() if has_limits else None, timeout_s=settings.database_timeout_s)
+    rates = RateLimits() if has_limits else None
+    dispatcher = Dispatcher(services, rates, timeout_s=settings.database_timeout_s)
     presence = PresenceTracker(database, fanout, hub)
     namespace = ChatNamespace(
         database=database,
@@ -123,7 +133,7 @@ async def _compose_chat(settings: Settings, database: Database, tokens: AccessTo
     )
     fanout.end_session = namespace.end_session
     await epoch.start(namespace.begin_afresh)
-    return _Chat(fanout, turns, epoch, services, dispatcher, presence, namespace)
+    return _Chat(fanout, turns, epoch, services, dispatcher, rates, presence, namespace)
 
 
 @asynccontextmanager
@@ -155,11 +165,13 @@ async def compose(settings: Settings, database_url: str) -> AsyncIterator[Molva]
         services=chat.services,
         objects=objects,
         images=images,
+        rates=chat.rates,
     )
     maintenance = asyncio.create_task(run_forever(background_jobs(chat.services, objects)))
     lag_watch = asyncio.create_task(watch_loop_lag())
     try:
-        yield Molva(with_sockets(sockets, api), database, sockets, chat.services, objects)
+        caps, operations = _connection_caps(settings), create_operations_app(api)
+        yield Molva(with_sockets(sockets, api), database, sockets, chat.services, objects, caps, operations)
     finally:
         maintenance.cancel()
         lag_watch.cancel()
@@ -182,6 +194,14 @@ def _transport_options(settings: Settings) -> TransportOptions:
     )
 
 
+def _connection_caps(settings: Settings) -> ConnectionCaps:
+    return ConnectionCaps(
+        per_address_max=settings.connections_per_address_max,
+        total_max=settings.http_connections_max,
+        trusted_proxies=settings.trusted_proxies,
+    )
+
+
 @contextmanager
 def database_url_of(settings: Settings, *, beside_server: bool = False) -> Iterator[str]:
     """The URL to use: the configured server's, or that of the embedded one, which runs meanwhile.
@@ -201,8 +221,11 @@ def database_url_of(settings: Settings, *, beside_server: bool = False) -> Itera
 class HttpServer(uvicorn.Server):
     """uvicorn, without its signal handling: it ends the process by the signal again, and we end with status 0."""
 
-    def __init__(self, config: uvicorn.Config, address: str, drain: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, address: str, drain: Callable[[], Awaitable[None]], *, shows_docs: bool = True
+    ) -> None:
         super().__init__(config)
+        self._shows_docs = shows_docs
         self.address = address
         self._drain = drain
         self._told_at: float | None = None
@@ -211,7 +234,8 @@ class HttpServer(uvicorn.Server):
         """Listen, then say where."""
         await super().startup(sockets)
         if self.started:
-            print(f"\nMolva is ready at {self.address}\n  documents and try-out: {self.address}/docs/\n", flush=True)  # noqa: T201
+            documents = f"  documents and try-out: {self.address}/docs/\n" if self._shows_docs else ""
+            print(f"\nMolva is ready at {self.address}\n{documents}", flush=True)  # noqa: T201
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let the sockets go in good order, probes being told that we are not ready any more; then close everything."""
@@ -245,16 +269,53 @@ class HttpServer(uvicorn.Server):
         self.should_exit = True
 
 
-def bind(settings: Settings) -> socket.socket:
-    """The listening socket; ``StartupError`` when the address is taken or not ours."""
+class _OperationsServer(uvicorn.Server):
+    """uvicorn for the port of the probes and metrics. It ends with the main server."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Nothing: the main server has the signals."""
+        yield
+
+
+@asynccontextmanager
+async def _serving_operations(molva: Molva, listener: socket.socket | None) -> AsyncIterator[None]:
+    """Answer probes and metrics on ``listener``, if there is one, while inside."""
+    if listener is None:
+        yield
+        return
+    config = uvicorn.Config(
+        molva.operations_app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        proxy_headers=False,
+        http=HttpProtocol,
+        ws="none",
+        timeout_graceful_shutdown=1,
+    )
+    operations = _OperationsServer(config)
+    serving = asyncio.create_task(operations.serve(sockets=[listener]))
+    try:
+        yield
+    finally:
+        operations.should_exit = True
+        await serving
+
+
+def bind(settings: Settings, *, port: int | None = None) -> socket.socket:
+    """The listening socket, on the main port unless given; ``StartupError`` when the address is taken or not ours."""
+    port = settings.port if port is None else port
     try:
         family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((settings.host, settings.port))
+        listener.bind((settings.host, port))
     except OSError as error:
         raise StartupError(
-            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror or error}. Set MOLVA_HOST or MOLVA_PORT."
+            f"Cannot listen on {settings.host}:{port}: {error.strerror or error}. Set MOLVA_HOST or "
+            f"{'MOLVA_PORT' if port == settings.port else 'MOLVA_METRICS_PORT'}."
         ) from None
     return listener
 
@@ -263,25 +324,55 @@ def serve(settings: Settings) -> None:
     """Serve in the foreground until SIGINT or SIGTERM."""
     configure_logs(level=settings.log_level, log_format=settings.log_format)
     settings.signing_secret()
+    for doubt in settings.doubts():
+        log.warning(doubt)
     with (
         contextlib.closing(bind(settings)) as listener,
+        _bind_operations(settings) as operations_listener,
         database_url_of(settings) as database_url,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        runner.run(_serve(settings, database_url, listener))
+        runner.run(_serve(settings, database_url, listener, operations_listener))
 
 
-async def _serve(settings: Settings, database_url: str, listener: socket.socket) -> None:
+@contextmanager
+def _bind_operations(settings: Settings) -> Iterator[socket.socket | None]:
+    if settings.metrics_port is None:
+        yield None
+    else:
+        with contextlib.closing(bind(settings, port=settings.metrics_port)) as listener:
+            yield listener
+
+
+async def _serve(
+    settings: Settings, database_url: str, listener: socket.socket, operations_listener: socket.socket | None
+) -> None:
     start_tracing(settings.tracing)
-    applied = await migrate(database_url)
+    applied, database_url = await migrate_as_owner(settings, database_url)
     async with compose(settings, database_url) as molva:
-        server = http_server(molva, listener)
+        server = http_server(molva, listener, shows_docs=settings.shows_docs)
         _tune_collector()
         log.info("starting", extra={"address": server.address, "migrations": len(applied)})
-        with server.stopped_by_signals():
-            await server.serve(sockets=[listener])
+        async with _serving_operations(molva, operations_listener):
+            with server.stopped_by_signals():
+                await server.serve(sockets=[listener])
     stop_tracing()
     log.info("stopped")
+
+
+async def migrate_as_owner(settings: Settings, database_url: str) -> tuple[list[str], str]:
+    """Migrate as the owner of the tables; what was applied, and the URL that the application uses afterwards.
+
+    The embedded PostgreSQL has a role for the application. Another server has one if the owner's URL is set.
+    """
+    if settings.database_url is None:
+        return await migrate(database_url), await make_application_role(database_url)
+    if settings.database_owner_url is None:
+        return await migrate(database_url), database_url
+    owner_url = settings.database_owner_url.get_secret_value()
+    applied = await migrate(owner_url)
+    await grant_rows(owner_url, role_of(database_url))
+    return applied, database_url
 
 
 def _tune_collector() -> None:
@@ -291,7 +382,7 @@ def _tune_collector() -> None:
     gc.set_threshold(*_COLLECT_AFTER)
 
 
-def http_server(molva: Molva, listener: socket.socket) -> HttpServer:
+def http_server(molva: Molva, listener: socket.socket, *, shows_docs: bool = True) -> HttpServer:
     """uvicorn for the composed application."""
     config = uvicorn.Config(
         molva.app,
@@ -300,10 +391,10 @@ def http_server(molva: Molva, listener: socket.socket) -> HttpServer:
         lifespan="off",
         server_header=False,
         proxy_headers=False,
-        http=HttpProtocol,
+        http=HttpProtocol.with_caps(molva.connection_caps),
         ws=molva.sockets.eio.websocket_class,  # type: ignore[arg-type]  # uvicorn calls whatever makes a protocol
         timeout_graceful_shutdown=_GRACE_S,
     )
     host, port = listener.getsockname()[:2]
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    return HttpServer(config, address, molva.sockets.drain)
+    return HttpServer(config, address, molva.sockets.drain, shows_docs=shows_docs)

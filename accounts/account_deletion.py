@@ -7,17 +7,15 @@ personal goes in one transaction. The groups are left afterwards, one by one: se
 from dataclasses import dataclass
 
 from core.errors import ErrorCode, Unauthorized
-from db import account_deletion, avatars, users
+from db import account_deletion, avatars, pins
 from db.pool import Tx
 from db.sessions import EndReason
-from db.users import UserRow
 
 
 @dataclass(frozen=True, slots=True)
 class ErasedAccount:
-    """What is left of an account, the sessions that ended with it, and the picture that it had."""
+    """The sessions that ended with an account, and the picture that it had."""
 
-    user: UserRow
     session_ids: list[str]
     avatar_id: str | None
 
@@ -34,7 +32,9 @@ async def erase_account(tx: Tx, user_id: str) -> ErasedAccount:
     await account_deletion.erase_blocks(tx, user_id)
     await account_deletion.erase_personal(tx, user_id)
     await account_deletion.erase_look_ups(tx, user_id)
+    await pins.delete_pin(tx, user_id)
+    await account_deletion.erase_daily_budgets(tx, user_id)
     await account_deletion.expire_files(tx, user_id)
     if wearer.avatar_id is not None:
         await avatars.note_unused(tx, wearer.avatar_id)
-    return ErasedAccount(await users.find_any_user(tx, user_id), ended, wearer.avatar_id)
+    return ErasedAccount(ended, wearer.avatar_id)

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 
 from accounts.profile import existing
 from db import blocks, export, files, sessions, users
-from db.export import LikeRow, MembershipRow
+from db.export import LikeRow, MembershipRow, PastChatRow
 from db.files import FileRow
 from db.messages import MessageRow
 from db.pool import Database, Tx
@@ -47,6 +47,11 @@ async def find_person(database: Database, user_id: str) -> PersonRows:
 
 async def list_chats(database: Database, user_id: str) -> AsyncIterator[list[MembershipRow]]:
     """The chats that the person is or was in."""
+    async for page in _list_past_chats(database, user_id):
+        yield [row.membership for row in page]
+
+
+async def _list_past_chats(database: Database, user_id: str) -> AsyncIterator[list[PastChatRow]]:
     after_id = None
     while True:
         async with database.reading() as tx:
@@ -54,7 +59,7 @@ async def list_chats(database: Database, user_id: str) -> AsyncIterator[list[Mem
         yield page
         if len(page) < PAGE:
             return
-        after_id = page[-1].chat_id
+        after_id = page[-1].membership.chat_id
 
 
 async def list_files(database: Database, user_id: str) -> AsyncIterator[list[FileRow]]:
@@ -83,8 +88,8 @@ async def _list_in_windows(
     database: Database, user_id: str, list_window: Callable[[Tx, str, str, int, int], Awaitable[list[_Row]]]
 ) -> AsyncIterator[list[_Row]]:
     """All rows of all chats. ``list_window``: of a chat and a person, the rows above one ``seq`` and up to another."""
-    async for page in list_chats(database, user_id):
-        for chat in page:
-            for after_seq in range(0, chat.message_count, WINDOW):
+    async for page in _list_past_chats(database, user_id):
+        for row in page:
+            for after_seq in range(0, row.last_seq, WINDOW):
                 async with database.reading() as tx:
-                    yield await list_window(tx, chat.chat_id, user_id, after_seq, after_seq + WINDOW)
+                    yield await list_window(tx, row.membership.chat_id, user_id, after_seq, after_seq + WINDOW)

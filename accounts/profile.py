@@ -8,18 +8,21 @@ from dataclasses import dataclass
 from core.errors import ErrorCode, NotFound, Unauthorized
 from db import users
 from db.pool import Database, Tx
-from db.users import ProfileRow, UserRow
+from db.users import LastSeenFor, MessagesFrom, ProfileRow, UserRow
 
 
 @dataclass(frozen=True, slots=True)
 class ProfileEdit:
-    """What to change. A ``display_name`` of ``None`` keeps the name; the others are changed if ``sets_…`` says so."""
+    """What to change. ``username`` and ``about`` are changed if ``sets_…`` says so; ``None`` elsewhere keeps what is."""
 
     display_name: str | None = None
     sets_username: bool = False
     username: str | None = None
     sets_about: bool = False
     about: str | None = None
+    last_seen: LastSeenFor | None = None
+    messages_from: MessagesFrom | None = None
+    found_by_phone: bool | None = None
 
 
 async def find_own_profile(database: Database, user_id: str) -> ProfileRow:
@@ -37,10 +40,25 @@ async def find_user(database: Database, user_id: str, *, caller_id: str) -> User
     return row
 
 
+async def find_users(database: Database, user_ids: list[str], *, caller_id: str) -> list[UserRow]:
+    """Profiles, as the caller may see them, in the order asked for. Who does not exist is left out."""
+    async with database.reading() as tx:
+        return await users.list_users_for(tx, user_ids, caller_id)
+
+
 async def edit_profile(tx: Tx, user_id: str, edit: ProfileEdit) -> ProfileRow:
     """Change a profile and return it. ``Conflict`` (``username_taken``); ``Unauthorized`` if the account was deleted."""
     row = await users.update_profile(
-        tx, user_id, edit.display_name, edit.sets_username, edit.username, edit.sets_about, edit.about
+        tx,
+        user_id,
+        edit.display_name,
+        edit.sets_username,
+        edit.username,
+        edit.sets_about,
+        edit.about,
+        edit.last_seen,
+        edit.messages_from,
+        edit.found_by_phone,
     )
     return existing(row)
 

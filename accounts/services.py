@@ -7,8 +7,11 @@ A function that needs a single service takes that one alone. A function that is 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from accounts.challenges import Challenges
 from accounts.code_caps import SendTiming
 from accounts.code_senders import CodeSender
+from accounts.daily_budgets import DailyBudgets
+from accounts.pin_hashes import PinHashes
 from core.settings import Settings
 from core.tokens import AccessTokens, CodeHashes, RefreshTokens
 from db.pool import Database
@@ -32,4 +35,7 @@ class AccountServices:
     on_session_ended: OnSessionEnded
     objects: Objects
     images: ImageWorkers
+    challenges: Challenges
+    budgets: DailyBudgets | None
     send_timing: SendTiming = field(default_factory=SendTiming)
+    pin_hashes: PinHashes = field(default_factory=PinHashes)

@@ -2,9 +2,9 @@
 
 What must stay true:
 
-- A code opens one session, in the same transaction that uses the code up.
+- A code opens one session, in the same transaction that uses the code up. Where a PIN is needed, that comes after it.
 - A wrong guess is counted: its transaction commits although the answer is an error.
-- Every refused guess gets the same answer.
+- Every refused guess gets the same answer; one of many from the same place also hears when to go on.
 - A refresh token that is used again after it was replaced ends its session. The exception is a short grace period, because
   the answer with the new token may have been lost. This end, too, is committed before the error is answered.
 """
@@ -15,26 +15,33 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from accounts.code_caps import origin_of
 from accounts.codes import normalise_in_payload
+from accounts.guesses import Comparison, Guess, compare
+from accounts.pins import check_pin
 from accounts.services import AccountServices
 from core import metrics
-from core.errors import ErrorCode, Unauthorized
+from core.conflicts import ConflictReason
+from core.errors import Conflict, ErrorCode, RateLimited, Unauthorized, ValidationFailed
+from core.faults import REQUIRED
 from core.ids import new_id
 from core.logs import note_identity
 from core.phones import mask_phone
+from core.settings import Environment
 from core.tokens import IssuedToken, RefreshClaim, RefreshTokens, read_refresh_token, refresh_hash
-from db import codes, sessions, users
+from db import pins, sessions, users
+from db.pins import PinRow
 from db.pool import Tx
 from db.sessions import EndReason, RefreshRow
 from db.users import ProfileRow
 
 log = logging.getLogger("molva.auth")
 
-NEW_USER_NAME: Final = "New user"
-"""The display name of a person who has not chosen one. It must reveal nothing of the number."""
+NAMELESS: Final = "New user"
+"""The display name of a person who signed in without one. It must reveal nothing of the number."""
 
 _BAD_CODE: Final = "The code is not valid."
-"""For a wrong, expired or used code, and for a number that no code was sent to."""
+"""For a wrong, expired or used code, for one of another request, and for a number that no code was sent to."""
 _BAD_REFRESH_TOKEN: Final = "The refresh token is not valid."  # noqa: S105  (words, not a password)
 
 
@@ -48,55 +55,103 @@ class TokenPair:
 
 
 @dataclass(frozen=True, slots=True)
+class SignInRequest:
+    """What somebody signs in with. ``display_name`` is for a new account; ``pin`` for an account that has one."""
+
+    phone_text: str
+    code: str
+    verification_id: str | None = None
+    device_name: str | None = None
+    display_name: str | None = None
+    pin: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A new session: its tokens and its owner."""
+    """A new session: its tokens and its owner. ``created_at``: when it began."""
 
     tokens: TokenPair
     owner: ProfileRow
     is_new_user: bool
+    session_id: str
+    created_at: str
 
 
-async def sign_in(services: AccountServices, *, phone_text: str, code: str, device_name: str | None) -> SignedIn:
+async def sign_in(services: AccountServices, request: SignInRequest) -> SignedIn:
     """Open a session with a one-time code; the first time, this registers the person.
 
-    ``ValidationFailed`` for what is no number, ``Unauthorized`` for every code that is not the number's living one.
+    ``ValidationFailed`` for what is no number, and outside of development without ``verification_id``; ``Unauthorized`` for
+    every code that is not good for the number, and for a wrong PIN; ``Conflict`` (``pin_required``) without a PIN where one
+    is needed; ``RateLimited`` after too many wrong codes from one place, or too many wrong PINs.
     """
-    phone = normalise_in_payload(phone_text, services.settings)
-    async with services.database.transaction() as tx:
-        signed_in = None
-        if await _use_code(services, tx, phone=phone, code=code):
-            signed_in = await _open_session(services, tx, phone=phone, device_name=device_name)
-    if signed_in is None:
+    settings = services.settings
+    phone = normalise_in_payload(request.phone_text, settings)
+    if request.verification_id is None and settings.environment is not Environment.DEVELOPMENT:
+        raise ValidationFailed.at("verification_id", REQUIRED)
+    guess = Guess(origin_of(phone), request.code, request.verification_id)
+    try:
+        pin = await _prove_pin(services, guess, request.pin)
+        signed_in = await _sign_in(services, guess, request, pin)
+    except (Unauthorized, Conflict, RateLimited) as error:
         metrics.SIGN_INS.labels("token", "refused").inc()
-        log.info("sign-in refused", extra={"phone": mask_phone(phone)})
-        raise Unauthorized(message=_BAD_CODE)
+        log.info("sign-in refused", extra={"phone": mask_phone(phone), "outcome": error.code.value})
+        raise
     metrics.SIGN_INS.labels("token", "registered" if signed_in.is_new_user else "ok").inc()
-    log.info("signed in", extra={"phone": mask_phone(phone), "is_new_user": signed_in.is_new_user, "device": device_name})
+    log.info(
+        "signed in",
+        extra={"phone": mask_phone(phone), "is_new_user": signed_in.is_new_user, "device": request.device_name},
+    )
     return signed_in
 
 
-async def _use_code(services: AccountServices, tx: Tx, *, phone: str, code: str) -> bool:
-    """Compare a guess with the number's living code, if there is one. The caller must commit, whatever the result.
+async def _prove_pin(services: AccountServices, guess: Guess, pin: str | None) -> PinRow | None:
+    """If the number's owner has a PIN: check the code without using it up, then the PIN. The PIN that was right."""
+    async with services.database.transaction() as tx:
+        row = await pins.find_pin(tx, guess.origin.phone)
+        if row is None:
+            return None
+        if row.is_lapsed:  # without this, the next session would bring it back
+            await pins.delete_pin(tx, row.user_id)
+            return None
+        found = await compare(tx, guess, hashes=services.code_hashes, settings=services.settings, uses_up=False)
+    _refuse_unless_right(found)
+    if pin is None:
+        raise Conflict(ConflictReason.PIN_REQUIRED)
+    await check_pin(services, row, pin)
+    return row
 
-    Every guess passes here, so limits on guesses belong here.
-    """
-    code_id = await codes.find_live_code(tx, phone)
-    if code_id is None:
-        return False
-    return await codes.compare_guess(tx, code_id, services.code_hashes.of(code_id, code)) is True
+
+async def _sign_in(services: AccountServices, guess: Guess, request: SignInRequest, pin: PinRow | None) -> SignedIn:
+    """Use the code up and open a session, in one transaction; a wrong guess is counted in it."""
+    signed_in = None
+    async with services.database.transaction() as tx:
+        found = await compare(tx, guess, hashes=services.code_hashes, settings=services.settings, uses_up=True)
+        if found.is_right:
+            if pin is not None and not await pins.forget_tries(tx, pin.user_id, pin.pin_hash):
+                raise Conflict(ConflictReason.PIN_REQUIRED)  # another PIN was set meanwhile
+            signed_in = await _open_session(services, tx, phone=guess.origin.phone, request=request)
+    _refuse_unless_right(found)
+    assert signed_in is not None  # noqa: S101  (the code was right)
+    return signed_in
 
 
-async def _open_session(services: AccountServices, tx: Tx, *, phone: str, device_name: str | None) -> SignedIn:
+def _refuse_unless_right(found: Comparison) -> None:
+    if not found.is_right:
+        raise RateLimited(found.wait_s) if found.wait_s else Unauthorized(message=_BAD_CODE)
+
+
+async def _open_session(services: AccountServices, tx: Tx, *, phone: str, request: SignInRequest) -> SignedIn:
     """A new session of the number's owner, who is registered if the number has none."""
     new_user_id, session_id, seed = new_id(), new_id(), services.refresh_tokens.new_seed()
-    owner = await users.register_user(tx, new_user_id, phone, NEW_USER_NAME)
+    owner = await users.register_user(tx, new_user_id, phone, request.display_name or NAMELESS)
     refresh_token = services.refresh_tokens.derive(RefreshClaim(session_id, 1), seed)
-    refresh_expires_in_s = await sessions.insert_session(
-        tx, session_id, owner.user.id, device_name, seed, refresh_hash(refresh_token)
+    opened = await sessions.insert_session(
+        tx, session_id, owner.user.id, request.device_name, seed, refresh_hash(refresh_token)
     )
     note_identity(user_id=owner.user.id, session_id=session_id)
     access = services.access_tokens.issue(user_id=owner.user.id, session_id=session_id)
-    return SignedIn(TokenPair(access, refresh_token, refresh_expires_in_s), owner, owner.user.id == new_user_id)
+    tokens = TokenPair(access, refresh_token, opened.expires_in_s)
+    return SignedIn(tokens, owner, owner.user.id == new_user_id, session_id, opened.created_at)
 
 
 class Verdict(StrEnum):

@@ -83,6 +83,12 @@ class ConflictReason(StrEnum):
         "Unblock them with user:unblock first.",
         True,
     )
+    PEER_UNAVAILABLE = (
+        "peer_unavailable",
+        "This person cannot be reached.",
+        "Nothing on your side changes this. It says neither why nor for how long.",
+        False,
+    )
     BLOCK_LIMIT = (
         "block_limit",
         "You have blocked as many people as allowed.",
@@ -90,6 +96,12 @@ class ConflictReason(StrEnum):
         True,
     )
     USERNAME_TAKEN = ("username_taken", "Another user has this username.", "Choose another username.", False)
+    PIN_REQUIRED = (
+        "pin_required",
+        "The account is protected by a PIN.",
+        "Ask for the PIN and send it as pin with the same code.",
+        True,
+    )
     CURSOR_UNKNOWN = (
         "cursor_unknown",
         "The cursor does not belong to the current state of the database.",

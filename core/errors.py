@@ -20,7 +20,7 @@ Exception tree::
         └── UnknownAction
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final, TypedDict
 
@@ -199,12 +199,16 @@ class PayloadTooLarge(AppError):
 
 
 class RateLimited(AppError):
-    """Too fast; ``retry_after_s`` whole seconds (at least 1) until the next try can succeed."""
+    """Too fast; ``retry_after_s`` whole seconds (at least 1) until the next try can succeed.
+
+    ``challenge``: what the client may solve in place of waiting, as ``details.challenge``.
+    """
 
     code = ErrorCode.RATE_LIMITED
 
-    def __init__(self, retry_after_s: float) -> None:
-        super().__init__(retry_after_s=max(1, -int(-retry_after_s // 1)))
+    def __init__(self, retry_after_s: float, *, challenge: Mapping[str, Any] | None = None) -> None:
+        details = {"challenge": challenge} if challenge is not None else None
+        super().__init__(details=details, retry_after_s=max(1, -int(-retry_after_s // 1)))
 
 
 class Unavailable(AppError):

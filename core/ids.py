@@ -7,6 +7,7 @@ made here and not in the database because PostgreSQL has ``uuidv7()`` only from 
 import os
 import re
 import time
+import uuid
 
 _VARIANTS = {f"{digit:x}": "89ab"[digit & 3] for digit in range(16)}
 """Two bits that are always 10, before two of the digit."""
@@ -18,6 +19,11 @@ def new_id() -> str:
     moment = f"{time.time_ns() // 1_000_000:012x}"
     random = os.urandom(10).hex()
     return f"{moment[:8]}-{moment[8:]}-7{random[:3]}-{_VARIANTS[random[3]]}{random[4:7]}-{random[7:19]}"
+
+
+def new_unguessable_id() -> str:
+    """A new UUIDv4: 122 random bits and nothing else, for what an ID alone gives access to."""
+    return str(uuid.uuid4())
 
 
 def canonical_id(text: str) -> str:

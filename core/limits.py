@@ -10,6 +10,8 @@ DISPLAY_NAME_CHARS_MAX: Final = 64
 ABOUT_CHARS_MAX: Final = 256
 CAPTION_CHARS_MAX: Final = 1024
 DEVICE_NAME_CHARS_MAX: Final = 128
+PIN_CHARS_MIN: Final = 4
+PIN_CHARS_MAX: Final = 64
 USERNAME_CHARS_MIN: Final = 5
 USERNAME_CHARS_MAX: Final = 32
 QUERY_CHARS_MAX: Final = 256
@@ -68,6 +70,8 @@ def shown_to_clients(*, connections_per_user: int = CONNECTIONS_PER_USER) -> dic
         "username_chars_min": USERNAME_CHARS_MIN,
         "username_chars": USERNAME_CHARS_MAX,
         "device_name_chars": DEVICE_NAME_CHARS_MAX,
+        "pin_chars_min": PIN_CHARS_MIN,
+        "pin_chars": PIN_CHARS_MAX,
         "query_chars": QUERY_CHARS_MAX,
         "group_members": GROUP_MEMBERS_MAX,
         "members_per_add": MEMBERS_PER_ADD_MAX,

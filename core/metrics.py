@@ -43,6 +43,8 @@ LOOP_LAG_SECONDS = Histogram(
 )
 SIGN_INS = Counter("molva_sign_ins_total", "One-time codes and tokens, by step and outcome.", ["step", "outcome"])
 
+CODE_BUDGET_USED = Gauge("molva_code_budget_used_ratio", "Share of today's budget of one-time codes that is spent.")
+
 
 @cache
 def answered(action: str, code: str) -> Counter:

@@ -33,16 +33,31 @@ BUDGETS: Final[dict[str, Budget]] = {
 """By rate class. A burst lets a client that was offline send what it kept; the pace after it is a person's."""
 
 
+HTTP_BUDGETS: Final[dict[str, Budget]] = {
+    "profile": Budget(per_second=1, burst=30),
+    "sign_in": Budget(per_second=10, burst=200),
+    "public": Budget(per_second=100, burst=1000),
+}
+"""Classes that only HTTP has.
+
+``profile``: changes of one's own profile, each told to everybody who knows the person. ``sign_in`` and ``public``: requests
+of nobody who is signed in. They count for the network address, behind which many people may be.
+"""
+
+
 class RateLimits:
     """The buckets of everybody who acted lately."""
 
-    def __init__(self, budgets: dict[str, Budget] = BUDGETS, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._budgets = budgets
+    def __init__(self, budgets: dict[str, Budget] | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._budgets = budgets if budgets is not None else BUDGETS | HTTP_BUDGETS
         self._clock = clock
         self._buckets: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
 
     def take(self, user_id: str, rate: str) -> None:
-        """One action of class ``rate`` by this person; ``RateLimited`` with the seconds to wait if there is no token."""
+        """One action of class ``rate`` by this person or network address.
+
+        ``RateLimited`` with the seconds to wait if there is no token.
+        """
         budget, key, now = self._budgets[rate], (user_id, rate), self._clock()
         tokens, since = self._buckets.get(key, (float(budget.burst), now))
         tokens = min(budget.burst, tokens + (now - since) * budget.per_second)

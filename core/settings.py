@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from enum import StrEnum
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -20,7 +21,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.errors import StartupError
 from core.faults import in_words
-from core.limits import CONNECTIONS_PER_USER
+from core.limits import CONNECTIONS_PER_USER, UPLOADED_BYTES_PER_DAY_MAX
 
 SECRET_BYTES_MIN = 32
 CONNECTIONS_PER_ADDRESS_MAX = 1000
@@ -54,6 +55,21 @@ class Settings(BaseSettings):
         Environment.DEVELOPMENT,
         description="`production` refuses to start with the secrets, code senders and CORS origins of development.",
     )
+    docs: Literal["on", "off"] | None = Field(
+        None, description="Whether `/docs`, `/openapi.json` and `/asyncapi.json` are served; absent: not in production."
+    )
+    metrics_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="A port of its own for `/metrics` and the probes, on the same HOST; `/metrics` is then not on the main "
+        "port.",
+    )
+    metrics_token: SecretStr | None = Field(
+        None,
+        description="In production, `/metrics` on the main port wants it as a Bearer token; absent: only callers on this "
+        "machine get it.",
+    )
     host: str = Field("127.0.0.1", min_length=1, description="The address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="The port to listen on. `0` picks a free port.")
     data_dir: Path = Field(
@@ -62,6 +78,11 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         None,
         description="URL of a PostgreSQL server (15 or newer), `postgresql://…`. Without it the embedded one is used.",
+    )
+    database_owner_url: SecretStr | None = Field(
+        None,
+        description="`postgresql://…` of the role that owns the tables: migrations use it, and the role of DATABASE_URL "
+        "then needs rights on the tables alone. Absent: DATABASE_URL migrates too.",
     )
     database_pool_max: int = Field(20, ge=2, le=500, description="Maximum number of connections to PostgreSQL.")
     database_timeout_s: float = Field(10.0, gt=0, le=300, description="Seconds after which a statement is cancelled.")
@@ -84,7 +105,9 @@ class Settings(BaseSettings):
         "posts them to CODE_WEBHOOK_URL.",
     )
     code_webhook_url: str | None = Field(
-        None, pattern=r"^https?://\S+$", description="URL to which `webhook` posts `{phone, code, expires_in}`."
+        None,
+        pattern=r"^https?://\S+$",
+        description="URL to which `webhook` posts `{phone, code, expires_in}`. It must be `https://` in production.",
     )
     code_webhook_secret: SecretStr | None = Field(
         None, description="Secret that signs the body of the webhook (HMAC-SHA256, header `Molva-Signature`)."
@@ -100,9 +123,27 @@ class Settings(BaseSettings):
         "Numbers of other countries get the same answer, but no code.",
     )
     codes_per_country_max: int = Field(
-        10_000,
+        1_000,
         ge=1,
-        description="Maximum number of codes that are sent to one country in a day. Not applied in development.",
+        description="Codes to one country in an hour, after which its unregistered numbers wait; not in development.",
+    )
+    codes_per_day_max: int = Field(
+        20_000,
+        ge=1,
+        description="Budget of codes for a day (UTC). At 80 and 100 % the log has a line `code budget`; at 100 % "
+        "unregistered numbers wait for the next day, at 200 % all do. Not in development.",
+    )
+    challenge: Literal["off", "pow", "hcaptcha", "turnstile"] = Field(
+        "off",
+        description="What a client may solve in place of waiting when a cap on codes is reached: `pow` is a proof of work, "
+        "built in; the others are services that need CHALLENGE_SITE_KEY and CHALLENGE_SECRET.",
+    )
+    challenge_site_key: str | None = Field(None, description="The public key of hCaptcha or Turnstile.")
+    challenge_secret: SecretStr | None = Field(None, description="The secret of hCaptcha or Turnstile.")
+    challenge_url: str | None = Field(
+        None,
+        pattern=r"^https?://\S+$",
+        description="Where solutions of hCaptcha or Turnstile are verified; absent: at the service itself.",
     )
     test_numbers: Annotated[dict[str, str], NoDecode] = Field(
         {},
@@ -146,11 +187,35 @@ class Settings(BaseSettings):
     connections_per_address: int | None = Field(
         None,
         ge=1,
-        description="Maximum number of connections of one network address at a time. Without it: 1000 in production, "
-        "unlimited elsewhere.",
+        description="Maximum number of connections of one network address at a time, Socket.IO and HTTP each. Without it: "
+        "1000 in production, unlimited elsewhere.",
+    )
+    http_connections_max: int = Field(
+        10_000,
+        ge=1,
+        description="HTTP connections of a process at a time, long-polling included and WebSockets not; one more is "
+        "answered `unavailable`.",
     )
     rate_limits: Literal["on", "off"] = Field(
         "on", description="`off` switches rate limits off, for load tests. Not allowed in production."
+    )
+    limits_private_chats_per_day: int = Field(
+        200, ge=1, description="New private chats that one person opens in a day (UTC) at the most."
+    )
+    limits_groups_per_day: int = Field(50, ge=1, description="New groups of one person in a day at the most.")
+    limits_strangers_added_per_day: int = Field(
+        500, ge=1, description="People that one person adds to groups in a day without sharing a chat with them before."
+    )
+    limits_files_per_day: int = Field(1000, ge=1, description="Files that one person uploads in a day at the most.")
+    limits_file_bytes_per_day: int = Field(
+        UPLOADED_BYTES_PER_DAY_MAX, ge=1, description="Bytes that one person uploads in a day, thumbnails included."
+    )
+    limits_files_stored: int = Field(50_000, ge=1, description="Files of one person that are kept at the most.")
+    limits_file_bytes_stored: int = Field(
+        50 * 1024**3, ge=1, description="Bytes of all files of one person, thumbnails included."
+    )
+    limits_first_day_percent: int = Field(
+        20, ge=1, le=100, description="Share of the daily limits that an account has in its first 24 hours, in percent."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The lowest level that is logged.")
     log_format: Literal["json", "text"] | None = Field(
@@ -220,7 +285,7 @@ class Settings(BaseSettings):
             raise ValueError(f"must be at least {SECRET_BYTES_MIN} bytes long")
         return value
 
-    @field_validator("database_url")
+    @field_validator("database_url", "database_owner_url")
     @classmethod
     def _refuse_foreign_scheme(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
@@ -231,6 +296,10 @@ class Settings(BaseSettings):
     def _refuse_unsafe(self) -> "Settings":
         if self.code_sender == "webhook" and not (self.code_webhook_url and self.code_webhook_secret):
             raise ValueError("MOLVA_CODE_SENDER=webhook requires MOLVA_CODE_WEBHOOK_URL and MOLVA_CODE_WEBHOOK_SECRET")
+        if self.challenge in {"hcaptcha", "turnstile"} and not (self.challenge_site_key and self.challenge_secret):
+            raise ValueError(
+                f"MOLVA_CHALLENGE={self.challenge} requires MOLVA_CHALLENGE_SITE_KEY and MOLVA_CHALLENGE_SECRET"
+            )
         if self.rate_limits == "off" and self.environment is Environment.PRODUCTION:
             raise ValueError("MOLVA_RATE_LIMITS=off is not allowed in production: it is for load tests in development")
         if self.environment is Environment.PRODUCTION:
@@ -242,6 +311,8 @@ class Settings(BaseSettings):
             raise ValueError("MOLVA_JWT_SECRET is required in production")
         if self.code_sender == "console":
             raise ValueError("MOLVA_CODE_SENDER=webhook is required in production: `console` prints the codes")
+        if self.code_webhook_url is not None and not self.code_webhook_url.startswith("https://"):
+            raise ValueError("MOLVA_CODE_WEBHOOK_URL must start with https:// in production: it carries numbers and codes")
         if not self.cors_origins or "*" in self.cors_origins:
             raise ValueError("MOLVA_CORS_ORIGINS is required in production: a list of origins without *")
         if self.test_numbers and not self.test_numbers_in_production:
@@ -258,6 +329,23 @@ class Settings(BaseSettings):
         return self.cors_origins
 
     @property
+    def shows_docs(self) -> bool:
+        """Whether the documents are served."""
+        return self.docs == "on" if self.docs else self.environment is not Environment.PRODUCTION
+
+    def doubts(self) -> list[str]:
+        """What an operator probably did not mean, a sentence each. Said once in the log at the start."""
+        found = []
+        if self.environment is Environment.PRODUCTION and not self.phone_countries:
+            found.append("MOLVA_PHONE_COUNTRIES is empty: codes are sent to the numbers of every country")
+        if self.environment is Environment.DEVELOPMENT and not _is_loopback(self.host):
+            found.append(
+                f"MOLVA_HOST={self.host} is not of this machine alone, and the environment development shows one-time "
+                "codes to anybody who asks"
+            )
+        return found
+
+    @property
     def files_place(self) -> str:
         """Where avatars and attachments are: a folder or a URL."""
         return self.files_url or str(self.data_dir / "files")
@@ -272,6 +360,11 @@ class Settings(BaseSettings):
         if self.connections_per_address is None and self.environment is Environment.PRODUCTION:
             return CONNECTIONS_PER_ADDRESS_MAX
         return self.connections_per_address
+
+    @property
+    def has_code_caps(self) -> bool:
+        """Whether the caps on codes for addresses, networks, countries and in all hold. In development no code is sent."""
+        return self.environment is not Environment.DEVELOPMENT and self.rate_limits == "on"
 
     @property
     def shows_codes(self) -> bool:
@@ -293,6 +386,13 @@ class Settings(BaseSettings):
         if len(secret) < SECRET_BYTES_MIN:
             raise StartupError(f"{path} is damaged. Remove it to make a new secret. Everyone then has to sign in again.")
         return secret
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def variable_of(name: str) -> str:

@@ -27,7 +27,8 @@ async def end_all_sessions(tx: Tx, user_id: str, reason: str) -> list[str]: ...
 @query(f"""
     -- Empties the person's row. The phone and the username are free for others.
     UPDATE users SET phone = NULL, display_name = '{DELETED_NAME}', username = NULL, about = NULL, avatar_id = NULL,
-           last_seen_at = NULL, deleted_at = wire_now(), changed_xid = change_xid()
+           last_seen_at = NULL, last_seen_for = DEFAULT, messages_from = DEFAULT, found_by_phone = DEFAULT,
+           deleted_at = wire_now(), changed_xid = change_xid()
      WHERE id = $1
 """)
 async def erase_user(tx: Tx, user_id: str) -> None: ...
@@ -53,6 +54,13 @@ async def erase_personal(tx: Tx, user_id: str) -> None: ...
     DELETE FROM look_ups WHERE user_id = $1
 """)
 async def erase_look_ups(tx: Tx, user_id: str) -> None: ...
+
+
+@query("""
+    -- How much they did today.
+    DELETE FROM daily_budgets WHERE user_id = $1
+""")
+async def erase_daily_budgets(tx: Tx, user_id: str) -> None: ...
 
 
 @query("""

@@ -34,14 +34,14 @@ def _columns(prefix: str = "") -> str:
             f'{_POSITION} AS "{prefix}me.pinned"',
             *(f'me.{name} AS "{prefix}me.{name}"' for name in _PERSONAL),
             message_columns("last", "me.user_id", prefix=f"{prefix}last_message."),
-            user_columns("peer", prefix=f"{prefix}peer."),
+            *(f'peer.{name} AS "{prefix}peer.{name}"' for name in USER_FIELDS),
         ]
     )
 
 
 # The other one of a private chat. LIMIT keeps it a look-up by itself: the members of a group are not looked through.
 _PEER: Final = f"""LATERAL (
-          SELECT {", ".join(f"u.{name}" for name in USER_FIELDS)}, u.changed_xid
+          SELECT {user_columns("u", "me.user_id", shared="true")}, u.changed_xid
             FROM members o JOIN users u ON u.id = o.user_id
            WHERE c.type = 'private' AND o.chat_id = c.id AND o.user_id <> me.user_id LIMIT 1
       ) peer ON true"""
@@ -234,6 +234,13 @@ async def insert_group(
     creation_hash: bytes | None,
     member_count: int,
 ) -> str | None: ...
+
+
+@query("""
+    -- How many are in a group that is being opened: of those asked for, not everybody may be added.
+    UPDATE chats SET member_count = $2 WHERE id = $1 AND member_count <> $2
+""")
+async def set_member_count(tx: Tx, chat_id: str, member_count: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,39 @@ async def find_age_by_network_s(tx: Tx, network: str, count: int) -> float | Non
 async def find_age_by_country_s(tx: Tx, country: str, count: int) -> float | None: ...
 
 
+@query("""
+    -- The same of the codes that went to one number.
+    SELECT extract(epoch FROM clock_timestamp() - created_at)::float8
+      FROM login_codes WHERE phone = $1 ORDER BY created_at DESC OFFSET $2 - 1 LIMIT 1
+""")
+async def find_age_by_phone_s(tx: Tx, phone: str, count: int) -> float | None: ...
+
+
+@query("""
+    -- The same of the codes that went to a block of numbers.
+    SELECT extract(epoch FROM clock_timestamp() - created_at)::float8
+      FROM login_codes WHERE prefix = $1 AND is_sent ORDER BY created_at DESC OFFSET $2 - 1 LIMIT 1
+""")
+async def find_age_by_prefix_s(tx: Tx, prefix: str, count: int) -> float | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRow:
+    """How much of today's budget is spent, and how long today (UTC) still lasts."""
+
+    sent: int
+    left_s: float
+
+
+@query("""
+    -- One code more of today's budget.
+    INSERT INTO code_budget AS b (day, sent) VALUES ((clock_timestamp() AT TIME ZONE 'UTC')::date, 1)
+    ON CONFLICT ON CONSTRAINT code_budget_pkey DO UPDATE SET sent = b.sent + 1
+    RETURNING sent, extract(epoch FROM ((day + 1)::timestamp AT TIME ZONE 'UTC') - clock_timestamp())::float8 AS left_s
+""")
+async def spend_budget(tx: Tx) -> BudgetRow: ...
+
+
 @dataclass(frozen=True, slots=True)
 class RedemptionRow:
     """Of the codes that went to a block of numbers and had their time: how many, and how many came back."""
@@ -54,14 +87,14 @@ class RedemptionRow:
 
 
 @query("""
-    -- What became of a day's codes to a block of numbers; those of the last $2 seconds may still be typed in.
+    -- What became of the codes of the last $2 seconds to a block of numbers; those of the last $3 may still be typed in.
     SELECT count(*) AS sent, count(used_at) AS redeemed
       FROM login_codes
      WHERE prefix = $1 AND is_sent
-       AND created_at > clock_timestamp() - interval '1 day'
-       AND created_at < clock_timestamp() - make_interval(secs => $2)
+       AND created_at > clock_timestamp() - make_interval(secs => $2)
+       AND created_at < clock_timestamp() - make_interval(secs => $3)
 """)
-async def count_redeemed(tx: Tx, prefix: str, lifetime_s: float) -> RedemptionRow: ...
+async def count_redeemed(tx: Tx, prefix: str, window_s: float, lifetime_s: float) -> RedemptionRow: ...
 
 
 @query("""

@@ -19,9 +19,18 @@ class MembershipRow:
     type: str
     title: str | None
     own_title: str | None
-    message_count: int
+    message_count: int | None
+    """``None`` once they have left: what came later is none of their business."""
     joined_at: str
     left_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PastChatRow:
+    """A chat that somebody is or was in, and up to where messages of theirs may be found."""
+
+    membership: MembershipRow
+    last_seq: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +43,17 @@ class LikeRow:
 
 
 @query("""
-    -- A page of the chats that somebody is or was in, behind $2.
-    SELECT c.id AS chat_id, c.type, c.title, me.title AS own_title, c.message_count, me.joined_at, me.left_at
+    -- A page of the chats that somebody is or was in, behind $2. Of one that they have left, nothing of what it is now.
+    SELECT c.id AS "membership.chat_id", c.type AS "membership.type",
+           CASE WHEN me.left_at IS NULL THEN c.title END AS "membership.title", me.title AS "membership.own_title",
+           CASE WHEN me.left_at IS NULL THEN c.message_count END AS "membership.message_count",
+           me.joined_at AS "membership.joined_at", me.left_at AS "membership.left_at", c.message_count AS last_seq
       FROM members me JOIN chats c ON c.id = me.chat_id
      WHERE me.user_id = $1 AND ($2::uuid IS NULL OR me.chat_id > $2)
      ORDER BY me.chat_id
      LIMIT $3
 """)
-async def list_memberships(tx: Tx, user_id: str, after_id: str | None, limit: int) -> list[MembershipRow]: ...
+async def list_memberships(tx: Tx, user_id: str, after_id: str | None, limit: int) -> list[PastChatRow]: ...
 
 
 @query(f"""

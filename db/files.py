@@ -47,8 +47,8 @@ class FileRow:
 @query(f"""
     -- A new upload. Its bytes are stored afterwards: if they never are, it expires like any other.
     INSERT INTO files AS f (id, owner_id, kind, mime, name, size_bytes, width, height, duration_ms, blurhash,
-                            thumbnail_mime, expires_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, wire_now() + interval '{UNSENT_HOURS} hours')
+                            thumbnail_mime, thumbnail_bytes, expires_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, wire_now() + interval '{UNSENT_HOURS} hours')
     RETURNING {_COLUMNS}
 """)
 async def insert_file(
@@ -64,6 +64,7 @@ async def insert_file(
     duration_ms: int | None,
     blurhash: str | None,
     thumbnail_mime: str | None,
+    thumbnail_bytes: int | None,
 ) -> FileRow: ...
 
 
@@ -74,12 +75,20 @@ async def insert_file(
 async def delete_file(tx: Tx, file_id: str) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class StoredRow:
+    """How much of a person is stored."""
+
+    files: int
+    size_bytes: int
+
+
 @query("""
-    -- The bytes that a person has uploaded in the last 24 hours.
-    SELECT coalesce(sum(size_bytes), 0)::bigint FROM files
-     WHERE owner_id = $1 AND created_at > clock_timestamp() - interval '1 day'
+    -- All files of a person, thumbnails included.
+    SELECT count(*) AS files, coalesce(sum(size_bytes + coalesce(thumbnail_bytes, 0)), 0)::bigint AS size_bytes
+      FROM files WHERE owner_id = $1
 """)
-async def sum_uploaded_bytes(tx: Tx, owner_id: str) -> int: ...
+async def sum_stored(tx: Tx, owner_id: str) -> StoredRow: ...
 
 
 @query(f"""

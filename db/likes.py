@@ -1,10 +1,13 @@
 """Likes: a person likes a message once. Written under the lock of the chat, together with the count of the message."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from db.pool import Tx
 from db.query import query
 from db.users import UserRow, user_columns
+
+_STILL_HERE: Final = "EXISTS (SELECT FROM members m WHERE m.chat_id = l.chat_id AND m.user_id = u.id AND m.left_at IS NULL)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ async def unlike_message(tx: Tx, chat_id: str, seq: int, user_id: str, version: 
 
 @query(f"""
     -- A page of the people who like a message that $3 may see, the earliest like first, after ($4, $5).
-    SELECT l.liked_at, {user_columns("u", prefix="user.")}
+    SELECT l.liked_at, {user_columns("u", "$3", prefix="user.", shared=_STILL_HERE)}
       FROM likes l
       JOIN users u ON u.id = l.user_id
      WHERE l.chat_id = $1 AND l.seq = $2

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from db.pool import Tx
 from db.query import query
 from db.users import UserRow, user_columns
+from db.visibility import estranged_from, reaches
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,22 @@ class PastMemberRow:
 
 
 @dataclass(frozen=True, slots=True)
+class CandidateRow:
+    """Somebody whom the caller would add to a chat."""
+
+    user_id: str
+    may_be_added: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MovedMarkRow:
+    """A read mark after it moved. ``estranged``: the members across a block, who are not told."""
+
+    read_seq: int
+    estranged: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class MovedPinRow:
     """Somebody's pin that moves up, because one above it is lost."""
 
@@ -46,7 +63,8 @@ class MovedPinRow:
 
 @query(f"""
     -- A page of the members of a chat in which $2 is, in the order in which they came, behind ($3, $4).
-    SELECT m.joined_at, m.added_by, u.id = c.creator_id AS is_creator, {user_columns("u", prefix="user.")}
+    SELECT m.joined_at, m.added_by, u.id = c.creator_id AS is_creator,
+           {user_columns("u", "$2", prefix="user.", shared="true")}
       FROM members m
       JOIN chats c ON c.id = m.chat_id
       JOIN users u ON u.id = m.user_id
@@ -59,6 +77,17 @@ class MovedPinRow:
 async def list_members(
     tx: Tx, chat_id: str, caller_id: str, after_time: str | None, after_id: str | None, limit: int
 ) -> list[MemberRow]: ...
+
+
+@query("""
+    -- How many of these people share no chat with $2.
+    SELECT count(*) FROM unnest($1::uuid[]) AS asked (user_id)
+     WHERE NOT EXISTS (SELECT FROM members me
+                         JOIN members other ON other.chat_id = me.chat_id AND other.user_id = asked.user_id
+                                           AND other.left_at IS NULL
+                        WHERE me.user_id = $2 AND me.left_at IS NULL)
+""")
+async def count_strangers(tx: Tx, user_ids: list[str], user_id: str) -> int: ...
 
 
 @query("""
@@ -78,13 +107,20 @@ async def list_member_ids(tx: Tx, chat_id: str) -> list[str]: ...
 async def list_deleted(tx: Tx, chat_id: str) -> list[str]: ...
 
 
-@query("""
-    -- Of these people, those whom the caller may add: they exist and have not blocked the caller.
-    SELECT u.id FROM users u
-     WHERE u.id = ANY ($1::uuid[]) AND u.deleted_at IS NULL
-       AND NOT EXISTS (SELECT FROM blocks b WHERE b.user_id = u.id AND b.blocked_id = $2)
+@query(f"""
+    -- Of these people, those who exist or once did, in the order given, and whether the caller may add them.
+    SELECT u.id AS user_id, {reaches("u", "$2")} AS may_be_added FROM users u
+     WHERE u.id = ANY ($1::uuid[])
+     ORDER BY array_position($1::uuid[], u.id)
 """)
-async def list_addable(tx: Tx, user_ids: list[str], caller_id: str) -> list[str]: ...
+async def list_candidates(tx: Tx, user_ids: list[str], caller_id: str) -> list[CandidateRow]: ...
+
+
+@query("""
+    -- Of these people, those who are or were in the chat.
+    SELECT user_id FROM members WHERE chat_id = $1 AND user_id = ANY ($2::uuid[])
+""")
+async def list_past_members(tx: Tx, chat_id: str, user_ids: list[str]) -> list[str]: ...
 
 
 @query("""
@@ -179,13 +215,15 @@ async def lock_pins(tx: Tx, user_id: str) -> str | None: ...
 async def set_pins(tx: Tx, user_id: str, kept: list[str], dropped: list[str]) -> list[str]: ...
 
 
-@query("""
-    -- Moves the read mark, forward only; null when it did not move.
+@query(f"""
+    -- Moves the read mark, forward only; null when it did not move. With those who are not told, for one round trip less.
     UPDATE members me
        SET read_seq = least($3, c.message_count), changed_xid = change_xid()
       FROM chats c
      WHERE c.id = me.chat_id AND me.chat_id = $1 AND me.user_id = $2 AND me.left_at IS NULL
        AND least($3, c.message_count) > me.read_seq
-    RETURNING me.read_seq
+    RETURNING me.read_seq, ARRAY (
+        SELECT m.user_id FROM members m
+         WHERE m.chat_id = $1 AND m.left_at IS NULL AND m.user_id IN ({estranged_from("$2")})) AS estranged
 """)
-async def move_read_mark(tx: Tx, chat_id: str, user_id: str, seq: int) -> int | None: ...
+async def move_read_mark(tx: Tx, chat_id: str, user_id: str, seq: int) -> MovedMarkRow | None: ...

@@ -345,39 +345,6 @@ async def list_changes(tx: Tx, chat_id: str, user_id: str, version: int, limit: 
 async def list_changed_since(tx: Tx, chat_id: str, version: int, limit: int) -> list[MessageRow]: ...
 
 
-@query(f"""
-    -- A page of the messages in the person's chats, or in one of them ($2), that have the words $3 in any form (a tsquery)
-    -- and a word that begins with $4, newest first, after ($5, $6, $7). The columns are looked up for this page only.
-    WITH page AS (
-        SELECT m.chat_id, m.seq
-          FROM members me
-          JOIN messages m ON m.chat_id = me.chat_id AND m.seq >= me.first_seq
-         WHERE me.user_id = $1 AND me.left_at IS NULL AND ($2::uuid IS NULL OR me.chat_id = $2)
-           AND m.deleted_at IS NULL AND m.type <> 'system'
-           AND words_of(m.content) @@ (
-               to_tsquery('russian', $3) && (to_tsquery('russian', $4 || ':*') || to_tsquery('simple', $4 || ':*')))
-           AND ($5::timestamptz IS NULL OR (m.created_at, m.chat_id, m.seq) < ($5, $6::uuid, $7::bigint))
-         ORDER BY m.created_at DESC, m.chat_id DESC, m.seq DESC
-         LIMIT $8
-    )
-    SELECT {message_columns("m", "$1")}
-      FROM page
-      JOIN messages m ON m.chat_id = page.chat_id AND m.seq = page.seq
-     ORDER BY m.created_at DESC, m.chat_id DESC, m.seq DESC
-""")
-async def search_messages(
-    tx: Tx,
-    user_id: str,
-    chat_id: str | None,
-    words: str,
-    beginning: str,
-    before_time: str | None,
-    before_chat_id: str | None,
-    before_seq: int | None,
-    limit: int,
-) -> list[MessageRow]: ...
-
-
 @query("""
     -- A batch of the messages of deleted chats; their likes and reactions go with them.
     DELETE FROM messages m USING (

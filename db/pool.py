@@ -75,6 +75,10 @@ def constraint_means(name: str, error: Callable[[], AppError | StartupError]) ->
     _constraint_errors[name] = error
 
 
+class SlowStatement(Exception):
+    """A statement was stopped at its time-out; the transaction goes on from the savepoint before it."""
+
+
 class Tx:
     """One connection for a while: inside a transaction, or outside (then every statement stands alone)."""
 
@@ -109,6 +113,15 @@ class Tx:
         with self._statement(f"copy {table}"):
             await self._connection.copy_to_table(table, columns=list(columns), source=source)
 
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """A part of a transaction that may fail alone: ``SlowStatement`` where a statement in it took too long."""
+        try:
+            async with self._connection.transaction():
+                yield
+        except asyncpg.QueryCanceledError:
+            raise SlowStatement from None
+
     @contextmanager
     def _statement(self, name: str) -> Iterator[None]:
         started = time.perf_counter()
@@ -119,7 +132,8 @@ class Tx:
         except asyncpg.PostgresError as error:
             if type(error) is asyncpg.DataError:  # PostgreSQL's own are of its subclasses
                 raise _misuse(name, error) from None
-            if getattr(error, "constraint_name", None) not in _constraint_errors:
+            expected = isinstance(error, asyncpg.QueryCanceledError)  # logged as slow
+            if not expected and getattr(error, "constraint_name", None) not in _constraint_errors:
                 log.error(
                     "sql failed",
                     extra={"statement": name, "sqlstate": error.sqlstate, "problem": type(error).__name__},

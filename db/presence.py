@@ -1,18 +1,10 @@
-"""Who may know whether somebody is online: those who share a chat with them, unless one has blocked the other."""
+"""Who may know whether somebody is online: whoever may know when they were last seen (``db.visibility``)."""
 
 from dataclasses import dataclass
-from typing import Final
 
 from db.pool import Tx
 from db.query import query
-
-_SHARE_A_CHAT: Final = """
-    EXISTS (SELECT FROM members mine
-              JOIN members theirs ON theirs.chat_id = mine.chat_id AND theirs.left_at IS NULL
-             WHERE mine.user_id = {one} AND mine.left_at IS NULL AND theirs.user_id = {other})
-    AND NOT EXISTS (SELECT FROM blocks b WHERE b.user_id = {one} AND b.blocked_id = {other})
-    AND NOT EXISTS (SELECT FROM blocks b WHERE b.user_id = {other} AND b.blocked_id = {one})
-"""
+from db.visibility import sees_last_seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +28,7 @@ class EntitledRow:
     SELECT u.id AS user_id, u.last_seen_at
       FROM users u
      WHERE u.id = ANY ($2::uuid[]) AND u.id <> $1 AND u.deleted_at IS NULL
-       AND {_SHARE_A_CHAT.format(one="$1", other="u.id")}
+       AND {sees_last_seen("u", "$1")}
      ORDER BY array_position($2::uuid[], u.id)
 """)
 async def list_watchable(tx: Tx, user_id: str, user_ids: list[str]) -> list[WatchableRow]: ...
@@ -46,6 +38,6 @@ async def list_watchable(tx: Tx, user_id: str, user_ids: list[str]) -> list[Watc
     -- Of these watchers, those who may still know of the person.
     SELECT w.id AS watcher_id, u.last_seen_at
       FROM users u, unnest($2::uuid[]) AS w (id)
-     WHERE u.id = $1 AND u.deleted_at IS NULL AND {_SHARE_A_CHAT.format(one="u.id", other="w.id")}
+     WHERE u.id = $1 AND u.deleted_at IS NULL AND {sees_last_seen("u", "w.id")}
 """)
 async def list_entitled(tx: Tx, user_id: str, watcher_ids: list[str]) -> list[EntitledRow]: ...

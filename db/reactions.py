@@ -5,11 +5,13 @@ the rows.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from db.pool import Tx
 from db.query import query
 from db.users import UserRow, user_columns
+
+_STILL_HERE: Final = "EXISTS (SELECT FROM members m WHERE m.chat_id = r.chat_id AND m.user_id = u.id AND m.left_at IS NULL)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ async def remove_reaction(
 @query(f"""
     -- A page of the reactions to a message that $3 may see, or of those with one emoji ($4), the earliest first, after
     -- ($5, $6).
-    SELECT r.emoji, r.reacted_at, {user_columns("u", prefix="user.")}
+    SELECT r.emoji, r.reacted_at, {user_columns("u", "$3", prefix="user.", shared=_STILL_HERE)}
       FROM reactions r
       JOIN users u ON u.id = r.user_id
      WHERE r.chat_id = $1 AND r.seq = $2

@@ -1,7 +1,8 @@
 """Login sessions: the devices of a person, and the refresh token that each of them holds.
 
-A session is never deleted by its end: ``revoked_at`` and ``revoke_reason`` tell its device why. The refresh token itself
-is nowhere: the row has its SHA-256 and, with the server's secret, what it takes to derive the tokens of each generation.
+A session is kept for :data:`ENDED_KEPT_DAYS` after its end: ``revoked_at`` and ``revoke_reason`` tell its device why. The
+refresh token itself is nowhere: the row has its SHA-256 and, with the server's secret, what it takes to derive the tokens
+of each generation.
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ IDLE_DAYS_MAX: Final = 30
 """A device that refreshes less often is signed out."""
 AGE_DAYS_MAX: Final = 90
 """However often it refreshes."""
+ENDED_KEPT_DAYS: Final = 30
+"""How long a session is kept after its end. A device that comes back later is told that there is no such session."""
 GRACE_S: Final = 10
 """How long after a rotation the token before still gets the answer that may have been lost."""
 
@@ -117,15 +120,23 @@ async def find_session(tx: Tx, session_id: str) -> SessionRow | None: ...
 async def list_admissions(tx: Tx, session_ids: list[str]) -> list[AdmissionRow]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class OpenedRow:
+    """A session that was opened, and how many seconds its refresh token is good for."""
+
+    created_at: str
+    expires_in_s: int
+
+
 @query(f"""
-    -- A device signs in. Returns how many seconds its refresh token is good for.
+    -- A device signs in.
     INSERT INTO login_sessions (id, user_id, device_name, refresh_seed, refresh_hash, expires_at)
     VALUES ($1, $2, $3, $4, $5, wire_now() + interval '{IDLE_DAYS_MAX} days')
-    RETURNING {_EXPIRES_IN_S}
+    RETURNING created_at, {_EXPIRES_IN_S} AS expires_in_s
 """)
 async def insert_session(
     tx: Tx, session_id: str, user_id: str, device_name: str | None, refresh_seed: bytes, refresh_hash: bytes
-) -> int: ...
+) -> OpenedRow: ...
 
 
 @query(f"""
@@ -179,8 +190,22 @@ async def end_other_sessions(tx: Tx, user_id: str, kept_session_id: str, reason:
 
 
 @query("""
-    -- A connection of the session went away: the device and its person were here until now.
+    -- A connection of the session went away: the device and its person were here until now. Of a deleted account nothing is
+    -- noted: its connections are closed after it was emptied.
     WITH device AS (UPDATE login_sessions SET last_seen_at = wire_now() WHERE id = $1 RETURNING user_id)
-    UPDATE users SET last_seen_at = wire_now() FROM device WHERE users.id = device.user_id
+    UPDATE users SET last_seen_at = wire_now() FROM device
+     WHERE users.id = device.user_id AND users.deleted_at IS NULL
 """)
 async def note_last_seen(tx: Tx, session_id: str) -> None: ...
+
+
+@query(f"""
+    -- Sessions that ended long ago. What another process is sweeping is left to it.
+    DELETE FROM login_sessions
+     WHERE id IN (SELECT id FROM login_sessions
+                   WHERE least(revoked_at, expires_at) < clock_timestamp() - interval '{ENDED_KEPT_DAYS} days'
+                   ORDER BY least(revoked_at, expires_at)
+                   LIMIT $1
+                     FOR UPDATE SKIP LOCKED)
+""")
+async def sweep_sessions(tx: Tx, limit: int) -> Affected: ...

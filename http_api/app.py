@@ -10,13 +10,16 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
+from accounts.challenges import Challenges
 from accounts.code_senders import CodeSender, code_sender_for
+from accounts.daily_budgets import budgets_of
 from accounts.services import AccountServices, OnSessionEnded
+from core.rates import RateLimits
 from core.settings import Settings
 from core.tokens import AccessTokens, CodeHashes, RefreshTokens
 from db.pool import Database
 from http_api.backend import Backend
-from http_api.identity import authenticate
+from http_api.identity import identify
 from http_api.middleware.bodies import BodyLimits
 from http_api.middleware.host_check import HostCheck
 from http_api.middleware.origins import Origins
@@ -53,11 +56,13 @@ def create_app(
     objects: Objects,
     images: ImageWorkers,
     is_draining: Callable[[], bool] = lambda: False,
+    rates: RateLimits | None = None,
     code_sender: CodeSender | None = None,
 ) -> FastAPI:
     """The application, ready to serve.
 
     ``is_draining``: whether the process is about to end. ``code_sender`` replaces the one that the settings name.
+    ``rates``: the budgets, shared with the dispatcher.
     """
     app = FastAPI(
         title="Molva",
@@ -98,12 +103,16 @@ def create_app(
         on_session_ended=on_session_ended,
         objects=objects,
         images=images,
+        challenges=Challenges(settings),
+        budgets=budgets_of(settings),
     )
-    app.state.backend = Backend(accounts, services, is_draining)
+    app.state.backend = Backend(accounts, services, is_draining, rates)
     handle_problems(app)
     for router in _ROUTERS:
         app.include_router(router)
-    actions.mount(app, dispatcher, authenticate)
-    event_docs.mount(app)
-    docs.mount(app)
+    actions.mount(app, dispatcher, identify)
+    health.mount_metrics(app, settings)
+    if settings.shows_docs:
+        event_docs.mount(app)
+        docs.mount(app)
     return app

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from accounts.services import AccountServices
+from core.rates import RateLimits
 from http_api.concurrency import ConcurrencyLimit
 from realtime.wire.context import Services
 
@@ -20,8 +21,13 @@ class Backend:
     """What changes that other people are told of need."""
     is_draining: Callable[[], bool]
     """Whether the process is about to end."""
-    uploads: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit(per_user_max=30, total_max=300))
-    exports: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit(per_user_max=1, total_max=4))
+    rates: RateLimits | None = None
+    """The budgets of each person and each address, the same as for socket actions; none for load tests."""
+    bodies: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit(per_user_max=4, total_max=1000))
+    """Uploads that arrive, however slowly."""
+    uploads: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit(per_user_max=4, total_max=100))
+    """Uploads that have arrived and are being stored."""
+    exports: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit(per_user_max=1, total_max=16))
 
 
 def _backend_of(request: Request) -> Backend:

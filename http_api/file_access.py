@@ -6,7 +6,7 @@ A token that is given decides, even beside a signature: whoever sends one asks f
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
-from fastapi import Depends, Query
+from fastapi import Depends, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from accounts.files import find_file, find_signed_file
@@ -14,7 +14,7 @@ from core.errors import Unauthorized
 from core.file_urls import SIGNATURE_CHARS, FileForm
 from db.files import FileRow
 from http_api.backend import Backend, BackendOf
-from http_api.identity import authenticate
+from http_api.identity import authenticate, identify, take_of_address
 
 _UNIX_S_MAX: Final = 2**53 - 1
 _bearer = HTTPBearer(scheme_name="bearer", auto_error=False)
@@ -38,6 +38,7 @@ class FileRequest:
 
 
 async def _read_access(
+    request: Request,
     backend: BackendOf,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     expires: Annotated[
@@ -47,11 +48,9 @@ async def _read_access(
         str | None, Query(max_length=SIGNATURE_CHARS, description="Of a signed URL: its signature.")
     ] = None,
 ) -> FileRequest:
-    if credentials is not None:
-        caller = await authenticate(backend, credentials)
+    if credentials is not None or expires is None or signature is None:
+        caller = await authenticate(request, backend, await identify(backend, credentials))
         return FileRequest(caller.user_id, 0, "")
-    if expires is None or signature is None:
-        raise Unauthorized
     return FileRequest(None, expires, signature)
 
 
@@ -66,5 +65,6 @@ async def find_readable_file(backend: Backend, access: FileRequest, file_id: str
     if access.user_id is not None:
         return await find_file(database, file_id, access.user_id)
     if not backend.services.file_urls.is_genuine(file_id, form, expires_s=access.expires_s, signature=access.signature):
+        take_of_address(backend, "public")
         raise Unauthorized(message="The URL has ended or is not valid. Get a fresh one with file:url.")
     return await find_signed_file(database, file_id)

@@ -16,9 +16,11 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from core import metrics
+from core.addresses import client_address
 from core.errors import AppError, PayloadTooLarge, ValidationFailed
 from core.ids import new_id
 from core.logs import Request, request_scope
+from http_api.connection_caps import ConnectionCaps
 from http_api.middleware.request_context import complete_headers
 from http_api.problems import problem_of
 
@@ -33,8 +35,17 @@ UNREAD_BODY_S: Final = 30.0
 would reset the connection, and a client that sends everything before it reads would lose the response."""
 _LENGTH_DIGITS_MAX: Final = 18
 """Of ``Content-Length``: what fits into 64 bits everywhere."""
-BODY_STALL_S: Final = 60.0
-"""How long a body may pause while we wait for more of it."""
+BODY_WINDOW_S: Final = 15.0
+"""The pace of a body is measured over this time."""
+BODY_BYTES_PER_S_MIN: Final = 1024
+"""The least pace of a body, while we wait for more of it."""
+BODY_DEADLINE_S: Final = 600.0
+"""From the head of a request to the end of its body: a file of 25 MiB at 43 KiB/s."""
+ANSWER_WINDOW_S: Final = 20.0
+"""The pace at which a client takes an answer is measured over this time."""
+ANSWER_BYTES_PER_S_MIN: Final = 1024
+ANSWER_DEADLINE_S: Final = 3600.0
+"""From the moment an answer first waits for the client to its end."""
 _LINGER_S: Final = 1.0
 """How long a refused client may go on sending. If we closed at once, it could lose the response too."""
 _NO_HTTP: Final = "must be a request of HTTP/1.1 or 1.0"
@@ -42,6 +53,14 @@ _NO_HTTP: Final = "must be a request of HTTP/1.1 or 1.0"
 
 class HttpProtocol(HttpToolsProtocol):
     """One client's HTTP connection."""
+
+    caps = ConnectionCaps()
+    """Counts the connections of the process. Replaced by :meth:`with_caps`."""
+
+    @classmethod
+    def with_caps(cls, caps: ConnectionCaps) -> type["HttpProtocol"]:
+        """The class for a server whose connections ``caps`` counts."""
+        return type(cls.__name__, (cls,), {"caps": caps})
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -52,8 +71,20 @@ class HttpProtocol(HttpToolsProtocol):
         """Bytes of the head, in the packets before the last one."""
         self._head_timer: asyncio.TimerHandle | None = None
         self._is_in_body = False
-        self._body_received_at_s = 0.0
+        self._body_began_at_s = 0.0
+        self._body_bytes = 0
+        """Bytes of the body that arrived in the present window."""
+        self._was_reading_paused = False
+        """Whether we paused reading in the present window: then the client is not to blame for its pace."""
         self._body_timer: asyncio.TimerHandle | None = None
+        self._unsent_bytes = 0
+        """Bytes of the answer that waited for the client when the present window began."""
+        self._was_writing_resumed = False
+        """Whether the client took so much in the present window that writing went on."""
+        self._answer_began_at_s: float | None = None
+        self._answer_timer: asyncio.TimerHandle | None = None
+        self._is_counted = False
+        self._counted_address: str | None = None
         self._refusal: tuple[int, AppError] | None = None
         """Status and error with which our own checks stopped the parser."""
 
@@ -63,13 +94,31 @@ class HttpProtocol(HttpToolsProtocol):
         """A client connected: its first request must follow in time."""
         super().connection_made(transport)
         self._start_head_timer(HEAD_TIMEOUT_S)
+        self._is_counted = True
+        refusal = self.caps.open()
+        if refusal is None and not self.caps.trusted_proxies:
+            refusal = self._count_address(self.client[0] if self.client else "")
+        if refusal is not None:
+            self._refuse(refusal.code.http_status, refusal)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is closed."""
         self._cancel_head_timer()
-        if self._body_timer is not None:
-            self._body_timer.cancel()
+        self._cancel_body_timer()
+        if self._answer_timer is not None:
+            self._answer_timer.cancel()
+        self._uncount()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The client does not take the answer as fast as we have it."""
+        super().pause_writing()
+        self._watch_answer()
+
+    def resume_writing(self) -> None:
+        """The client has taken most of what waited."""
+        super().resume_writing()
+        self._was_writing_resumed = True
 
     def data_received(self, data: bytes) -> None:
         """Bytes of a request. WebSocket is the only other protocol here: a wish for another one is ignored."""
@@ -82,6 +131,7 @@ class HttpProtocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade as upgrade:
             if self._should_upgrade():
                 self._cancel_head_timer()
+                self._uncount()
                 self.handle_websocket_upgrade()
             else:
                 self._read_without_upgrade(data[upgrade.args[0] :])
@@ -97,9 +147,10 @@ class HttpProtocol(HttpToolsProtocol):
         if self._head_timer is None and (self._is_in_head or self.cycle is None or self.cycle.response_complete):
             self._start_head_timer(UNREAD_BODY_S if self._is_in_body else HEAD_TIMEOUT_S)
         if self._is_in_body:
-            self._body_received_at_s = self.loop.time()
+            self._body_bytes += len(data)
+            self._was_reading_paused |= self.flow.read_paused
             if self._body_timer is None:
-                self._body_timer = self.loop.call_later(BODY_STALL_S, self._check_body)
+                self._body_timer = self.loop.call_later(BODY_WINDOW_S, self._check_body)
 
     # --- the parser's hooks
 
@@ -122,10 +173,14 @@ class HttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The head is complete: start the application, unless the request is ambiguous."""
         self._is_in_head, self._is_in_body = False, True
+        self._body_began_at_s = self.loop.time()
         self._cancel_head_timer()
         fault = self._find_fault()
         if fault:
             self._stop_parser(400, _bad_request(fault))
+        refusal = self._count_request()
+        if refusal is not None:
+            self._stop_parser(refusal.code.http_status, refusal)
         if not self.parser.should_upgrade() or self._should_upgrade():
             super().on_headers_complete()
 
@@ -133,8 +188,18 @@ class HttpProtocol(HttpToolsProtocol):
         """The body is complete. For a request with ``Upgrade``, the parser has not read the body yet."""
         self._is_in_body = False
         self._cancel_head_timer()
+        self._cancel_body_timer()
         if not self.parser.should_upgrade():
             super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """The application has answered. What is left of the answer may still wait for the client."""
+        super().on_response_complete()
+        self._answer_began_at_s = None
+        if self.caps.trusted_proxies:
+            self._uncount_address()
+        if self.transport.get_write_buffer_size():
+            self._watch_answer()
 
     def _find_fault(self) -> str | None:
         """What is wrong with a head that the parser accepted (RFC 9112 §3.2, §6.1, §6.3)."""
@@ -182,16 +247,75 @@ class HttpProtocol(HttpToolsProtocol):
         else:  # no request had begun
             self.transport.close()
 
+    def _cancel_body_timer(self) -> None:
+        if self._body_timer is not None:
+            self._body_timer.cancel()
+            self._body_timer = None
+        self._body_bytes, self._was_reading_paused = 0, False
+
     def _check_body(self) -> None:
-        """Refuse a body that has paused for too long, unless we ourselves paused reading it."""
-        self._body_timer = None
-        paused_s = self.loop.time() - self._body_received_at_s
+        """Refuse a body that arrives too slowly, unless we ourselves paused reading it, or that takes too long in all."""
+        is_slow = self._body_bytes < BODY_BYTES_PER_S_MIN * BODY_WINDOW_S and not self._was_reading_paused
+        self._cancel_body_timer()
         if not self._is_in_body:
             return
-        if self.flow.read_paused or paused_s < BODY_STALL_S:
-            self._body_timer = self.loop.call_later(max(BODY_STALL_S - paused_s, _LINGER_S), self._check_body)
+        if is_slow or self.loop.time() - self._body_began_at_s > BODY_DEADLINE_S:
+            self._refuse(408, _bad_request("must not arrive so slowly"))
         else:
-            self._refuse(408, _bad_request("must not pause for so long"))
+            self._was_reading_paused = self.flow.read_paused
+            self._body_timer = self.loop.call_later(BODY_WINDOW_S, self._check_body)
+
+    def _watch_answer(self) -> None:
+        if self._answer_timer is not None:
+            return
+        if self._answer_began_at_s is None:
+            self._answer_began_at_s = self.loop.time()
+        self._unsent_bytes, self._was_writing_resumed = self.transport.get_write_buffer_size(), False
+        self._answer_timer = self.loop.call_later(ANSWER_WINDOW_S, self._check_answer)
+
+    def _check_answer(self) -> None:
+        """Cut off a client that takes its answer too slowly: nothing was written in the window unless writing resumed."""
+        self._answer_timer = None
+        unsent_bytes = self.transport.get_write_buffer_size()
+        if not unsent_bytes:
+            return
+        waits = self.flow.write_paused or self.transport.is_closing()
+        taken_bytes = self._unsent_bytes - unsent_bytes
+        is_slow = waits and not self._was_writing_resumed and taken_bytes < ANSWER_BYTES_PER_S_MIN * ANSWER_WINDOW_S
+        began_at_s = self._answer_began_at_s
+        if is_slow or (began_at_s is not None and self.loop.time() - began_at_s > ANSWER_DEADLINE_S):
+            log.warning("client does not read its answer", extra={"client": self.client[0] if self.client else None})
+            self.transport.abort()
+        else:
+            self._watch_answer()
+
+    # --- how many there are
+
+    def _count_request(self) -> AppError | None:
+        """Behind proxies, count the request for the address that it comes from."""
+        if not self.caps.trusted_proxies:
+            return None
+        forwarded_for = b",".join(value for name, value in self.headers if name == b"x-forwarded-for").decode("latin-1")
+        peer = self.client[0] if self.client else ""
+        return self._count_address(client_address(peer, forwarded_for, trusted_proxies=self.caps.trusted_proxies))
+
+    def _count_address(self, address: str) -> AppError | None:
+        self._uncount_address()
+        refusal = self.caps.take(address)
+        if refusal is None:
+            self._counted_address = address
+        return refusal
+
+    def _uncount_address(self) -> None:
+        if self._counted_address is not None:
+            self.caps.give_back(self._counted_address)
+            self._counted_address = None
+
+    def _uncount(self) -> None:
+        self._uncount_address()
+        if self._is_counted:
+            self._is_counted = False
+            self.caps.close()
 
     def _refuse(self, status: int, error: AppError) -> None:
         """Answer with an error and close. A request before this one is answered first; a response under way is cut off."""

@@ -45,7 +45,8 @@ A self-hosted chat backend. Clients use it over Socket.IO. On this page you can 
 action, and run them: the actions run over HTTP, through the same handlers.
 
 1. Call `POST /v1/auth/codes` with your phone number. In development the answer contains the `code`.
-2. Call `POST /v1/auth/tokens` with the number and the code. This registers you and returns an `access_token`.
+2. Call `POST /v1/auth/tokens` with the number, the code and your name. This registers you and returns an `access_token`.
+   (Outside of development, send the `verification_id` of step 1 too.)
 3. Press **Authorize** and paste the token. Now you can run every operation below.
 4. Repeat steps 1 and 2 for a second number, and copy the `user.id` of that person.
 5. Call `chat:create_private` with this `user_id`. Use the `chat.id` of the answer in `message:send` and `message:list`.
@@ -121,7 +122,7 @@ def _problem_schemas() -> dict[str, Any]:
     return {
         **schema.pop("$defs"),
         **error_schemas(_ref),
-        "Problem": {**schema, "allOf": details_by_code(_ref, optional=(ErrorCode.NOT_FOUND,))},
+        "Problem": {**schema, "allOf": details_by_code(_ref, optional=(ErrorCode.NOT_FOUND, ErrorCode.RATE_LIMITED))},
     }
 
 

@@ -52,7 +52,6 @@ DECLARE
     chat   chats%ROWTYPE;
     me     members%ROWTYPE;
     first  messages%ROWTYPE;
-    peer   uuid;
 BEGIN
     -- 1. The chat's row lock: from here on nothing in the chat changes but by us.
     SELECT * INTO chat FROM chats c WHERE c.id = p_chat_id AND c.deleted_at IS NULL FOR NO KEY UPDATE;
@@ -69,12 +68,17 @@ BEGIN
     END IF;
     -- 3. May they? Their own block first: who is told of it today must not learn tomorrow, by other words, of the other's.
     IF chat.type = 'private' THEN
-        SELECT m.user_id INTO peer FROM members m WHERE m.chat_id = p_chat_id AND m.user_id <> p_sender_id;
-        IF EXISTS (SELECT FROM blocks b WHERE b.user_id = p_sender_id AND b.blocked_id = peer) THEN
-            outcome := 'you_blocked_user'; RETURN NEXT; RETURN;
-        END IF;
-        IF EXISTS (SELECT FROM blocks b WHERE b.user_id = peer AND b.blocked_id = p_sender_id) THEN
-            outcome := 'not_found'; RETURN NEXT; RETURN;
+        SELECT CASE
+                   WHEN EXISTS (SELECT FROM blocks b WHERE b.user_id = p_sender_id AND b.blocked_id = m.user_id)
+                       THEN 'you_blocked_user'
+                   WHEN EXISTS (SELECT FROM blocks b WHERE b.user_id = m.user_id AND b.blocked_id = p_sender_id)
+                     OR (SELECT u.deleted_at FROM users u WHERE u.id = m.user_id) IS NOT NULL
+                       THEN 'peer_unavailable'
+               END
+          INTO outcome
+          FROM members m WHERE m.chat_id = p_chat_id AND m.user_id <> p_sender_id;
+        IF outcome IS NOT NULL THEN
+            RETURN NEXT; RETURN;
         END IF;
     END IF;
     IF p_reply_to IS NOT NULL AND NOT p_reply_to BETWEEN me.first_seq AND chat.message_count THEN
@@ -139,7 +143,10 @@ BEGIN
                         WHERE peer.chat_id = c.id AND b.user_id = w.sender_id) THEN 'you_blocked_user'
                    WHEN c.type = 'private' AND EXISTS (
                        SELECT FROM blocks b JOIN members peer ON peer.user_id = b.user_id
-                        WHERE peer.chat_id = c.id AND b.blocked_id = w.sender_id) THEN 'not_found'
+                        WHERE peer.chat_id = c.id AND b.blocked_id = w.sender_id) THEN 'peer_unavailable'
+                   WHEN c.type = 'private' AND EXISTS (
+                       SELECT FROM members peer JOIN users u ON u.id = peer.user_id
+                        WHERE peer.chat_id = c.id AND u.deleted_at IS NOT NULL) THEN 'peer_unavailable'
                    WHEN NOT w.reply_to BETWEEN me.first_seq AND c.message_count THEN 'reply_not_found'
                    WHEN cardinality(w.mentions) > 0 AND cardinality(w.mentions) <> (
                        SELECT count(*) FROM members m

@@ -15,7 +15,7 @@ from pydantic import Field
 from accounts.avatars import ID_CHARS, discard_avatar, store_avatar
 from core.errors import ErrorCode, NotFound, ValidationFailed
 from http_api.backend import Backend, BackendOf
-from http_api.identity import CALLER_ERRORS, CallerOf
+from http_api.identity import CALLER_ERRORS, PUBLIC_BUDGET, CallerOf
 from http_api.middleware.bodies import JSON_BYTES_MAX
 from http_api.object_responses import bytes_answers, is_not_modified, open_object, prepend_chunk
 from http_api.problems import refusals
@@ -64,7 +64,9 @@ async def put_avatar(request: Request, backend: BackendOf, caller: CallerOf) -> 
     """
     if not _JSON.fullmatch(request.headers.get("content-type", "")):
         raise ValidationFailed.at("", "must be a JSON object, sent as application/json")
-    with backend.uploads.slot(caller.user_id), await _spool(request) as body:
+    with backend.bodies.slot(caller.user_id):
+        spooled = await _spool(request)
+    with spooled as body, backend.uploads.slot(caller.user_id):
         size_bytes = body.tell()
         if size_bytes <= JSON_BYTES_MAX:
             body.seek(0)
@@ -83,9 +85,11 @@ async def delete_avatar(backend: BackendOf, caller: CallerOf) -> None:
 @router.get(
     "/avatars/{avatar_id}/{size}",
     response_class=Response,
-    responses=bytes_answers("image/*", "The image.") | refusals(ErrorCode.NOT_FOUND, ErrorCode.UNAVAILABLE),
+    responses=bytes_answers("image/*", "The image.")
+    | refusals(ErrorCode.NOT_FOUND, ErrorCode.RATE_LIMITED, ErrorCode.UNAVAILABLE),
+    dependencies=[PUBLIC_BUDGET],
 )
-@router.head("/avatars/{avatar_id}/{size}", include_in_schema=False)
+@router.head("/avatars/{avatar_id}/{size}", include_in_schema=False, dependencies=[PUBLIC_BUDGET])
 async def show_avatar(
     avatar_id: Annotated[
         str, Path(description="`avatar.id` of a user.", max_length=64, examples=["9f86d081884c7d659a2feaa0c55ad015"])

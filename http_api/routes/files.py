@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 from starlette.datastructures import FormData, UploadFile
 
-from accounts.files import Upload, refuse_over_quota, store_upload
+from accounts.files import Upload, reserve_upload, store_upload
 from core.errors import ErrorCode, NotFound, PayloadTooLarge, ValidationFailed
 from core.faults import UNKNOWN_FIELD
 from core.file_urls import FileForm, FileUrls
@@ -132,14 +132,21 @@ async def upload_file(request: Request, backend: BackendOf, caller: CallerOf) ->
     It is stored byte for byte. Until it is sent, only you can download it, and after a day it is removed. An image gets a
     thumbnail and a placeholder. An image that cannot be decoded, or has too many pixels, is stored as an ordinary file.
     """
-    with backend.uploads.slot(caller.user_id):
-        await refuse_over_quota(backend.accounts, caller.user_id)
-        if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-            raise ValidationFailed.at("", "must be multipart/form-data with a field named file")
-        async with request.form(max_files=1, max_fields=_FIELDS_MAX) as form:
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        raise ValidationFailed.at("", "must be multipart/form-data with a field named file")
+    declared = request.headers.get("content-length", "")
+    size_bytes = min(int(declared), FILE_BYTES_MAX) if declared.isdecimal() else FILE_BYTES_MAX
+    async with reserve_upload(backend.accounts, caller.user_id, size_bytes) as note_stored:
+        with backend.bodies.slot(caller.user_id):
+            form = await request.form(max_files=1, max_fields=_FIELDS_MAX)
+        try:
             upload = await _read_form(form)
-            row = await store_upload(backend.accounts, caller.user_id, upload)
-            return File.of(row, backend.services.file_urls)
+            with backend.uploads.slot(caller.user_id):
+                stored = await store_upload(backend.accounts, caller.user_id, upload)
+        finally:
+            await form.close()
+        note_stored(stored.size_bytes)
+        return File.of(stored.row, backend.services.file_urls)
 
 
 async def _read_form(form: FormData) -> Upload:

@@ -1,14 +1,18 @@
 """Probes and metrics for operators: is the process alive, should it get traffic, what are its figures."""
 
+import hmac
+from ipaddress import ip_address
 from typing import Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import Field
+from pydantic import Field, SecretStr
 
-from core.errors import ErrorCode, Unavailable
+from core.errors import ErrorCode, Forbidden, Unavailable
+from core.logs import current_request
+from core.settings import Environment, Settings
 from http_api.backend import BackendOf
-from http_api.problems import refusals
+from http_api.problems import handle_problems, refusals
 from realtime.wire.fields import ServerPayload
 
 router = APIRouter(tags=["Operations"])
@@ -36,7 +40,46 @@ async def show_readiness(backend: BackendOf) -> Health:
     return Health()
 
 
-@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+def mount_metrics(app: FastAPI, settings: Settings) -> None:
+    """Add ``/metrics``, unless it has a port of its own. In production only those who may see it are answered."""
+    if settings.metrics_port is not None:
+        return
+
+    async def refuse_strangers(request: Request) -> None:
+        if settings.environment is Environment.PRODUCTION and not _may_see_metrics(request, settings.metrics_token):
+            raise Forbidden
+
+    app.add_api_route(
+        "/metrics",
+        show_metrics,
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {}}}, **refusals(ErrorCode.FORBIDDEN)},
+        tags=["Operations"],
+        dependencies=[Depends(refuse_strangers)],
+    )
+
+
+def _may_see_metrics(request: Request, token: SecretStr | None) -> bool:
+    if token is not None:
+        given = request.headers.get("authorization", "").encode()
+        return hmac.compare_digest(given, b"Bearer " + token.get_secret_value().encode())
+    context = current_request()
+    try:
+        return context is not None and ip_address(context.client or "").is_loopback
+    except ValueError:
+        return False
+
+
 async def show_metrics() -> Response:
     """Counters and histograms in Prometheus's text format."""
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+def create_operations_app(app: FastAPI) -> FastAPI:
+    """The application for a port that only operators reach: the probes of ``app`` and the metrics."""
+    operations = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    operations.state.backend = app.state.backend
+    handle_problems(operations)
+    operations.include_router(router)
+    operations.add_api_route("/metrics", show_metrics, response_class=Response)
+    return operations

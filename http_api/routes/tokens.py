@@ -6,17 +6,20 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from accounts import tokens
-from accounts.tokens import TokenPair
+from accounts.tokens import SignInRequest, TokenPair
+from core.conflicts import ConflictReason
 from core.errors import ErrorCode
-from core.limits import DEVICE_NAME_CHARS_MAX
+from core.limits import DEVICE_NAME_CHARS_MAX, DISPLAY_NAME_CHARS_MAX, PIN_CHARS_MAX, PIN_CHARS_MIN
 from core.tokens import CODE_DIGITS
 from http_api.backend import BackendOf
+from http_api.identity import SIGN_IN_BUDGET
 from http_api.middleware.bodies import StrictRoute
 from http_api.problems import refusals
+from realtime import account_changes
 from realtime.model.objects import Profile
-from realtime.wire.fields import PHONE, ClientPayload, PhoneText, ServerPayload, VisibleText
+from realtime.wire.fields import PHONE, ClientPayload, PhoneText, ServerPayload, StoredText, VisibleText
 
-router = APIRouter(prefix="/v1/auth", tags=["Sign-in"], route_class=StrictRoute)
+router = APIRouter(prefix="/v1/auth", tags=["Sign-in"], route_class=StrictRoute, dependencies=[SIGN_IN_BUDGET])
 
 
 class SignIn(ClientPayload):
@@ -24,8 +27,20 @@ class SignIn(ClientPayload):
 
     phone: PhoneText = Field(description="The number that the code was sent to.", examples=[PHONE])
     code: str = Field(description="The code.", pattern=rf"^[0-9]{{{CODE_DIGITS}}}$", examples=["042137"])
+    verification_id: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
+        None,
+        description="`verification_id` of the answer to `POST /v1/auth/codes`. Required, but for development: there the "
+        "newest code of the number is meant without it.",
+        examples=[None],
+    )
     device_name: Annotated[VisibleText, Field(max_length=DEVICE_NAME_CHARS_MAX)] | None = Field(
         None, description="Name of this device in the list of sessions.", examples=["Anna's phone"]
+    )
+    display_name: Annotated[VisibleText, Field(max_length=DISPLAY_NAME_CHARS_MAX)] | None = Field(
+        None, description="Name of a new user. It changes nothing for who is registered.", examples=["Anna"]
+    )
+    pin: Annotated[StoredText, Field(min_length=PIN_CHARS_MIN, max_length=PIN_CHARS_MAX)] | None = Field(
+        None, description="The PIN, if the account has one.", examples=[None]
     )
 
 
@@ -62,18 +77,30 @@ class SignedIn(Tokens):
         ErrorCode.UNAUTHORIZED,
         ErrorCode.VALIDATION_FAILED,
         ErrorCode.PAYLOAD_TOO_LARGE,
+        ErrorCode.RATE_LIMITED,
         ErrorCode.UNAVAILABLE,
+        conflicts=(ConflictReason.PIN_REQUIRED,),
     ),
 )
 async def sign_in(payload: SignIn, backend: BackendOf) -> SignedIn:
     """Sign in with the code; the first time, this registers you.
 
-    A code that is wrong, used, expired or has had too many guesses, and a number that no code was sent to, all get the same
-    `unauthorized`.
+    A code that is wrong, used, expired, of another request or has had too many guesses, and a number that no code was sent
+    to, all get the same `unauthorized`. After many wrong guesses from one place the answer is `rate_limited`.
+
+    If the account has a PIN, the answer is `conflict` with the reason `pin_required` until `pin` comes along; that does not
+    use the code up. A wrong PIN is `unauthorized`; after five the PIN is locked for a day (`rate_limited`). A PIN lapses
+    when no device was signed in for seven days. Your other devices hear `session:opened`.
     """
-    signed_in = await tokens.sign_in(
-        backend.accounts, phone_text=payload.phone, code=payload.code, device_name=payload.device_name
+    request = SignInRequest(
+        phone_text=payload.phone,
+        code=payload.code,
+        verification_id=payload.verification_id,
+        device_name=payload.device_name,
+        display_name=payload.display_name,
+        pin=payload.pin,
     )
+    signed_in = await account_changes.sign_in(backend.services, backend.accounts, request)
     user = Profile.of_owner(signed_in.owner)
     return SignedIn(**_fields_of(signed_in.tokens), user=user, is_new_user=signed_in.is_new_user)
 
@@ -85,6 +112,7 @@ async def sign_in(payload: SignIn, backend: BackendOf) -> SignedIn:
         ErrorCode.SESSION_REVOKED,
         ErrorCode.VALIDATION_FAILED,
         ErrorCode.PAYLOAD_TOO_LARGE,
+        ErrorCode.RATE_LIMITED,
         ErrorCode.UNAVAILABLE,
     ),
 )

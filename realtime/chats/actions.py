@@ -24,7 +24,8 @@ from realtime.chats.payloads import (
     ChatWatch,
 )
 from realtime.model.active_chat import find_active_chat
-from realtime.model.chat_changes import let_in, view_chat
+from realtime.model.chat_changes import let_in, refuse_unwanted, view_chat
+from realtime.model.daily_budgets import count_opened
 from realtime.model.events import CHAT_UPDATED, Reason, announce_personal
 from realtime.model.lookup_budget import count_look_ups
 from realtime.model.objects import ChatView
@@ -73,13 +74,14 @@ async def get_chat(context: Context, payload: ChatGet) -> ChatAnswer:
     role=Role.USER,
     rate=Rate.WRITE,
     finds=True,
-    conflicts=(ConflictReason.WITH_YOURSELF,),
+    conflicts=(ConflictReason.WITH_YOURSELF, ConflictReason.PEER_UNAVAILABLE),
     emits=(CHAT_UPDATED,),
 )
 async def create_private_chat(context: Context, payload: ChatCreatePrivate) -> ChatCreated:
     """Create the private chat with another person, or return the existing one.
 
-    Two people have at most one private chat. A second call returns the same chat, also when both people call at once.
+    Two people have at most one private chat. A second call returns the same chat, also when both people call at once. If
+    the other person cannot be reached, the reason ``peer_unavailable`` does not say why.
     """
     async with context.reading() as tx:
         peer_id = await _find_peer(tx, context, payload)
@@ -89,13 +91,15 @@ async def create_private_chat(context: Context, payload: ChatCreatePrivate) -> C
     async with context.changing(chat_id) as change:
         tx = change.tx
         for _ in range(_TRIES_MAX):
-            if await chats.insert_private_chat(tx, chat_id, context.user_id, direct_key) is not None:
-                break
             found = await chats.find_private_chat(tx, direct_key)
             if found is not None:
                 return ChatCreated(chat=await view_chat(tx, found, context.user_id), created=False)
+            await refuse_unwanted(tx, context.user_id, peer_id)
+            if await chats.insert_private_chat(tx, chat_id, context.user_id, direct_key) is not None:
+                break
         else:
             raise Unavailable
+        await count_opened(context, tx, "private_chats")
         await members.insert_members(tx, chat_id, pair, context.user_id, first_seq=1, read_seq=0)
         await let_in(change, chat_id, pair, reason=Reason.CREATED)
         return ChatCreated(chat=await view_chat(tx, chat_id, context.user_id), created=True)
@@ -103,17 +107,16 @@ async def create_private_chat(context: Context, payload: ChatCreatePrivate) -> C
 
 async def _find_peer(tx: Tx, context: Context, payload: ChatCreatePrivate) -> str:
     if payload.user_id is not None:
-        found = [await users.find_user_for(tx, payload.user_id, context.user_id)]
-    else:
-        try:
-            phone = normalise_phone(payload.phone or "", region=context.services.phone_region)
-        except ValueError as error:
-            raise ValidationFailed.at("phone", str(error)) from None
-        await count_look_ups(context, tx, 1)
-        found = [row.user for row in await users.find_users_by_phones(tx, [phone], context.user_id)]
-    if not found or found[0] is None:
-        raise NotFound("user_id" if payload.user_id is not None else "phone")
-    return found[0].id
+        return payload.user_id
+    try:
+        phone = normalise_phone(payload.phone or "", region=context.services.phone_region)
+    except ValueError as error:
+        raise ValidationFailed.at("phone", str(error)) from None
+    await count_look_ups(context, tx, 1)
+    found = await users.find_users_by_phones(tx, [phone], context.user_id)
+    if not found:
+        raise NotFound("phone")
+    return found[0].user.id
 
 
 @action("chat:activate", role=Role.MEMBER, rate=Rate.READ, emits=(CHAT_UPDATED,))

@@ -8,8 +8,17 @@ from core.conflicts import ConflictReason
 from core.errors import Conflict, NotFound
 from core.ids import new_id
 from db import chats, members
-from realtime.chats.payloads import ChatAnswer, ChatCreateGroup, ChatGet, ChatLeave, ChatTransfer
-from realtime.model.chat_changes import add_system_message, announce_moved_pins, let_in, lock_and_view, put_out, view_chat
+from realtime.chats.payloads import ChatAnswer, ChatCreateGroup, ChatGet, ChatLeave, ChatTransfer, GroupCreated
+from realtime.model.chat_changes import (
+    add_system_message,
+    announce_moved_pins,
+    let_in,
+    lock_and_view,
+    pick_addable,
+    put_out,
+    view_chat,
+)
+from realtime.model.daily_budgets import count_opened, count_strangers
 from realtime.model.events import (
     CHAT_REMOVED,
     CHAT_UPDATED,
@@ -35,10 +44,11 @@ from realtime.wire.registry import Rate, Role, action
     conflicts=(ConflictReason.CLIENT_ID_REUSED, ConflictReason.MEMBER_LIMIT),
     emits=(CHAT_UPDATED,),
 )
-async def create_group(context: Context, payload: ChatCreateGroup) -> ChatAnswer:
+async def create_group(context: Context, payload: ChatCreateGroup) -> GroupCreated:
     """Create a group. The caller becomes its creator.
 
-    With a ``client_id`` a retry is safe: it returns the group that was created before.
+    With a ``client_id`` a retry is safe: it returns the group that was created before. People whom the caller may not add
+    are left out. ``not_added`` lists them, without the reason.
     """
     user_id = context.user_id
     others = [other for other in payload.member_ids if other != user_id]
@@ -51,25 +61,29 @@ async def create_group(context: Context, payload: ChatCreateGroup) -> ChatAnswer
         tx = change.tx
         opened = await chats.insert_group(tx, chat_id, payload.title, user_id, key, wish, 1 + len(others))
         if opened is None:
-            return await _find_opened(context, change, key or "", wish)
-        if len(await members.list_addable(tx, others, user_id)) < len(others):
-            raise NotFound("member_ids")
+            return await _find_opened(context, change, others, key or "", wish)
+        others, not_added = await pick_addable(tx, others, user_id, field="member_ids")
+        await chats.set_member_count(tx, chat_id, 1 + len(others))
+        await count_opened(context, tx, "groups")
+        await count_strangers(context, tx, others)
         await members.insert_members(tx, chat_id, [user_id, *others], user_id, first_seq=1, read_seq=0)
         chat = (await view_chat(tx, chat_id, user_id)).shared()
         content = {"event": "group_created", "user_id": user_id, "title": payload.title}
         await add_system_message(change, chat, user_id, content, reason=Reason.CREATED)
         await let_in(change, chat_id, [user_id, *others], reason=Reason.CREATED)
-        return ChatAnswer(chat=await view_chat(tx, chat_id, user_id))
+        return GroupCreated(chat=await view_chat(tx, chat_id, user_id), not_added=not_added)
 
 
-async def _find_opened(context: Context, change: Change, key: str, wish: bytes | None) -> ChatAnswer:
+async def _find_opened(context: Context, change: Change, others: list[str], key: str, wish: bytes | None) -> GroupCreated:
     created = await chats.find_created(change.tx, key)
     if created is not None and created.creation_hash != wish:
         raise Conflict(ConflictReason.CLIENT_ID_REUSED)
     view = await chats.find_chat(change.tx, created.chat_id, context.user_id) if created is not None else None
     if view is None:  # the group that this client_id opened is the caller's no more
         raise NotFound("client_id")
-    return ChatAnswer(chat=ChatView.of(view, context.user_id))
+    added = await members.list_past_members(change.tx, view.id, others)
+    not_added = [other for other in others if other not in added]
+    return GroupCreated(chat=ChatView.of(view, context.user_id), not_added=not_added)
 
 
 @action(

@@ -15,11 +15,11 @@ from realtime.wire.fields import (
     ClientPayload,
     Id,
     Ids,
+    Name,
     PageSize,
     PhoneText,
     ServerPayload,
     TimeIn,
-    VisibleText,
     given,
 )
 
@@ -112,7 +112,7 @@ class ChatsWatched(ServerPayload):
 class ChatCreateGroup(ClientPayload):
     """The group to create."""
 
-    title: VisibleText = Field(
+    title: Name = Field(
         description="Title of the group, shown to all its members.",
         max_length=limits.TITLE_CHARS_MAX,
         examples=["Sunday hike"],
@@ -128,11 +128,18 @@ class ChatCreateGroup(ClientPayload):
     )
 
 
+class GroupCreated(ServerPayload):
+    """The new group."""
+
+    chat: ChatView = Field(description="The group, as the caller sees it.")
+    not_added: list[Id] = Field(description="IDs of the people whom the caller is not allowed to add.", examples=[[]])
+
+
 class ChatRename(ClientPayload):
     """The caller's own title for a group."""
 
     chat_id: Id = Field(description="ID of the group.", examples=[CHAT_ID])
-    title: Annotated[VisibleText, Field(max_length=limits.TITLE_CHARS_MAX)] | None = Field(
+    title: Annotated[Name, Field(max_length=limits.TITLE_CHARS_MAX)] | None = Field(
         description="Title that only the caller sees, or null to see the group's own title again.", examples=["The hikers"]
     )
 

@@ -286,7 +286,7 @@ class Hub:
             yield from person.listeners
 
     def _resolve_shared_chats(self, audience: SharedChats) -> Iterator[Listener]:
-        met = {audience.user_id}
+        met = {audience.user_id, *audience.without}
         yield from self.listeners_of(audience.user_id)
         for chat_id in audience.chat_ids:
             for other in self._people_of(chat_id):

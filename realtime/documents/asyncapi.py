@@ -120,7 +120,7 @@ def _schemas() -> tuple[dict[tuple[type[Any], JsonSchemaMode], Any], dict[str, A
             "details": details_schema(_ref),
             "retry_after": {"type": "integer", "minimum": 1, "description": "Seconds to wait before the next try."},
         },
-        "allOf": details_by_code(_ref),
+        "allOf": details_by_code(_ref, optional=(ErrorCode.RATE_LIMITED,)),
     }
     schemas |= error_schemas(_ref)
     return refs, schemas

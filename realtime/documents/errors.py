@@ -15,6 +15,7 @@ Ref = Callable[[str], dict[str, str]]
 _DETAILS: Final = {
     ErrorCode.CONFLICT: "ConflictDetails",
     ErrorCode.NOT_FOUND: "NotFoundDetails",
+    ErrorCode.RATE_LIMITED: "RateLimitedDetails",
     ErrorCode.VALIDATION_FAILED: "ValidationDetails",
 }
 """Code → the schema of its ``details``. Other codes have none."""
@@ -45,6 +46,11 @@ def error_schemas(ref: Ref) -> dict[str, Any]:
                 }
             },
         ),
+        "RateLimitedDetails": _object(
+            "RateLimitedDetails",
+            "What helps instead of waiting. Only `POST /v1/auth/codes` answers it, if `MOLVA_CHALLENGE` is set.",
+            {"challenge": _challenge()},
+        ),
         "ValidationDetails": {
             "title": "ValidationDetails",
             "type": "array",
@@ -69,6 +75,32 @@ def error_schemas(ref: Ref) -> dict[str, Any]:
     }
 
 
+def _challenge() -> dict[str, Any]:
+    return {
+        "title": "Challenge",
+        "type": "object",
+        "description": "Repeat the request with its solution as `challenge`.",
+        "examples": [{"type": "pow", "nonce": "ah8mQ4…", "bits": 20}],
+        "required": ["type"],
+        "additionalProperties": False,
+        "properties": {
+            "type": {
+                "type": "string",
+                "enum": ["pow", "hcaptcha", "turnstile"],
+                "description": "A proof of work, or a service whose widget the client shows.",
+                "examples": ["pow"],
+            },
+            "nonce": {"type": "string", "description": "Of `pow`: send it back.", "examples": ["ah8mQ4…"]},
+            "bits": {
+                "type": "integer",
+                "description": "Of `pow`: with how many zero bits the SHA-256 of `<nonce>.<solution>` must begin.",
+                "examples": [20],
+            },
+            "site_key": {"type": "string", "description": "Of a service: its public key.", "examples": ["10000000-ffff"]},
+        },
+    }
+
+
 def _object(title: str, description: str, properties: dict[str, Any]) -> dict[str, Any]:
     return {
         "title": title,
@@ -84,7 +116,7 @@ def details_schema(ref: Ref) -> dict[str, Any]:
     """``details`` of an error of whatever code."""
     return {
         "description": "By code. `validation_failed`: every fault. `conflict`: the `reason`. `not_found`: the `field` "
-        "whose object was not found; absent for an unknown path.",
+        "whose object was not found; absent for an unknown path. `rate_limited`: the `challenge`, where solving one helps.",
         "anyOf": [ref(name) for name in _DETAILS.values()],
     }
 

@@ -24,10 +24,12 @@ from realtime.model.chat_changes import (
     hand_over,
     let_in,
     lock_and_view,
+    pick_addable,
     put_out,
-    refuse_blocked,
+    refuse_unreachable,
     view_chat,
 )
+from realtime.model.daily_budgets import count_strangers
 from realtime.model.events import CHAT_REMOVED, CHAT_UPDATED, MESSAGE_CREATED, Reason, Removal
 from realtime.model.objects import Chat, ChatView, User
 from realtime.model.refusals import refuse_creator_leaving, refuse_overfull, refuse_unless_creator
@@ -65,7 +67,7 @@ async def list_members(context: Context, payload: MemberList) -> MemberPage:
     role=Role.MEMBER,
     rate=Rate.WRITE,
     forbids=True,
-    conflicts=(ConflictReason.MEMBER_LIMIT,),
+    conflicts=(ConflictReason.MEMBER_LIMIT, ConflictReason.YOU_BLOCKED_USER, ConflictReason.PEER_UNAVAILABLE),
     emits=(CHAT_UPDATED, MESSAGE_CREATED),
 )
 async def add_members(context: Context, payload: MemberAdd) -> MembersAdded:
@@ -74,22 +76,25 @@ async def add_members(context: Context, payload: MemberAdd) -> MembersAdded:
     A private chat becomes a group: the id, the messages and the pins stay, and ``creator_id`` is still the person who
     created the chat. The title is made of the names of the members. The new members see only later messages. The first two
     members may create a new private chat. If the other person has deleted their account, they leave the group and the
-    caller becomes its creator.
+    caller becomes its creator. If one of the two has blocked the other, the chat stays private.
+
+    People whom the caller is not allowed to add are not added. ``not_added`` lists them, without the reason.
     """
     async with context.changing(payload.chat_id) as change:
         tx, chat_id = change.tx, payload.chat_id
         view = await lock_and_view(tx, chat_id, context.user_id)
-        await refuse_blocked(tx, view, context.user_id)
+        if view.peer is not None and not view.peer.is_deleted:
+            await refuse_unreachable(tx, view, context.user_id)
         present = set(await members.list_member_ids(tx, chat_id))
-        newcomers = [user_id for user_id in payload.user_ids if user_id not in present]
-        if len(await members.list_addable(tx, newcomers, context.user_id)) < len(newcomers):
-            raise NotFound("user_ids")
+        asked = [user_id for user_id in payload.user_ids if user_id not in present]
+        newcomers, not_added = await pick_addable(tx, asked, context.user_id, field="user_ids")
         refuse_overfull(len(present) + len(newcomers))
         was_private = view.type == "private" or await chats.find_group_since(tx, chat_id) is not None
         first_seq = first_seq_of_newcomers(view, history=payload.history, was_private=was_private)
         if newcomers:
+            await count_strangers(context, tx, newcomers)
             await _add(context, change, view, newcomers, first_seq)
-        return MembersAdded(chat=await view_chat(tx, chat_id, context.user_id), added=newcomers)
+        return MembersAdded(chat=await view_chat(tx, chat_id, context.user_id), added=newcomers, not_added=not_added)
 
 
 async def _add(context: Context, change: Change, view: ChatView, newcomers: list[str], first_seq: int) -> None:

@@ -58,6 +58,7 @@ class MembersAdded(ServerPayload):
 
     chat: ChatView = Field(description="The chat, as the caller sees it.")
     added: list[Id] = Field(description="IDs of the people who were not members before.", examples=[[USER_ID]])
+    not_added: list[Id] = Field(description="IDs of the people whom the caller is not allowed to add.", examples=[[]])
 
 
 class MemberRemove(ClientPayload):

@@ -39,7 +39,11 @@ from realtime.wire.context import Context
 from realtime.wire.fields import EncodedPayload
 from realtime.wire.registry import Rate, Role, action
 
-SEND_CONFLICTS: Final = (ConflictReason.CLIENT_ID_REUSED, ConflictReason.YOU_BLOCKED_USER)
+SEND_CONFLICTS: Final = (
+    ConflictReason.CLIENT_ID_REUSED,
+    ConflictReason.YOU_BLOCKED_USER,
+    ConflictReason.PEER_UNAVAILABLE,
+)
 """Reasons for which the database may refuse to store any message."""
 
 
@@ -119,6 +123,8 @@ def _refusal(outcome: str, chat_field: str) -> AppError:
             return Conflict(ConflictReason.CLIENT_ID_REUSED)
         case "you_blocked_user":
             return Conflict(ConflictReason.YOU_BLOCKED_USER)
+        case "peer_unavailable":
+            return Conflict(ConflictReason.PEER_UNAVAILABLE)
         case "mention_not_found":
             return Conflict(ConflictReason.MENTION_NOT_MEMBER)
     raise ValueError(f"send_message answered {outcome}")
@@ -181,6 +187,6 @@ async def read_messages(context: Context, payload: MessageRead) -> MessageReadUp
         if moved is not None:
             change.then(
                 announce_personal(view, context.user_id, Reason.READ),
-                announce_read(payload.chat_id, context.user_id, moved),
+                announce_read(payload.chat_id, context.user_id, moved.read_seq, without=moved.estranged),
             )
     return MessageReadUpTo(read_seq=view.me.read_seq, unread_count=view.me.unread_count)

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 from core import limits
 from core.errors import ValidationFailed
 from core.faults import problems_of
-from realtime.wire.fields import FILE_ID, ClientPayload, Id, VisibleText
+from realtime.wire.fields import FILE_ID, ClientPayload, Id, Name, VisibleText
 
 
 class TextContent(ClientPayload):
@@ -43,16 +43,14 @@ class LocationContent(ClientPayload):
 class ContactContent(ClientPayload):
     """Content of a contact message: a name and a phone number."""
 
-    name: VisibleText = Field(
-        description="Name of the contact.", max_length=limits.DISPLAY_NAME_CHARS_MAX, examples=["Anna"]
-    )
+    name: Name = Field(description="Name of the contact.", max_length=limits.DISPLAY_NAME_CHARS_MAX, examples=["Anna"])
     phone: VisibleText = Field(
         description="Phone number of the contact, as it will be shown.", max_length=40, examples=["+79161234567"]
     )
 
 
 _Caption = Annotated[VisibleText, Field(max_length=limits.CAPTION_CHARS_MAX)] | None
-_Name = Annotated[VisibleText, Field(max_length=limits.FILE_NAME_CHARS_MAX)] | None
+_Name = Annotated[Name, Field(max_length=limits.FILE_NAME_CHARS_MAX)] | None
 _Duration = Annotated[float, Field(ge=0, le=limits.DURATION_S_MAX, allow_inf_nan=False)] | None
 _Side = Annotated[int, Field(ge=1, le=limits.FILE_SIDE_MAX)] | None
 

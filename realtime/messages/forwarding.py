@@ -34,10 +34,10 @@ from realtime.wire.registry import Rate, Role, action
     emits=(CHAT_UPDATED, MESSAGE_CREATED),
 )
 async def forward_message(context: Context, payload: MessageForward) -> MessageSent | EncodedPayload:
-    """Send the content of a message again, into another chat. The ack means that it is stored.
+    """Send the content of a message to another chat. The ack means that the new message is stored.
 
-    `forwarded_from` says who sent the first message, and when. What the message answers, the members named in it and
-    its `metadata` stay behind. The members of the other chat may fetch its file. A system message cannot be forwarded.
+    `forwarded_from` names the first sender. `reply_to`, the people named in the message and its `metadata` are not
+    forwarded. The members of the other chat may fetch its file. A system message cannot be forwarded.
     """
     to_chat_id, user_id = payload.to_chat_id, context.user_id
     body_hash = hashlib.sha256(f"forward {payload.chat_id} {payload.seq}".encode()).digest()

@@ -30,6 +30,7 @@ from realtime.wire.fields import (
     PageSize,
     Seq,
     ServerPayload,
+    TimeIn,
     Version,
     VisibleText,
     given,
@@ -276,17 +277,27 @@ class MessageForward(MessageAt):
     )
 
 
+SearchedType = Literal["text", "image", "video", "audio", "file", "location", "contact"]
+
+
 class MessageSearch(ClientPayload):
     """The words to search for."""
 
     query: VisibleText = Field(
-        description="Words that a message must contain, all of them. The last word may be incomplete.",
+        description="Words and emoji that a message must contain, all of them. The last word may be incomplete if it has "
+        "two letters or more.",
         max_length=limits.QUERY_CHARS_MAX,
         examples=["seven"],
     )
     chat_id: Id | None = Field(
         None, description="ID of the only chat to search. Omit it to search all chats of the caller.", examples=[None]
     )
+    sender_id: Id | None = Field(None, description="ID of the only sender to search for.", examples=[None])
+    types: Annotated[list[SearchedType], Field(min_length=1, max_length=7)] | None = Field(
+        None, description="Types of the messages to search. Omit it for all types.", examples=[None]
+    )
+    before: TimeIn | None = Field(None, description="Only messages sent before this time.", examples=[None])
+    after: TimeIn | None = Field(None, description="Only messages sent at this time or later.", examples=[None])
     limit: PageSize = Field(limits.PAGE_SIZE_DEFAULT, description="Maximum number of messages to return.", examples=[50])
     cursor: Annotated[str, CursorOf(SEARCH_CURSOR)] | None = Field(
         None, description="`next_cursor` of the previous page. Omit it for the first page.", examples=[None]
@@ -294,9 +305,16 @@ class MessageSearch(ClientPayload):
 
 
 class SearchPage(ServerPayload):
-    """One page of matching messages, newest first."""
+    """One page of matching messages, newest first. A page may be short or empty: continue until `next_cursor` is null."""
 
     messages: list[MessageView] = Field(description="The messages of this page.")
+    users: dict[str, User] = Field(description="The senders of these messages, by ID.", examples=[{}])
+    highlights: list[list[tuple[int, int]]] = Field(
+        description="For each message, in the same order: `[offset, length]` of every match in its text (the caption of a "
+        "file, the title of a place, the name of a contact), in characters: Unicode code points, in JavaScript those of "
+        "`Array.from(text)`.",
+        examples=[[[[11, 5]]]],
+    )
     next_cursor: str | None = Field(description="Cursor of the next page, or null on the last page.", examples=[None])
 
 

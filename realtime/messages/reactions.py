@@ -16,7 +16,7 @@ from realtime.messages.payloads import (
 )
 from realtime.messages.revisions import announce_version, find_message
 from realtime.messages.rules import count_reaction, refuse_reactions_over_limit
-from realtime.model.chat_changes import lock_and_view, refuse_blocked
+from realtime.model.chat_changes import lock_and_view, refuse_unreachable
 from realtime.model.events import MESSAGE_REACTED, MessageReacted, Reason
 from realtime.model.objects import Reaction, ReactionView, User
 from realtime.model.refusals import refuse_deleted
@@ -29,11 +29,16 @@ from realtime.wire.registry import Rate, Role, action
     "message:react",
     role=Role.MEMBER,
     rate=Rate.WRITE,
-    conflicts=(ConflictReason.MESSAGE_DELETED, ConflictReason.REACTION_LIMIT),
+    conflicts=(
+        ConflictReason.MESSAGE_DELETED,
+        ConflictReason.REACTION_LIMIT,
+        ConflictReason.YOU_BLOCKED_USER,
+        ConflictReason.PEER_UNAVAILABLE,
+    ),
     emits=(MESSAGE_REACTED,),
 )
 async def react_to_message(context: Context, payload: MessageReact) -> MessageReactionsNow:
-    """React to a message with an emoji. To repeat it changes nothing.
+    """React to a message with an emoji. If the caller has reacted with it already, nothing changes.
 
     You can react with several emoji, one call each. A message has at most 20 different ones.
     """
@@ -48,7 +53,7 @@ async def react_to_message(context: Context, payload: MessageReact) -> MessageRe
     emits=(MESSAGE_REACTED,),
 )
 async def unreact_to_message(context: Context, payload: MessageReact) -> MessageReactionsNow:
-    """Take a reaction back; without one nothing changes."""
+    """Take back a reaction of the caller. If there is none, nothing changes."""
     return await _set_reaction(context, payload, is_added=False)
 
 
@@ -62,7 +67,7 @@ async def _set_reaction(context: Context, payload: MessageReact, *, is_added: bo
         if is_added == any(one.mine for one in before if one.emoji == emoji):
             return MessageReactionsNow(reactions=before)
         if is_added:
-            await refuse_blocked(tx, view, user_id)
+            await refuse_unreachable(tx, view, user_id)
             refuse_reactions_over_limit(before, emoji)
         after = count_reaction(before, emoji, is_added=is_added)
         version = await raise_version(tx, chat_id)
@@ -90,7 +95,7 @@ async def _set_reaction(context: Context, payload: MessageReact, *, is_added: bo
 
 @action("message:reactions", role=Role.MEMBER, rate=Rate.READ)
 async def list_reactions(context: Context, payload: MessageReactions) -> ReactionsPage:
-    """Who reacted to a message and with what, in the order in which they did."""
+    """List the reactions to a message with the people who reacted, in the order of the reactions."""
     reacted_at, user_id = REACTIONS_CURSOR.read(payload.cursor)
     async with context.reading() as tx:
         await find_message(tx, payload.chat_id, context.user_id, payload.seq)

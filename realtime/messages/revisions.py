@@ -24,7 +24,7 @@ from realtime.messages.payloads import (
     MessageLikes,
 )
 from realtime.messages.rules import refuse_delete, refuse_edit
-from realtime.model.chat_changes import lock_and_view, refuse_blocked
+from realtime.model.chat_changes import lock_and_view, refuse_unreachable
 from realtime.model.events import (
     CHAT_UPDATED,
     MESSAGE_LIKED,
@@ -57,7 +57,7 @@ async def find_message(tx: Tx, chat_id: str, user_id: str, seq: int) -> MessageR
     role=Role.MEMBER,
     rate=Rate.WRITE,
     forbids=True,
-    conflicts=(ConflictReason.MESSAGE_DELETED,),
+    conflicts=(ConflictReason.MESSAGE_DELETED, ConflictReason.YOU_BLOCKED_USER, ConflictReason.PEER_UNAVAILABLE),
     emits=(CHAT_UPDATED, MESSAGE_UPDATED),
 )
 async def edit_message(context: Context, payload: MessageEdit) -> MessageAnswer:
@@ -67,7 +67,7 @@ async def edit_message(context: Context, payload: MessageEdit) -> MessageAnswer:
         view = await lock_and_view(tx, chat_id, user_id)
         message = await find_message(tx, chat_id, user_id, payload.seq)
         refuse_edit(message, user_id)
-        await refuse_blocked(tx, view, user_id)
+        await refuse_unreachable(tx, view, user_id)
         content = await _content_of(tx, message.type, payload.content, user_id)
         version = await raise_version(tx, chat_id)
         row = await messages.edit_message(tx, chat_id, user_id, payload.seq, content, version)
@@ -137,7 +137,11 @@ def announce_version(after: Chat, seq: int, reason: Reason) -> Emit:
 
 
 @action(
-    "message:like", role=Role.MEMBER, rate=Rate.WRITE, conflicts=(ConflictReason.MESSAGE_DELETED,), emits=(MESSAGE_LIKED,)
+    "message:like",
+    role=Role.MEMBER,
+    rate=Rate.WRITE,
+    conflicts=(ConflictReason.MESSAGE_DELETED, ConflictReason.YOU_BLOCKED_USER, ConflictReason.PEER_UNAVAILABLE),
+    emits=(MESSAGE_LIKED,),
 )
 async def like_message(context: Context, payload: MessageAt) -> LikeCount:
     """Like a message. If the caller likes it already, nothing changes."""
@@ -161,7 +165,7 @@ async def _set_like(context: Context, payload: MessageAt, *, liked: bool) -> Lik
         if message.liked_by_me == liked:
             return LikeCount(like_count=message.like_count)
         if liked:
-            await refuse_blocked(tx, view, user_id)
+            await refuse_unreachable(tx, view, user_id)
         version = await raise_version(tx, chat_id)
         set_like = likes.like_message if liked else likes.unlike_message
         count = await set_like(tx, chat_id, payload.seq, user_id, version)

@@ -1,71 +1,88 @@
 """``message:search``: finding messages by their words."""
 
-import asyncio
-import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Final
 
-from core.errors import NotFound, Unavailable
-from db import chats, messages
+from core.errors import NotFound
+from db import chats, search, users
+from db.messages import MessageRow
+from db.pool import Tx
 from realtime.messages.payloads import SEARCH_CURSOR, MessageSearch, SearchPage
-from realtime.model.objects import MessageView
+from realtime.messages.search_queue import SearchQueue
+from realtime.messages.search_walk import Found, Place, Wanted, find_page
+from realtime.messages.search_words import Query, candidates, distinct_words, text_of
+from realtime.model.objects import MessageView, User
 from realtime.wire.context import Context
 from realtime.wire.registry import Rate, Role, action
 
-_WORD: Final = re.compile(r"[^\W_]+")
-_ONE_SPELLING: Final = str.maketrans("ёЁ", "еЕ")  # noqa: RUF001  (Cyrillic is meant)
-"""The index has the same spelling: see ``words_of`` in schema.sql."""
-_WORDS_MAX: Final = 16
-_AT_ONCE_MAX: Final = 4
-"""Searches at the same time in this process. A common word in a long chat keeps the database busy for a second."""
-_WAIT_S: Final = 5.0
+_HIGHLIGHT_WORDS_MAX: Final = 2000
+"""Different words of one page that may be a match and are compared; each costs PostgreSQL about 10 µs."""
+_LOWEST_ID: Final = "00000000-0000-0000-0000-000000000000"
 
-_searches = asyncio.Semaphore(_AT_ONCE_MAX)
-
-
-@asynccontextmanager
-async def _one_of_few() -> AsyncIterator[None]:
-    """Wait until a search may start, so that many searches delay only each other; ``Unavailable`` after ``_WAIT_S``."""
-    try:
-        async with asyncio.timeout(_WAIT_S):
-            await _searches.acquire()
-    except TimeoutError:
-        raise Unavailable from None
-    try:
-        yield
-    finally:
-        _searches.release()
+_queue = SearchQueue()
 
 
 @action("message:search", role=Role.USER, rate=Rate.LOOK_UP, finds=True)
 async def search_messages(context: Context, payload: MessageSearch) -> SearchPage:
     """Search messages by words. The newest messages come first.
 
-    Russian and English words are found in all their forms. The last word may be incomplete. The search covers only
-    messages that the caller may see.
+    Russian and English words are found in all their forms. The last word may be incomplete if it has two letters or more.
+    Emoji count as words. Marks on letters make no difference: `zurich` finds `Zürich`. The search covers only messages that
+    the caller may see. A page may be short or empty: continue until `next_cursor` is null.
     """
-    created_at, chat_id, seq = SEARCH_CURSOR.read(payload.cursor)
-    words = _WORD.findall(payload.query.translate(_ONE_SPELLING))[:_WORDS_MAX]
-    async with _one_of_few(), context.reading() as tx:
+    query = Query.of(payload.query)
+    async with _queue.turn(context.user_id), context.services.database.transaction() as tx:
         if payload.chat_id is not None and (await chats.find_membership(tx, payload.chat_id, context.user_id) is None):
             raise NotFound("chat_id")
-        if not words:
-            return SearchPage(messages=[], next_cursor=None)
-        rows = await messages.search_messages(
-            tx,
-            context.user_id,
-            payload.chat_id,
-            " & ".join(words[:-1]),
-            words[-1],
-            created_at,
-            chat_id,
-            seq,
-            payload.limit + 1,
-        )
-    page = rows[: payload.limit]
-    last = page[-1] if len(rows) > len(page) else None
-    return SearchPage(
-        messages=[MessageView.model_validate(row) for row in page],
-        next_cursor=SEARCH_CURSOR.write(last.created_at, last.chat_id, last.seq) if last else None,
+        if query.is_empty:
+            return _NOTHING
+        terms = await search.find_terms(tx, query.words, query.last, query.beginning, query.emoji)
+        if terms.every is None or terms.any is None:
+            return _NOTHING
+        found = await find_page(tx, _wanted(context.user_id, payload, terms.every))
+        return await _page(tx, context.user_id, found, query, terms.any)
+
+
+_NOTHING: Final = SearchPage(messages=[], users={}, highlights=[], next_cursor=None)
+
+
+def _wanted(user_id: str, payload: MessageSearch, every: str) -> Wanted:
+    starts: list[Place] = []
+    if payload.cursor is not None:
+        created_at, chat_id, seq = SEARCH_CURSOR.read(payload.cursor)
+        starts.append((created_at, chat_id, seq))
+    if payload.before is not None:
+        starts.append((payload.before, _LOWEST_ID, 0))
+    return Wanted(
+        user_id=user_id,
+        chat_id=payload.chat_id,
+        every=every,
+        sender_id=payload.sender_id,
+        types=list(payload.types) if payload.types is not None else None,
+        since=payload.after,
+        start=min(starts, default=None),
+        limit=payload.limit,
     )
+
+
+async def _page(tx: Tx, user_id: str, found: Found, query: Query, terms: str) -> SearchPage:
+    rows = await search.list_found(
+        tx, user_id, [chat_id for _, chat_id, _ in found.places], [seq for _, _, seq in found.places]
+    )
+    sender_ids = {row.sender_id for row in rows} | {
+        row.forwarded_from["sender_id"] for row in rows if row.forwarded_from is not None
+    }
+    senders = await users.list_any_users(tx, list(sender_ids), user_id)
+    return SearchPage(
+        messages=[MessageView.model_validate(row) for row in rows],
+        users={row.id: User.of(row) for row in senders},
+        highlights=await _highlights(tx, rows, query, terms),
+        next_cursor=SEARCH_CURSOR.write(*found.next_start) if found.next_start else None,
+    )
+
+
+async def _highlights(tx: Tx, rows: list[MessageRow], query: Query, terms: str) -> list[list[tuple[int, int]]]:
+    """For each message where its text has what was looked for. PostgreSQL decides, as it did in the search."""
+    parts = [list(candidates(text_of(row.content), query)) for row in rows]
+    words = distinct_words(parts, _HIGHLIGHT_WORDS_MAX)
+    matching = {*await search.list_matching_words(tx, words, terms), *query.emoji}
+    return [[(part.offset, part.length) for part in each if part.word in matching] for each in parts]

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from core.errors import NotFound, Unavailable
+from core.conflicts import ConflictReason
+from core.errors import Conflict, NotFound, Unavailable
 from db import blocks, chats, members, messages
 from db.members import MovedPinRow
 from db.pool import Tx
@@ -37,10 +38,40 @@ async def lock_and_view(tx: Tx, chat_id: str, user_id: str) -> ChatView:
     return await view_chat(tx, chat_id, user_id)
 
 
-async def refuse_blocked(tx: Tx, chat: ChatView, user_id: str) -> None:
-    """Whom the other one of a private chat has blocked can say nothing there: ``NotFound``, as for a stranger."""
-    if chat.peer is not None and await blocks.has_blocked(tx, chat.peer.id, user_id):
-        raise NotFound("chat_id")
+async def refuse_unreachable(tx: Tx, chat: ChatView, user_id: str) -> None:
+    """Nothing is said in a private chat across a block, or with a deleted account.
+
+    ``you_blocked_user`` for who has blocked the other one; ``peer_unavailable`` for the blocked, who cannot tell why.
+    """
+    if chat.peer is not None:
+        match await blocks.find_barrier(tx, user_id, chat.peer.id):
+            case "you_blocked_user":
+                raise Conflict(ConflictReason.YOU_BLOCKED_USER)
+            case "peer_unavailable":
+                raise Conflict(ConflictReason.PEER_UNAVAILABLE)
+
+
+async def refuse_unwanted(tx: Tx, user_id: str, other_id: str) -> None:
+    """``peer_unavailable`` where ``user_id`` may open no private chat with the other one: blocked, by their privacy, or
+    because the account was deleted. ``NotFound`` if there never was such a person.
+    """
+    may_open = await blocks.may_open_chat(tx, user_id, other_id)
+    if may_open is None:
+        raise NotFound("user_id")
+    if not may_open:
+        raise Conflict(ConflictReason.PEER_UNAVAILABLE)
+
+
+async def pick_addable(tx: Tx, user_ids: list[str], caller_id: str, *, field: str) -> tuple[list[str], list[str]]:
+    """Of these people, those whom the caller may add to a group, and those not, in their order.
+
+    ``NotFound`` (``field``) if one of them never existed.
+    """
+    candidates = await members.list_candidates(tx, user_ids, caller_id) if user_ids else []
+    if len(candidates) < len(user_ids):
+        raise NotFound(field)
+    addable = [one.user_id for one in candidates if one.may_be_added]
+    return addable, [one.user_id for one in candidates if not one.may_be_added]
 
 
 async def add_system_message(

@@ -4,11 +4,13 @@ What all members share is announced with the chat's new ``version``: to every me
 where a message came, to those who look at the chat. What is one member's alone goes to that person, with ``me``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 from pydantic import Field
 
+from db import blocks, chats, users
+from db.pool import Tx
 from realtime.model.objects import Chat, ChatView, Message, Reaction, User
 from realtime.wire.effects import Advanced, Effect, Emit, Members, SharedChats, SingleUser, Viewers
 from realtime.wire.fields import CHAT_ID, USER_ID, Id, ServerPayload
@@ -127,8 +129,10 @@ CHAT_UPDATED = event(
 )
 MESSAGE_CREATED = event("message:created", MessageCreated, to=f"{VIEWERS}, those of the sender included")
 CHAT_REMOVED = event("chat:removed", ChatRemoved, to="all connections of the person who lost the chat")
-CHAT_READ = event("chat:read", ChatRead, to=VIEWERS)
-CHAT_TYPING = event("chat:typing", ChatTyping, to=f"{VIEWERS}, except those of the person who is typing")
+CHAT_READ = event("chat:read", ChatRead, to=f"{VIEWERS}, except across a block")
+CHAT_TYPING = event(
+    "chat:typing", ChatTyping, to=f"{VIEWERS}, except those of the person who is typing, and across a block"
+)
 MESSAGE_UPDATED = event("message:updated", MessageUpdated, to=VIEWERS)
 MESSAGE_LIKED = event("message:liked", MessageLiked, to=f"{VIEWERS}, and all connections of the author of the message")
 MESSAGE_REACTED = event(
@@ -136,7 +140,9 @@ MESSAGE_REACTED = event(
 )
 
 USER_UPDATED = event(
-    "user:updated", UserUpdated, to="all connections of the person and of everybody who shares a chat with them"
+    "user:updated",
+    UserUpdated,
+    to="all connections of the person and of everybody who shares a chat with them, except across a block",
 )
 
 
@@ -184,11 +190,15 @@ def announce_chat(chat: Chat, reason: Reason, *, without: frozenset[str] = froze
     ]
 
 
-def announce_read(chat_id: str, user_id: str, read_seq: int) -> Emit:
-    """Somebody's read mark moved."""
-    return Emit(CHAT_READ, ChatRead(chat_id=chat_id, user_id=user_id, read_seq=read_seq), Viewers(chat_id))
+def announce_read(chat_id: str, user_id: str, read_seq: int, *, without: Iterable[str]) -> Emit:
+    """Somebody's read mark moved. ``without``: those across a block from them."""
+    told = ChatRead(chat_id=chat_id, user_id=user_id, read_seq=read_seq)
+    return Emit(CHAT_READ, told, Viewers(chat_id, without=frozenset(without)))
 
 
-def announce_user(user: User, chat_ids: Sequence[str]) -> Emit:
-    """Somebody's profile changed. ``chat_ids``: the chats that they are in."""
-    return Emit(USER_UPDATED, UserUpdated(user=user), SharedChats(user.id, tuple(chat_ids)))
+async def announce_user(tx: Tx, user_id: str) -> Emit:
+    """Somebody's profile changed, or may have: tell them, and who shares a chat with them, but for those across a block."""
+    user = User.of(await users.find_user_for_sharers(tx, user_id))
+    chat_ids = tuple(membership.chat_id for membership in await chats.list_memberships(tx, user_id))
+    estranged = frozenset(await blocks.list_all_estranged(tx, user_id))
+    return Emit(USER_UPDATED, UserUpdated(user=user), SharedChats(user_id, chat_ids, estranged))

@@ -6,7 +6,7 @@ from pydantic import Field, SerializationInfo, field_serializer
 
 from core.limits import AVATAR_SIZES
 from db.chats import ChatRow
-from db.users import ProfileRow, UserRow
+from db.users import LastSeenFor, MessagesFrom, ProfileRow, UserRow
 from realtime.model.files import show_content
 from realtime.wire.fields import CHAT_ID, CLIENT_ID, PHONE, USER_ID, Id, ServerPayload, Time
 
@@ -48,9 +48,12 @@ class User(ServerPayload):
     )
     avatar: Avatar | None = Field(description="Picture of the person, or null.")
     last_seen_at: Time | None = Field(
-        description="When the person was last connected, or null if that is not known or not visible.",
+        description="When the person was last connected. Null if the caller shares no chat with them, across a block, or "
+        "if the person shows it to nobody.",
         examples=["2026-11-23T05:08:04.123Z"],
     )
+    is_bot: bool = Field(description="Whether the account belongs to a program.", examples=[False])
+    is_deleted: bool = Field(description="Whether the account was deleted. Its messages stay.", examples=[False])
 
     @classmethod
     def of(cls, row: UserRow) -> "User":
@@ -62,7 +65,25 @@ class User(ServerPayload):
             about=row.about,
             avatar=Avatar.at(row.avatar_id) if row.avatar_id else None,
             last_seen_at=row.last_seen_at,
+            is_bot=row.is_bot,
+            is_deleted=row.is_deleted,
         )
+
+
+class Privacy(ServerPayload):
+    """What a person lets others see and do."""
+
+    last_seen: LastSeenFor = Field(
+        description="Who sees when you were last connected, and whether you are online: `shared` (who shares a chat with "
+        "you) or `nobody`.",
+        examples=["shared"],
+    )
+    messages_from: MessagesFrom = Field(
+        description="Who may open a private chat with you or add you to a group: `everyone`, `shared` (who shares a group "
+        "with you) or `nobody`.",
+        examples=["everyone"],
+    )
+    found_by_phone: bool = Field(description="Whether your phone number finds you.", examples=[True])
 
 
 class Profile(User):
@@ -70,11 +91,17 @@ class Profile(User):
 
     phone: str = Field(description="Phone number in E.164 format. Only its owner sees it.", examples=[PHONE])
     created_at: Time = Field(description="When the person registered.", examples=["2026-11-20T18:00:00.000Z"])
+    privacy: Privacy = Field(description="What the person lets others see and do.")
 
     @classmethod
     def of_owner(cls, row: ProfileRow) -> "Profile":
         """From the owner's own row."""
-        return Profile(**dict(User.of(row.user)), phone=row.phone, created_at=row.created_at)
+        return Profile(
+            **dict(User.of(row.user)),
+            phone=row.phone,
+            created_at=row.created_at,
+            privacy=Privacy.model_validate(row.privacy),
+        )
 
 
 class ForwardedFrom(ServerPayload):

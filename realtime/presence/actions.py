@@ -10,8 +10,9 @@ from realtime.wire.registry import Rate, Role, action
 async def watch_presence(context: Context, payload: PresenceWatch) -> PresenceAnswer:
     """Watch the presence of people, and return their present state. The list replaces the previous one.
 
-    The caller may watch people with whom they share a chat, if neither has blocked the other. The answer leaves the others
-    out. Changes arrive as ``presence:updated``. Over HTTP the action only returns the present state.
+    The caller may watch people with whom they share a chat, if neither has blocked the other and the person shows it.
+    The answer leaves the others out. Changes arrive as ``presence:updated``. Over HTTP the action only returns
+    the present state.
     """
     online = context.services.online
     async with context.reading() as tx:

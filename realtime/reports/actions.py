@@ -57,7 +57,7 @@ async def _reported(tx: Tx, payload: ReportCreate, caller_id: str) -> dict[str, 
         message = await messages.find_message(tx, payload.chat_id, caller_id, payload.seq)
         if message is None:
             raise NotFound("seq")
-        sender = await users.find_any_user(tx, message.sender_id)
+        (sender,) = await users.list_any_users(tx, [message.sender_id], caller_id)
         reported |= {"message": asdict(message), "sender": asdict(sender)}
     if payload.user_id is not None:
         user = await users.find_user_for(tx, payload.user_id, caller_id)

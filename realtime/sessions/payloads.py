@@ -49,6 +49,14 @@ class SessionRevoked(ServerPayload):
     )
 
 
+class SessionOpened(ServerPayload):
+    """Somebody signed in as you on another device. If it was not you, end that session and set a PIN."""
+
+    session_id: Id = Field(description="ID of the new login session.", examples=[CHAT_ID])
+    device_name: str | None = Field(description="Name that the device gave itself.", examples=["Anna's laptop"])
+    created_at: Time = Field(description="When it signed in.", examples=["2026-11-23T05:08:04.123Z"])
+
+
 class SessionRefresh(ClientPayload):
     """A new access token for this connection."""
 
@@ -69,6 +77,7 @@ class SessionRefreshed(ServerPayload):
 SESSION_READY = event("session:ready", SessionReady, to="the new connection")
 SESSION_EXPIRING = event("session:expiring", SessionExpiring, to="the connection whose token expires in 60 s")
 SESSION_REVOKED = event("session:revoked", SessionRevoked, to="every connection of the login session")
+SESSION_OPENED = event("session:opened", SessionOpened, to="every other connection of the person who signed in")
 
 
 SYNCED_CURSOR: Final = CursorForm("synced2", Part.EPOCH, Part.NUMBER)

@@ -1,6 +1,5 @@
 """``user:*``: finding people."""
 
-from dataclasses import replace
 from typing import Final
 
 from core.conflicts import ConflictReason
@@ -62,8 +61,9 @@ async def block_user(context: Context, payload: UserNamed) -> Nothing:
     """Block a person.
 
     A blocked person cannot create a private chat with the caller, send messages to an existing one, edit or like messages
-    in it, or add anybody to it. They cannot add the caller to a group, and they see neither typing nor presence of the
-    caller. They are not told about the block: they get the same answers as a stranger.
+    in it, or add anybody to it. They cannot add the caller to a group, and they see neither typing, presence and read marks
+    of the caller nor changes of the profile. They are not told about the block: ``peer_unavailable`` is also the answer for
+    a person who wants no messages, and for a deleted account.
     """
     refuse_yourself(context.user_id, payload.user_id)
     async with context.reading() as tx:
@@ -93,4 +93,4 @@ async def list_blocked(context: Context, payload: NoPayload) -> BlockedUsers:  #
     """
     async with context.reading() as tx:
         rows = await blocks.list_blocked(tx, context.user_id)
-    return BlockedUsers(users=[User.of(replace(row, last_seen_at=None)) for row in rows])
+    return BlockedUsers(users=[User.of(row) for row in rows])

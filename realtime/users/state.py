@@ -2,15 +2,11 @@
 
 from collections.abc import Sequence
 
-from db import chats, users
 from db.pool import Tx
 from realtime.model.events import announce_user
-from realtime.model.objects import User
 from realtime.wire.effects import Effect
 
 
 async def describe_user(tx: Tx, user_id: str) -> Sequence[Effect]:
     """Tell the person, and everybody who shares a chat with them, who they are now; an account may be deleted by now."""
-    row = await users.find_any_user(tx, user_id)
-    memberships = await chats.list_memberships(tx, user_id)
-    return [announce_user(User.of(row), [membership.chat_id for membership in memberships])]
+    return [await announce_user(tx, user_id)]

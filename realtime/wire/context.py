@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from accounts.daily_budgets import DailyBudgets
 from core.file_urls import FileUrls
 from core.tokens import AccessTokens
 from db.pool import Database, Tx
@@ -67,6 +68,8 @@ class Services:
     file_urls: FileUrls
     phone_region: str
     limits_look_ups: bool = True
+    budgets: DailyBudgets | None = None
+    """What one person may do in a day; none for load tests."""
 
 
 @dataclass(slots=True)

@@ -50,10 +50,14 @@ class SingleUser:
 
 @dataclass(frozen=True, slots=True)
 class SharedChats:
-    """Every connection of the person and of everybody who is in one of these chats, which are the person's."""
+    """Every connection of the person and of everybody who is in one of these chats, which are the person's.
+
+    But for the people in ``without``.
+    """
 
     user_id: str
     chat_ids: tuple[str, ...]
+    without: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

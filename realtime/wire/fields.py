@@ -18,6 +18,7 @@ from core.clock import wire_time
 from core.emojis import EMOJI_CHARS_MAX, one_emoji
 from core.file_urls import FileUrls
 from core.ids import canonical_id
+from core.names import NAME_PATTERN, fit_name
 from core.phones import PHONE_CHARS_MAX, international_pattern
 
 _VISIBLE_PATTERN: Final = r"[^\s\u0000-\u0020\u007f-\u00a0\u00ad\u200b-\u200f\u2060\ufeff]"
@@ -180,6 +181,15 @@ EmojiText = Annotated[
     WithJsonSchema({"type": "string", "format": "emoji", "minLength": 1, "maxLength": EMOJI_CHARS_MAX}),
 ]
 """One emoji that Unicode recommends for general interchange (RGI)."""
+Name = Annotated[
+    str,
+    Field(min_length=1, json_schema_extra={"pattern": NAME_PATTERN}),
+    AfterValidator(storable),
+    AfterValidator(visible),
+    AfterValidator(fit_name),
+]
+"""What somebody or something is called: something to see, and nothing that hides or turns round what is read.
+Where it is used, its greatest length is added."""
 PhoneText = Annotated[str, Field(min_length=1, max_length=PHONE_CHARS_MAX), _PhoneNumber()]
 """A phone number as people write it; :func:`core.phones.normalise_phone` tells whether it is one."""
 

@@ -6,7 +6,7 @@ import base64
 import jwt
 import pytest
 
-from accounts.tokens import NEW_USER_NAME
+from accounts.tokens import NAMELESS
 from core.ids import new_id
 from core.tokens import RefreshClaim, RefreshTokens, read_refresh_token
 from tests.support.api_client import Api, open_api, open_connections, run_sql, wrong_code
@@ -45,7 +45,7 @@ def assert_refused(answer, code: str) -> None:
 async def test_first_sign_in_registers(api: Api):
     first = await api.sign_in(PHONE)
     assert first["is_new_user"] is True
-    assert first["user"]["display_name"] == NEW_USER_NAME
+    assert first["user"]["display_name"] == NAMELESS
     assert first["user"]["phone"] == PHONE
     again = await api.sign_in(PHONE)
     assert again["is_new_user"] is False
@@ -61,7 +61,8 @@ async def test_answer_has_the_shape_of_the_contract(api: Api):
     assert answer["expires_in"] == 900
     assert answer["refresh_expires_in"] == 30 * 86_400
     assert set(answer["user"]) == {
-        "id", "display_name", "username", "about", "avatar", "last_seen_at", "phone", "created_at",
+        "id", "display_name", "username", "about", "avatar", "last_seen_at", "is_bot", "is_deleted", "phone", "created_at",
+        "privacy",
     }  # fmt: skip
 
 
@@ -348,7 +349,9 @@ async def test_somebody_elses_session_is_like_an_invented_one(api: Api):
 async def test_others_see_no_phone(api: Api):
     anna, boris = await api.sign_in(PHONE), await api.sign_in(OTHER_PHONE)
     answer = await api.as_user("GET", f"/v1/users/{anna['user']['id']}", boris)
-    assert answer.json() == {name: value for name, value in anna["user"].items() if name not in ("phone", "created_at")}
+    assert answer.json() == {
+        name: value for name, value in anna["user"].items() if name not in ("phone", "created_at", "privacy")
+    }
     assert PHONE not in answer.text
 
 
@@ -358,33 +361,23 @@ async def test_own_profile_has_the_phone(api: Api):
     assert answer.json()["phone"] == PHONE
 
 
-async def test_deleted_blocking_and_invented_users_are_not_found(api: Api, database):
-    anna = await api.sign_in(PHONE)
-    deleted, blocking = await api.sign_in(OTHER_PHONE), await api.sign_in("+79161234569")
+async def test_deleted_and_invented_users_are_not_found(api: Api, database):
+    anna, deleted = await api.sign_in(PHONE), await api.sign_in(OTHER_PHONE)
     await run_sql(database, "UPDATE users SET phone = NULL, deleted_at = now() WHERE id = $1", deleted["user"]["id"])
-    await run_sql(
-        database,
-        "INSERT INTO blocks (user_id, blocked_id) VALUES ($1, $2)",
-        blocking["user"]["id"],
-        anna["user"]["id"],
-    )
     bodies = []
-    for user_id in (deleted["user"]["id"], blocking["user"]["id"], new_id()):
+    for user_id in (deleted["user"]["id"], new_id()):
         answer = await api.as_user("GET", f"/v1/users/{user_id}", anna)
         assert answer.status_code == 404
         bodies.append(answer.json() | {"request_id": ""})
-    assert bodies[0] == bodies[1] == bodies[2]
+    assert bodies[0] == bodies[1]
 
 
-async def test_somebody_i_blocked_is_still_there(api: Api, database):
+async def test_profile_is_there_across_a_block(api: Api, database):
     anna, boris = await api.sign_in(PHONE), await api.sign_in(OTHER_PHONE)
-    await run_sql(
-        database,
-        "INSERT INTO blocks (user_id, blocked_id) VALUES ($1, $2)",
-        anna["user"]["id"],
-        boris["user"]["id"],
-    )
-    assert (await api.as_user("GET", f"/v1/users/{boris['user']['id']}", anna)).status_code == 200
+    block = "INSERT INTO blocks (user_id, blocked_id) VALUES ($1, $2)"
+    await run_sql(database, block, anna["user"]["id"], boris["user"]["id"])
+    for looking, other in ((anna, boris), (boris, anna)):
+        assert (await api.as_user("GET", f"/v1/users/{other['user']['id']}", looking)).status_code == 200
 
 
 async def test_number_of_a_deleted_account_registers_anew(api: Api, database):

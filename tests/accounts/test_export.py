@@ -71,6 +71,20 @@ async def test_archive_of_who_has_just_come_is_whole(town: Town) -> None:
         assert json_in(archive, name) == [], name
 
 
+async def test_archive_tells_the_removed_nothing_of_what_came_later(town: Town) -> None:
+    anna, boris = [await (await town.register()).connect() for _ in range(2)]
+    boris_id = boris.ready["user"]["id"]
+    chat_id = (await anna.send("chat:create_group", title="Ours", member_ids=[boris_id]))["chat"]["id"]
+    mine = await boris.say(chat_id, "I was here")
+    await anna.send("member:remove", chat_id=chat_id, user_id=boris_id)
+    await anna.say(chat_id, "without him")
+    archive = await archive_of(town.people[1])
+    (chat,) = json_in(archive, "chats.json")
+    assert (chat["chat_id"], chat["message_count"], chat["title"]) == (chat_id, None, None)
+    assert chat["left_at"]
+    assert [message["seq"] for message in json_in(archive, "messages.json")] == [mine["seq"]]
+
+
 async def test_one_archive_at_a_time(town: Town) -> None:
     anna = await town.register()
     await anna.http.post("/v1/files", files={"file": ("a", bytes(24_000_000))}, headers=anna.headers)

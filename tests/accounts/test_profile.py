@@ -11,6 +11,9 @@ from realtime.wire.context import Services
 from tests.support.clients import Client, Person, Town, new_phone
 from tests.support.running import RunningServer
 
+OWN = {"phone", "created_at", "privacy"}
+"""What nobody but the owner sees of a profile."""
+
 
 async def patch(person: Person, **change: Any) -> Any:
     return await person.http.patch("/v1/me", json=change, headers=person.headers)
@@ -45,7 +48,7 @@ async def test_others_see_everything_but_the_phone(town: Town) -> None:
     anna, boris = await town.register(), await town.register()
     profile = await patch_well(anna, display_name="Anna", about="Here")
     seen = (await boris.http.get(f"/v1/users/{anna.id}", headers=boris.headers)).json()
-    assert seen == {name: value for name, value in profile.items() if name not in {"phone", "created_at"}}
+    assert seen == {name: value for name, value in profile.items() if name not in OWN}
 
 
 @pytest.mark.parametrize(
@@ -119,7 +122,7 @@ async def test_whoever_shares_a_chat_hears_of_a_change_and_nobody_else(town: Tow
     profile = await patch_well(town.people[0], display_name="Anna II")
     for client in (anna, boris):
         told = (await client.expect_event("user:updated")).payload["user"]
-        assert told == {name: value for name, value in profile.items() if name not in {"phone", "created_at"}}
+        assert told == {name: value for name, value in profile.items() if name not in OWN}
     await stranger.expect_no_event("user:updated")
 
 
@@ -204,7 +207,8 @@ async def test_deleted_account_is_found_no_more_and_its_number_and_name_are_free
     assert (await boris.http.get(f"/v1/users/{anna.id}", headers=boris.headers)).status_code == 404
     assert (await boris.act("user:find", phones=[anna.phone])).json()["users"] == []
     assert (await boris.act("user:find", username=name)).json()["users"] == []
-    assert (await boris.act("chat:create_private", user_id=anna.id)).status_code == 404
+    opened = (await boris.act("chat:create_private", user_id=anna.id)).json()
+    assert (opened["code"], opened["details"]["reason"]) == ("conflict", "peer_unavailable")
     again = await town.register(anna.phone)
     assert again.id != anna.id
     assert again.tokens["is_new_user"]
@@ -226,6 +230,8 @@ async def test_what_a_deleted_account_said_stays_without_its_name(town: Town) ->
         "about": None,
         "avatar": None,
         "last_seen_at": None,
+        "is_bot": False,
+        "is_deleted": True,
     }
     chat = (await boris.send("chat:get", chat_id=chat_id))["chat"]
     assert chat["peer"]["display_name"] == account_deletion.DELETED_NAME

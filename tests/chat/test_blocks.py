@@ -30,12 +30,18 @@ async def test_blocked_person_has_no_detour_into_the_private_chat(town: Town):
     anna, boris, chat_id = await blocked_pair(town)
     clara = await (await town.register()).connect()
     text = {"type": "text", "content": {"text": "listen!"}, "client_id": new_client_id()}
-    await boris.expect_refusal("message:send", "not_found", chat_id=chat_id, **text)
-    await boris.expect_refusal("message:edit", "not_found", chat_id=chat_id, seq=2, content={"text": "listen!"})
-    await boris.expect_refusal("message:like", "not_found", chat_id=chat_id, seq=1)
-    await boris.expect_refusal("member:add", "not_found", chat_id=chat_id, user_ids=[id_of(clara)])
-    await boris.expect_refusal("chat:create_private", "not_found", user_id=id_of(anna))
-    await boris.expect_refusal("chat:create_group", "not_found", title="Listen", member_ids=[id_of(anna)])
+    for action, payload in {
+        "message:send": text,
+        "message:edit": {"seq": 2, "content": {"text": "listen!"}},
+        "message:like": {"seq": 1},
+        "member:add": {"user_ids": [id_of(clara)]},
+    }.items():
+        await boris.expect_refusal(action, "conflict", "peer_unavailable", chat_id=chat_id, **payload)
+    assert (await boris.send("chat:create_private", user_id=id_of(anna)))["created"] is False
+    group = await boris.send("chat:create_group", title="Listen", member_ids=[id_of(anna), id_of(clara)])
+    assert (group["not_added"], group["chat"]["member_count"]) == ([id_of(anna)], 2)
+    added = await boris.send("member:add", chat_id=group["chat"]["id"], user_ids=[id_of(anna)])
+    assert (added["added"], added["not_added"], added["chat"]["member_count"]) == ([], [id_of(anna)], 2)
     assert await boris.send("chat:typing", chat_id=chat_id) == {}
     await anna.send("chat:list", limit=1)
     assert not [
@@ -73,12 +79,36 @@ async def test_retry_finds_the_group_even_if_a_member_has_blocked_since(town: To
     assert (await anna.send("chat:create_group", **wish))["chat"]["id"] == first["id"]
 
 
-async def test_refused_group_leaves_nothing_behind(town: Town):
+async def test_retry_names_those_who_were_not_added_then(town: Town):
     anna, boris, _ = await blocked_pair(town)
-    wish = {"title": "Never", "member_ids": [id_of(anna)], "client_id": new_client_id()}
-    await boris.expect_refusal("chat:create_group", "not_found", **wish)
+    wish = {"title": "Without her", "member_ids": [id_of(anna)], "client_id": new_client_id()}
+    first = await boris.send("chat:create_group", **wish)
     await anna.send("user:unblock", user_id=id_of(boris))
-    assert (await boris.send("chat:create_group", **wish))["chat"]["member_count"] == 2
+    again = await boris.send("chat:create_group", **wish)
+    assert (again["chat"]["id"], again["not_added"]) == (first["chat"]["id"], first["not_added"])
+
+
+async def test_blocker_is_told_of_their_own_block_and_the_chat_stays_private(town: Town):
+    anna, boris, chat_id = await blocked_pair(town)
+    clara = await (await town.register()).connect()
+    for action, payload in {
+        "message:edit": {"seq": 1, "content": {"text": "and another thing"}},
+        "message:like": {"seq": 2},
+        "member:add": {"user_ids": [id_of(clara)]},
+    }.items():
+        await anna.expect_refusal(action, "conflict", "you_blocked_user", chat_id=chat_id, **payload)
+    for client in (anna, boris):
+        assert (await client.send("chat:get", chat_id=chat_id))["chat"]["type"] == "private"
+
+
+async def test_blocked_person_finds_the_profile_as_anybody(town: Town):
+    anna, boris, _ = await blocked_pair(town)
+    asked, asker = town.people[0], town.people[1]
+    renamed = await asked.http.patch("/v1/me", headers=asked.headers, json={"username": f"anna_{new_client_id()[:8]}"})
+    found = (await boris.send("user:find", username=renamed.json()["username"]))["users"]
+    assert [user["id"] for user in found] == [id_of(anna)]
+    shown = await asker.http.get(f"/v1/users/{id_of(anna)}", headers=asker.headers)
+    assert (shown.status_code, shown.json()["id"]) == (200, id_of(anna))
 
 
 async def test_blocks_are_bounded_and_blocking_again_changes_nothing(town: Town, monkeypatch: pytest.MonkeyPatch):
@@ -91,11 +121,11 @@ async def test_blocks_are_bounded_and_blocking_again_changes_nothing(town: Town,
     assert [user["id"] for user in (await anna.send("user:blocked"))["users"]] == [id_of(others[1]), id_of(others[0])]
 
 
-async def test_blocked_person_cannot_tell_by_blocking_back(town: Town):
+async def test_blocked_person_may_block_back(town: Town):
     anna, boris, _ = await blocked_pair(town)
-    invented = await boris.expect_refusal("user:block", "not_found", user_id=new_client_id())
-    refused = await boris.expect_refusal("user:block", "not_found", user_id=id_of(anna))
-    assert refused["message"] == invented["message"]
+    await boris.expect_refusal("user:block", "not_found", user_id=new_client_id())
+    assert await boris.send("user:block", user_id=id_of(anna)) == {}
+    assert [user["id"] for user in (await boris.send("user:blocked"))["users"]] == [id_of(anna)]
     assert await boris.send("user:unblock", user_id=id_of(anna)) == {}
     assert (await boris.send("user:blocked"))["users"] == []
 

@@ -143,15 +143,15 @@ async def test_edit_delete_and_likes_reach_who_looks(town: Town):
     assert changes["version"] == gone["version"]
 
 
-async def test_blocked_person_gets_what_a_stranger_gets(town: Town):
+async def test_blocked_person_gets_what_a_stranger_gets_but_cannot_write(town: Town):
     anna, boris, chat_id = await town.pair()
     person: Person = town.people[0]
     assert await anna.send("user:block", user_id=id_of(boris)) == {}
-    await boris.expect_refusal("message:send", "not_found", chat_id=chat_id, type="text",
+    await boris.expect_refusal("message:send", "conflict", "peer_unavailable", chat_id=chat_id, type="text",
                                content={"text": "hi"}, client_id="6f1c2b9e-3d84-4f7a-9b0c-1e2d3f4a5b6c")  # fmt: skip
-    await boris.expect_refusal("chat:create_private", "not_found", user_id=id_of(anna))
-    assert (await boris.send("user:find", phones=[person.phone]))["users"] == []
-    await boris.expect_refusal("chat:create_group", "not_found", title="G", member_ids=[id_of(anna)])
+    assert (await boris.send("chat:create_private", user_id=id_of(anna)))["created"] is False
+    assert [user["id"] for user in (await boris.send("user:find", phones=[person.phone]))["users"]] == [id_of(anna)]
+    assert (await boris.send("chat:create_group", title="G", member_ids=[id_of(anna)]))["not_added"] == [id_of(anna)]
     assert [user["id"] for user in (await anna.send("user:blocked"))["users"]] == [id_of(boris)]
     await anna.expect_refusal("message:send", "conflict", "you_blocked_user", chat_id=chat_id, type="text",
                               content={"text": "hi"}, client_id="6f1c2b9e-3d84-4f7a-9b0c-1e2d3f4a5b6c")  # fmt: skip

@@ -27,8 +27,8 @@ TABLE = """
                       anonymous  stranger  blocked      left   removed  member               creator              deleted
 chat:list             401        ok        ok           ok     ok       ok                   ok                   401
 chat:get              401        404       ok           404    404      ok                   ok                   401
-chat:create_private   401        ok        404          ok     ok       ok                   with_yourself        401
-chat:create_group     401        ok        404          ok     ok       ok                   ok                   401
+chat:create_private   401        ok        ok           ok     ok       ok                   with_yourself        401
+chat:create_group     401        ok        ok           ok     ok       ok                   ok                   401
 chat:rename           401        404       not_a_group  404    404      ok                   ok                   401
 chat:delete           401        404       not_a_group  404    404      403                  ok                   401
 chat:leave            401        404       not_a_group  ok     404      ok                   creator_cannot_leave 401
@@ -40,24 +40,24 @@ chat:transfer         401        404       not_a_group  404    404      403     
 chat:mute             401        404       ok           404    404      ok                   ok                   401
 chat:typing           401        404       ok           404    404      ok                   ok                   401
 member:list           401        404       ok           404    404      ok                   ok                   401
-member:add            401        404       404          404    404      ok                   ok                   401
+member:add            401        404       unavailable  404    404      ok                   ok                   401
 member:remove         401        404       not_a_group  404    404      403                  ok                   401
-message:send          401        404       404          404    404      ok                   ok                   401
+message:send          401        404       unavailable  404    404      ok                   ok                   401
 message:list          401        404       ok           404    404      ok                   ok                   401
-message:edit          401        404       404          404    404      ok                   403                  401
+message:edit          401        404       unavailable  404    404      ok                   403                  401
 message:delete        401        404       ok           404    404      ok                   ok                   401
-message:like          401        404       404          404    404      ok                   ok                   401
+message:like          401        404       unavailable  404    404      ok                   ok                   401
 message:unlike        401        404       ok           404    404      ok                   ok                   401
 message:likes         401        404       ok           404    404      ok                   ok                   401
-message:react         401        404       404          404    404      ok                   ok                   401
+message:react         401        404       unavailable  404    404      ok                   ok                   401
 message:unreact       401        404       ok           404    404      ok                   ok                   401
 message:reactions     401        404       ok           404    404      ok                   ok                   401
-message:forward       401        404       404          404    404      ok                   ok                   401
+message:forward       401        404       unavailable  404    404      ok                   ok                   401
 message:search        401        404       ok           404    404      ok                   ok                   401
 message:changes       401        404       ok           404    404      ok                   ok                   401
 message:read          401        404       ok           404    404      ok                   ok                   401
 user:find             401        ok        ok           ok     ok       ok                   ok                   401
-user:block            401        ok        404          ok     ok       ok                   with_yourself        401
+user:block            401        ok        ok           ok     ok       ok                   with_yourself        401
 user:unblock          401        ok        ok           ok     ok       ok                   ok                   401
 user:blocked          401        ok        ok           ok     ok       ok                   ok                   401
 presence:watch        401        ok        ok           ok     ok       ok                   ok                   401
@@ -149,7 +149,7 @@ def outcome_of(answer: dict[str, Any]) -> str:
         return "ok"
     if code == "conflict":
         reason: str = answer["details"]["reason"]
-        return reason
+        return "unavailable" if reason == "peer_unavailable" else reason
     return {"unauthorized": "401", "session_revoked": "401", "forbidden": "403", "not_found": "404"}.get(code, str(code))
 
 

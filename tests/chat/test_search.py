@@ -1,10 +1,15 @@
 """message:search: words in any form, in Russian and English, of what one may see."""
 
+import asyncio
 from contextlib import AsyncExitStack
 
 import pytest
 
+from core.errors import Unavailable
+from db import search
+from db.pool import Database, SlowStatement
 from realtime.messages import search as finding
+from realtime.messages import search_queue, search_walk
 from realtime.wire.fields import CHAT_ID
 from tests.support.clients import Client, Town, new_client_id
 
@@ -182,10 +187,191 @@ async def test_forged_cursor_is_refused(town: Town, cursor: str):
 async def test_searches_wait_for_each_other_and_nobody_else_for_them(town: Town, monkeypatch: pytest.MonkeyPatch):
     anna, boris, chat_id = await town.pair()
     await anna.say(chat_id, "needle")
-    monkeypatch.setattr(finding, "_WAIT_S", 0.01)
+    monkeypatch.setattr(search_queue, "WAIT_S", 0.01)
     async with AsyncExitStack() as busy:
-        for _ in range(finding._AT_ONCE_MAX):
-            await busy.enter_async_context(finding._one_of_few())
+        for number in range(search_queue.AT_ONCE_MAX):
+            await busy.enter_async_context(finding._queue.turn(f"person {number}"))
         await boris.expect_refusal("message:search", "unavailable", query="needle")
         assert (await boris.say(chat_id, "meanwhile"))["seq"] == 2
     assert await found(boris, "needle") == ["needle"]
+
+
+async def test_one_person_searches_once_at_a_time_and_others_are_not_behind(monkeypatch: pytest.MonkeyPatch):
+    queue, running, most = search_queue.SearchQueue(), 0, 0
+    order: list[str] = []
+
+    async def search(person: str) -> None:
+        nonlocal running, most
+        async with queue.turn(person):
+            order.append(person)
+            running += 1
+            most = max(most, running)
+            for _ in range(10):
+                await asyncio.sleep(0)
+            running -= 1
+
+    greedy = [asyncio.create_task(search("greedy")) for _ in range(search_queue.WAITING_PER_PERSON_MAX + 1)]
+    others = [asyncio.create_task(search(f"other {number}")) for number in range(6)]
+    await asyncio.gather(*greedy, *others)
+    assert most == search_queue.AT_ONCE_MAX
+    assert order.index("other 5") < [place for place, who in enumerate(order) if who == "greedy"][2]
+    assert queue._people == {}
+
+
+async def test_too_many_searches_of_one_person_are_refused():
+    queue = search_queue.SearchQueue()
+    async with queue.turn("anna"):
+        waiting = [asyncio.create_task(queue.turn("anna").__aenter__()) for _ in range(search_queue.WAITING_PER_PERSON_MAX)]
+        await asyncio.sleep(0)
+        with pytest.raises(Unavailable):
+            async with queue.turn("anna"):
+                pass
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+    assert queue._people == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "queries"),
+    [
+        ("Wir sind in Zürich, Hauptstraße 5", ["Zurich", "zürich", "ZURICH", "hauptstrasse", "Hauptstraße", "haupts"]),
+        ("Cafe\u0301 de\u0301ja\u0300 vu", ["café", "cafe", "déjà", "deja vu"]),
+        ("Ёжик и мой чай", ["ежик", "ёжик", "е\u0308жик", "мой", "чай"]),
+        ("Łódź, smørrebrød, Ærø", ["lodz", "Łódź", "smorrebrod", "aero"]),
+        ("поздравляю 🎉 с победой 👍🏽", ["🎉", "👍", "👍🏿", "поздравляю 🎉", "🎉 победа", "👍🎉"]),
+        ("I ❤️ it", ["❤", "❤️"]),
+        ("ＦＵＬＬ width ﬁne", ["full", "fine"]),
+        ("<b>bold</b> x<y>z a&amp;b", ["bold", "y", "amp"]),
+        ("https://shop.example.org/catalog/item-4821?colour=blue", ["catalog", "4821", "colour", "shop.exam", "item-48"]),
+    ],
+)
+async def test_message_is_found_by_what_people_type(town: Town, text: str, queries: list[str]):
+    anna, boris, chat_id = await town.pair()
+    await anna.say(chat_id, "Something else 🙂")
+    await anna.say(chat_id, text)
+    for query in queries:
+        assert await found(boris, query) == [text], query
+        assert await found(boris, query, chat_id=chat_id) == [text], query
+
+
+async def test_one_letter_is_no_beginning(town: Town):
+    anna, _, chat_id = await town.pair()
+    for text in ("plan b", "boat"):
+        await anna.say(chat_id, text)
+    assert await found(anna, "b") == ["plan b"]
+    assert await found(anna, "bo") == ["boat"]
+
+
+@pytest.mark.parametrize(
+    ("text", "query", "matches"),
+    [
+        ("See you at seven?", "seven", ["seven"]),
+        ("🎉🎉 Билеты куплены, билет в кармане", "билет", ["Билеты", "билет"]),
+        ("👍🏽 running, ran and runs 👍", "👍 run", ["👍", "running", "runs", "👍"]),
+        ("Zürich, ZURICH and Zu\u0308rich", "zuri", ["Zürich", "ZURICH", "Zu\u0308rich"]),
+        ("die Straße", "strasse", ["Straße"]),
+        ("красивые дома у дома", "дом", ["дома", "дома"]),
+        ("see example.com/path", "example path", ["example", "path"]),
+        ("🙂 ok", "🙂", ["🙂"]),
+    ],
+)
+async def test_highlights_are_what_was_looked_for(town: Town, text: str, query: str, matches: list[str]):
+    anna, boris, chat_id = await town.pair()
+    await anna.say(chat_id, text)
+    page = await boris.send("message:search", query=query)
+    [spans] = page["highlights"]
+    assert [text[at : at + size] for at, size in spans] == matches
+
+
+async def test_answer_names_every_sender(town: Town):
+    anna, boris, chat_id = await town.pair()
+    await anna.say(chat_id, "needle")
+    await boris.say(chat_id, "needle")
+    page = await anna.send("message:search", query="needle")
+    assert set(page["users"]) == {id_of(anna), id_of(boris)}
+    assert page["users"][id_of(boris)]["display_name"] == boris.ready["user"]["display_name"]
+
+
+async def test_search_is_narrowed_by_sender_type_and_time(town: Town):
+    anna, boris, chat_id = await town.pair()
+    first = await anna.say(chat_id, "needle one")
+    here = {"latitude": 55, "longitude": 37.5, "title": "Needle park"}
+    await boris.send("message:send", chat_id=chat_id, type="location", content=here, client_id=new_client_id())
+    last = await boris.say(chat_id, "needle three")
+    assert await found(anna, "needle", sender_id=id_of(anna)) == ["needle one"]
+    assert await found(anna, "needle", types=["location"]) == ["Needle park"]
+    both = {"types": ["text", "location"], "sender_id": id_of(boris)}
+    assert await found(anna, "needle", **both) == ["needle three", "Needle park"]
+    assert await found(anna, "needle", before=first["created_at"]) == []
+    assert "needle three" in await found(anna, "needle", after=last["created_at"])
+    assert "needle three" not in await found(anna, "needle", before=last["created_at"])
+    assert await found(anna, "needle", after="2100-01-01T00:00:00Z") == []
+    assert len(await found(anna, "needle", before="2100-01-01T00:00:00+03:00", chat_id=chat_id)) == 3
+
+
+async def pages(client: Client, **asked: object) -> tuple[list[str], int]:
+    """The texts of all pages, and how many pages they took."""
+    texts: list[str] = []
+    cursor: dict[str, str] = {}
+    for number in range(1, 400):
+        page = await client.send("message:search", **asked, **cursor)
+        texts += [message["content"]["text"] for message in page["messages"]]
+        if page["next_cursor"] is None:
+            return texts, number
+        cursor = {"cursor": page["next_cursor"]}
+    raise AssertionError("the pages do not end")
+
+
+@pytest.mark.parametrize("how", ["walk", "index", "short pages", "few chats", "late"])
+@pytest.mark.parametrize("query", ["even", "third", "absent", "number"])
+async def test_every_way_finds_the_same(town: Town, monkeypatch: pytest.MonkeyPatch, how: str, query: str):
+    anna, boris, private = await town.pair()
+    group = {"member_ids": [id_of(boris)]}
+    opened = [await anna.send("chat:create_group", title=title, **group) for title in ("A", "B", "C")]
+    chats = [private, *(answer["chat"]["id"] for answer in opened)]
+    said = []
+    for number in range(40):
+        words = f"number {number}" + " even" * (number % 2 == 0) + " third" * (number % 3 == 0)
+        await anna.say(chats[number * 7 % 4], words)
+        said.append(words)
+    monkeypatch.setattr(search_walk, "_STEP", 4)
+    monkeypatch.setattr(search_walk, "_FIRST", 1)
+    if how == "index":
+        monkeypatch.setattr(search_walk, "WALKED_BEFORE_INDEX", 0)
+        monkeypatch.setattr(search_walk, "RARE", 2)
+    if how == "short pages":
+        monkeypatch.setattr(search_walk, "WALKED_MAX", 6)
+    if how == "late":
+        monkeypatch.setattr(search_walk, "WALK_S", 0)
+    if how == "few chats":
+        monkeypatch.setattr(search_walk, "_HEADS_MAX", 2)
+    expected = [text for text in reversed(said) if query in text]
+    assert (await pages(boris, query=query, limit=5))[0] == expected
+    assert (await pages(boris, query=query, limit=5, after="2020-01-01T00:00:00Z"))[0] == expected
+
+
+async def test_index_with_too_much_gives_way_to_the_walk(town: Town, monkeypatch: pytest.MonkeyPatch):
+    anna, _, chat_id = await town.pair()
+    for number in range(12):
+        await anna.say(chat_id, f"needle {number}")
+    monkeypatch.setattr(search_walk, "WALKED_BEFORE_INDEX", 0)
+    monkeypatch.setattr(search_walk, "RARE", 2)
+    monkeypatch.setattr(search_walk, "INDEXED_MAX", 5)
+    monkeypatch.setattr(search_walk, "_STEP", 4)
+    texts, _ = await pages(anna, query="needle", limit=3)
+    assert texts == [f"needle {number}" for number in range(11, -1, -1)]
+
+
+async def test_statement_that_takes_too_long_leaves_the_transaction_whole(database: Database):
+    async with database.transaction() as tx:
+
+        async def sleep() -> None:
+            async with tx.savepoint():
+                await search.limit_statements(tx, "20")
+                await tx.execute("sleep", "SELECT pg_sleep(5)", [])
+
+        with pytest.raises(SlowStatement):
+            await sleep()
+        assert await tx.fetch_row("alive", "SELECT 1", []) is not None
+        assert (await tx.fetch_row("limit", "SHOW statement_timeout", []))[0] == "10s"

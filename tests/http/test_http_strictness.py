@@ -96,7 +96,7 @@ async def test_who_does_not_come_to_an_end_is_cut(
     door: Door, row: Bad[bytes], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("http_api.http_protocol.HEAD_TIMEOUT_S", 0.5)
-    monkeypatch.setattr("http_api.http_protocol.BODY_STALL_S", 0.5)
+    monkeypatch.setattr("http_api.http_protocol.BODY_WINDOW_S", 0.5)
     async with nothing_breaks(door.neighbour, caplog), door.send(row.sent) as (reader, _):
         if row.status:
             assert_outcome(row, (await read_answer(reader))[0])

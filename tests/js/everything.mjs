@@ -67,6 +67,10 @@ await run(async () => {
   await anna.send("user:blocked");
   await anna.send("user:unblock", { user_id: claraId });
 
+  // Another device of Anna's signs in.
+  const { user } = await register(address, phones[0]);
+  await anna.expect("session:opened", ({ device_name }) => user.id === annaId && device_name === "socket.io-client");
+
   // The profile, the lists, the session.
   await fetch(`${address}/v1/me`, {
     method: "PATCH",

@@ -6,6 +6,10 @@ from collections.abc import Mapping
 import pytest
 
 from core.errors import Unavailable
+from core.ids import new_id
+from db import codes, sessions, users
+from db.pool import Database
+from maintenance.past_sign_ins import remove_past_sign_ins
 from maintenance.scheduler import Job, run_forever, run_once
 
 
@@ -74,3 +78,27 @@ async def test_failed_job_runs_again_and_holds_up_no_other():
     with pytest.raises(asyncio.CancelledError):
         await scheduler
     assert runs["waiting"] == 1
+
+
+# --- past sign-ins
+
+
+async def test_sessions_and_codes_go_some_time_after_their_end(database: Database):
+    kept, revoked_lately, revoked, expired = sessions_of_old = [new_id() for _ in range(4)]
+    async with database.transaction() as tx:
+        anna = await users.register_user(tx, new_id(), "+79160000001", "Anna")
+        for place, session_id in enumerate(sessions_of_old):
+            await sessions.insert_session(tx, session_id, anna.user.id, None, b"seed", bytes([place]) * 32)
+        age = "UPDATE login_sessions SET {} = wire_now() - make_interval(days => $2) WHERE id = $1"
+        await tx.execute("test", age.format("revoked_at"), [revoked_lately, sessions.ENDED_KEPT_DAYS - 1])
+        await tx.execute("test", age.format("revoked_at"), [revoked, sessions.ENDED_KEPT_DAYS + 1])
+        await tx.execute("test", age.format("expires_at"), [expired, sessions.ENDED_KEPT_DAYS + 1])
+        old, fresh = new_id(), new_id()
+        for code_id in (old, fresh):
+            await codes.insert_code(tx, code_id, "+79160000001", b"hash")
+        aged = "UPDATE login_codes SET created_at = wire_now() - make_interval(days => $2) WHERE id = $1"
+        await tx.execute("test", aged, [old, codes.KEPT_DAYS + 1])
+    assert await remove_past_sign_ins(database) == {"sessions": 2, "codes": 1}
+    async with database.reading() as tx:
+        left = await tx.fetch("test", "SELECT id FROM login_sessions UNION ALL SELECT id FROM login_codes", [])
+    assert {row[0] for row in left} == {kept, revoked_lately, fresh}

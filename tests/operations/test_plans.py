@@ -17,8 +17,10 @@ import orjson
 import pytest
 
 import realtime.actions  # noqa: F401  (declares every statement)
-from db.pool import _prepare_connection
+from db.connection_watch import ConnectionWatch
+from db.pool import Tx, _prepare_connection
 from db.query import STATEMENTS
+from realtime.messages.search_walk import WALKED_MAX, Place, Wanted, find_page
 from tests.conftest import named
 from tests.support.clients import Client, Town
 
@@ -74,6 +76,8 @@ def id_of(name: str) -> str:
 
 ME, CHAT = id_of("u1"), id_of("c1")
 LATE = "2100-01-01T00:00:00.000Z"
+WANTED: list[Any] = [None, None, "'word77':*", None, None]
+IN_CHAT: list[Any] = [CHAT, None, "'word77':*", None, None]
 
 
 @dataclass(frozen=True)
@@ -98,12 +102,23 @@ CASES = [
     Case("messages.list_changes", [CHAT, ME, 700_000, 101], "messages_version_idx"),
     Case("messages.find_message", [CHAT, ME, 700_000], "messages_pkey"),
     Case("messages.find_chat_of_send", [ME, id_of("client")], "messages_client_id_key"),
-    Case("messages.search_messages", [ME, None, "", "word77", None, None, None, 51], "messages_search_idx", sorts=True),
-    Case("messages.search_messages", [ME, CHAT, "word77", "word", LATE, CHAT, 9, 51], "messages_search_idx", sorts=True),
+    Case("search.list_heads", [ME, None, None, None, None, None, 512], "members_user_idx", sorts=True),
+    Case("search.list_heads", [ME, CHAT, LATE, CHAT, 9, LATE, 512], "members_user_idx", sorts=True),
+    Case("search.walk", [ME, [CHAT], [700_000], "'word'", None, None, [256]], "messages_pkey", sorts=True),
+    Case("search.find_in_all", [ME, *WANTED, None, None, None, 51, 5001], "messages_search_idx", sorts=True),
+    Case("search.find_in_chat", [ME, *IN_CHAT, LATE, CHAT, 9, 51, 5001], "messages_search_idx", sorts=True),
+    Case("search.list_found", [ME, [CHAT], [7]], "messages_pkey", sorts=True),
     Case("messages.sweep_messages", [1000], "chats_deleted_idx"),
     Case("members.list_members", [CHAT, ME, None, None, 51], "members_present_idx"),
     Case("likes.list_likers", [CHAT, 7, ME, None, None, 51], "likes_order_idx"),
     Case("blocks.list_estranged", [ME, CHAT], "blocks_blocked_idx", sorts=True),
+    Case("blocks.list_all_estranged", [ME], "blocks_blocked_idx", sorts=True),
+    Case("blocks.find_barrier", [ME, id_of("u2")], "users_pkey"),
+    Case("users.find_user_for", [id_of("u2"), ME], "members_user_idx"),
+    Case("users.list_users_for", [[id_of(f"u{n}") for n in range(1, 101)], ME], "members_user_idx", sorts=True),
+    Case("presence.list_watchable", [ME, [id_of(f"u{n}") for n in range(2, 101)]], "members_user_idx", sorts=True),
+    Case("members.list_candidates", [[id_of(f"u{n}") for n in range(2, 101)], ME], "users_pkey", sorts=True),
+    Case("members.move_read_mark", [CHAT, ME, 7], "blocks_blocked_idx", sorts=True),
 ]
 
 
@@ -151,8 +166,9 @@ def _literal(value: Any, kind: str) -> str:
     if value is None:
         return "NULL"
     if isinstance(value, list):
-        value = "{" + ",".join(value) + "}"
-    return f"'{value}'::{kind}"
+        value = "{" + ",".join(map(str, value)) + "}"
+    quoted = str(value).replace("'", "''")
+    return f"'{quoted}'::{kind}"
 
 
 @pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
@@ -185,6 +201,61 @@ async def test_batch_of_messages_reads_no_table_whole(big: asyncpg.Connection):
         assert await big.fetch(whole) == []
 
 
+@pytest.mark.parametrize("chat_id", [None, CHAT], ids=["all chats", "one chat"])
+@pytest.mark.parametrize("term", ["'word':*", "'hello'", "'word77'", "'nobody'"])
+async def test_page_of_search_has_bounded_work(
+    big: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch, chat_id: str | None, term: str
+):
+    """Whether the word is in a million messages, in every chat, rare or nowhere; on the first page and on later ones."""
+    walked: list[int] = []
+    taken: list[str] = []
+    fetch = Tx.fetch
+
+    async def counted(tx: Tx, name: str, sql: str, arguments: Any) -> Any:
+        taken.append(name)
+        rows = await fetch(tx, name, sql, arguments)
+        if name == "search.walk":
+            walked.append(len(rows))
+        return rows
+
+    monkeypatch.setattr(Tx, "fetch", counted)
+    await _prepare_connection(big)
+    tx = Tx(big, 10.0, ConnectionWatch(lambda: None))  # type: ignore[arg-type]
+    start: Place | None = None
+    for _ in range(3):
+        walked.clear()
+        taken.clear()
+        async with big.transaction():
+            page = await find_page(tx, Wanted(ME, chat_id, term, None, None, None, start, 50))
+        assert sum(walked) <= WALKED_MAX + 256
+        assert len(taken) <= 24
+        assert start is None or page.next_start is None or page.next_start < start
+        start = page.next_start
+        if start is None:
+            break
+
+
+@pytest.mark.parametrize(
+    ("statement", "arguments", "buffers"),
+    [
+        ("search.list_heads", [ME, None, None, None, None, None, 512], 20_000),
+        ("search.list_heads", [ME, CHAT, LATE, CHAT, 500_000, None, 512], 5_000),
+        ("search.walk", [ME, [CHAT], [900_000], "'word'", None, None, [256]], 1_000),
+    ],
+)
+async def test_statement_of_search_reads_few_pages(
+    big: asyncpg.Connection, statement: str, arguments: list[Any], buffers: int
+):
+    sql = STATEMENTS[statement].sql
+    types = [parameter.name for parameter in (await big.prepare(sql)).get_parameters()]
+    await big.execute(f"PREPARE tried AS {sql}")
+    values = ", ".join(_literal(value, kind) for value, kind in zip(arguments, types, strict=True))
+    found = await big.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT json) EXECUTE tried ({values})")
+    await big.execute("DEALLOCATE tried")
+    plan = (orjson.loads(found) if isinstance(found, str) else found)[0]["Plan"]
+    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] <= buffers
+
+
 # --- how many
 
 
@@ -214,8 +285,8 @@ LISTS: list[tuple[str, dict[str, Any], int]] = [
     ("message:list", {"chat_id": "…", "around": 2}, 3),
     ("message:changes", {"chat_id": "…", "version": 0}, 2),
     ("message:likes", {"chat_id": "…", "seq": 1}, 2),
-    ("message:search", {"query": "word"}, 1),
-    ("message:search", {"query": "word", "chat_id": "…"}, 2),
+    ("message:search", {"query": "word"}, 7),
+    ("message:search", {"query": "word", "chat_id": "…"}, 8),
     ("user:blocked", {}, 1),
 ]
 

@@ -41,9 +41,14 @@ class Api:
     sender: RecordingSender
     tokens: AccessTokens
     ended: list[tuple[str, str]]
+    verification_ids: dict[str, str] = field(default_factory=dict)
+    """Of the last code of each number, in E.164."""
 
     async def post(self, path: str, json: object = None, **options: object) -> httpx.Response:
-        return await self.client.post(path, json=json, **options)
+        answer = await self.client.post(path, json=json, **options)
+        if path == "/v1/auth/codes" and answer.status_code == 202:
+            self.verification_ids[answer.json()["phone"]] = answer.json()["verification_id"]
+        return answer
 
     async def request_code(self, phone: str) -> str:
         """The code that was sent to ``phone``."""
@@ -51,13 +56,16 @@ class Api:
         assert answer.status_code == 202, answer.text
         return next(code for number, code in reversed(self.sender.sent) if number == answer.json()["phone"])
 
-    async def guess(self, phone: str, code: str) -> httpx.Response:
-        return await self.post("/v1/auth/tokens", {"phone": phone, "code": code})
+    async def guess(self, phone: str, code: str, *, headers: dict | None = None, **more: object) -> httpx.Response:
+        """Without a ``verification_id``, with that of the number's last code; ``None`` leaves it out."""
+        body = {"phone": phone, "code": code, "verification_id": self.verification_ids.get(phone)} | more
+        sent = {name: value for name, value in body.items() if value is not None}
+        return await self.post("/v1/auth/tokens", sent, headers=headers)
 
     async def sign_in(self, phone: str, **extra: object) -> dict:
         """The answer of ``POST /v1/auth/tokens``."""
         code = await self.request_code(phone)
-        answer = await self.post("/v1/auth/tokens", {"phone": phone, "code": code, **extra})
+        answer = await self.guess(phone, code, **extra)
         assert answer.status_code == 200, answer.text
         return answer.json()
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import httpx
 
+from core.ids import new_id
 from core.phones import PHONE_CHARS_MAX
 from core.tokens import RefreshClaim, RefreshTokens, read_refresh_token
 from db.pool import Database
@@ -118,6 +119,13 @@ PHONES: Final = [
     ),
     *misfits("code", ("a code where none belongs", _posted(CODES, {"phone": "+79161234567", "code": "000000"}))),
     *misfits("phones", ("a field that there is not", _posted(CODES, {"phone": "+79161234567", "phones": []}))),
+    *misfits(
+        "challenge", ("a solution that is no object", _posted(CODES, {"phone": "+79161234567", "challenge": "481516"}))
+    ),
+    *misfits(
+        "challenge.solution",
+        ("a challenge without its solution", _posted(CODES, {"phone": "+79161234567", "challenge": {}})),
+    ),
 ]
 
 
@@ -247,6 +255,32 @@ CODES_SENT: Final = [
         ("the right one, with a device of 129 letters", _guessed(..., device_name="x" * 129)),
         ("the right one, with NUL in the device", _guessed(..., device_name="a\0b")),
         ("the right one, with a number for a device", _guessed(..., device_name=7)),
+    ),
+    *misfits(
+        "verification_id",
+        ("the right one, with an empty verification", _guessed(..., verification_id="")),
+        ("the right one, with a verification of 65 letters", _guessed(..., verification_id="x" * 65)),
+        ("the right one, with a number for a verification", _guessed(..., verification_id=7)),
+    ),
+    *refused(
+        401,
+        "unauthorized",
+        ("the right one, with words for a verification", _guessed(..., verification_id="hello")),
+        ("the right one, with an invented verification", _guessed(..., verification_id=new_id())),
+        ("the right one, with NUL for a verification", _guessed(..., verification_id="\0")),
+    ),
+    *misfits(
+        "display_name",
+        ("the right one, with an empty name", _guessed(..., display_name="")),
+        ("the right one, with a blank name", _guessed(..., display_name=" \u200b")),
+        ("the right one, with a name of 65 letters", _guessed(..., display_name="x" * 65)),
+    ),
+    *misfits(
+        "pin",
+        ("the right one, with a PIN of three digits", _guessed(..., pin="123")),
+        ("the right one, with a PIN of 65 letters", _guessed(..., pin="x" * 65)),
+        ("the right one, with a number for a PIN", _guessed(..., pin=1234)),
+        ("the right one, with NUL in the PIN", _guessed(..., pin="12\x0034")),
     ),
     *misfits("user_id", ("the right one, with a user", _guessed(..., user_id="0192f0c0-1d2e-7f30-9a4b-5c6d7e8f9012"))),
     *misfits("is_admin", ("the right one, with rights", _guessed(..., is_admin=True))),

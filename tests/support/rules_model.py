@@ -27,6 +27,7 @@ class Refusal(Exception):
 NOT_FOUND = Refusal("not_found")
 FORBIDDEN = Refusal("forbidden")
 NOT_A_GROUP = Refusal("conflict", "not_a_group")
+PEER_UNAVAILABLE = Refusal("conflict", "peer_unavailable")
 
 
 @dataclass(frozen=True)
@@ -104,9 +105,12 @@ class Model:
     def _peer(self, chat: Chat, who: int) -> int | None:
         return next((other for other in chat.pair if other != who), None) if chat.type == "private" else None
 
-    def _refuse_blocked(self, chat: Chat, who: int) -> None:
-        if (self._peer(chat, who), who) in self.blocks:
-            raise NOT_FOUND
+    def _refuse_unreachable(self, chat: Chat, who: int) -> None:
+        peer = self._peer(chat, who)
+        if (who, peer) in self.blocks:
+            raise Refusal("conflict", "you_blocked_user")
+        if (peer, who) in self.blocks:
+            raise PEER_UNAVAILABLE
 
     def _add(self, chat: Chat, message: Message) -> None:
         chat.version += 1
@@ -132,14 +136,14 @@ class Model:
     def chat_create_private(self, step: Step, expected: Expectation) -> None:
         other = self._person(step)
         expected.payload = {"user_id": self.ids[other]}
-        if (other, step.who) in self.blocks:
-            raise NOT_FOUND
         if other == step.who:
             raise Refusal("conflict", "with_yourself")
         pair = frozenset((step.who, other))
         chat = next((chat for chat in self.chats if chat.type == "private" and chat.pair == pair), None)
         is_new = chat is None
         if chat is None:
+            if (other, step.who) in self.blocks:
+                raise PEER_UNAVAILABLE
             self.clock += 1
             chat = Chat("private", None, step.who, 1, self.clock, pair, was_private=True)
             chat.members = {who: Membership(1, 0) for who in pair}
@@ -149,13 +153,13 @@ class Model:
     def chat_create_group(self, step: Step, expected: Expectation) -> None:
         others = [who for who in range(len(self.ids)) if step.number >> who & 1 and who != step.who]
         expected.payload = {"title": f"Group {step.choice}", "member_ids": [self.ids[other] for other in others]}
-        if any((other, step.who) in self.blocks for other in others):
-            raise NOT_FOUND
+        not_added = [other for other in others if (other, step.who) in self.blocks]
+        others = [other for other in others if other not in not_added]
         chat = Chat("group", f"Group {step.choice}", step.who, 0, 0)
         chat.members = {who: Membership(1, 0) for who in (step.who, *others)}
         self._tell(chat, step.who, "group_created", user_id=self.ids[step.who], title=chat.title)
         self.chats.append(chat)
-        self._expect_chat(expected, chat, step.who)
+        self._expect_chat(expected, chat, step.who, not_added=[self.ids[other] for other in not_added])
 
     def chat_get(self, step: Step, expected: Expectation) -> None:
         chat = self._chat(step)
@@ -244,10 +248,10 @@ class Model:
         asked = [who for who in range(len(self.ids)) if step.number >> who & 1] or [self._person(step)]
         expected.payload = {"chat_id": chat.id, "user_ids": [self.ids[who] for who in asked], "history": history}
         self._mine(step, chat)
-        self._refuse_blocked(chat, step.who)
-        added = [who for who in asked if who not in chat.members]
-        if any((who, step.who) in self.blocks for who in added):
-            raise NOT_FOUND
+        self._refuse_unreachable(chat, step.who)
+        newcomers = [who for who in asked if who not in chat.members]
+        not_added = [who for who in newcomers if (who, step.who) in self.blocks]
+        added = [who for who in newcomers if who not in not_added]
         if chat.was_private and history == "all":
             raise FORBIDDEN
         first_seq = chat.count + 1 if chat.was_private or history == "none" else 1
@@ -260,7 +264,8 @@ class Model:
             self._tell(chat, step.who, "became_group", user_id=self.ids[step.who], title=chat.title)
         for who in added:
             self._tell(chat, step.who, "member_added", user_id=self.ids[who])
-        self._expect_chat(expected, chat, step.who, added=[self.ids[who] for who in added])
+        self._expect_chat(expected, chat, step.who, added=[self.ids[who] for who in added],
+                          not_added=[self.ids[who] for who in not_added])  # fmt: skip
 
     def member_remove(self, step: Step, expected: Expectation) -> None:
         chat, other = self._chat(step), self._person(step)
@@ -308,9 +313,7 @@ class Model:
         if first:
             self._repeat(step, expected, chat, first[0] + 1, (content, reply_to))
             return
-        if (step.who, self._peer(chat, step.who)) in self.blocks:
-            raise Refusal("conflict", "you_blocked_user")
-        self._refuse_blocked(chat, step.who)
+        self._refuse_unreachable(chat, step.who)
         if reply_to is not None and not mine.first_seq <= reply_to <= chat.count:
             raise NOT_FOUND
         self._add(chat, Message(step.who, content, 0, client_id, reply_to, asked=(content, reply_to)))
@@ -331,7 +334,7 @@ class Model:
             raise FORBIDDEN
         if message.is_deleted:
             raise Refusal("conflict", "message_deleted")
-        self._refuse_blocked(chat, step.who)
+        self._refuse_unreachable(chat, step.who)
         chat.version += 1
         message.content, message.is_edited, message.version = content, True, chat.version
         self._expect_message(expected, chat, self._seq(step, chat), step.who)
@@ -363,7 +366,7 @@ class Model:
             raise Refusal("conflict", "message_deleted")
         if liked != (step.who in message.likes):
             if liked:
-                self._refuse_blocked(chat, step.who)
+                self._refuse_unreachable(chat, step.who)
             (message.likes.append if liked else message.likes.remove)(step.who)
             chat.version += 1
             message.version = chat.version
@@ -393,8 +396,6 @@ class Model:
         expected.payload = {"user_id": self.ids[other]}
         if other == step.who:
             raise Refusal("conflict", "with_yourself")
-        if (other, step.who) in self.blocks and (step.who, other) not in self.blocks:
-            raise Refusal("not_found")
         self.blocks.add((step.who, other))
 
     def user_unblock(self, step: Step, expected: Expectation) -> None:

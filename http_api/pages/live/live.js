@@ -96,23 +96,31 @@ class Side {
       body: JSON.stringify(body),
     });
     const value = await answer.json();
-    if (!answer.ok) throw new Error(`${value.code}: ${value.detail}`);
-    return value;
+    if (answer.ok) return value;
+    const error = new Error(`${value.code}: ${value.detail}`);
+    throw Object.assign(error, { reason: value.details?.reason });
   }
 
   async signIn(form) {
     const phone = form.phone.value || `+7999${String(Math.floor(Math.random() * 1e7)).padStart(7, "0")}`;
     form.phone.value = phone;
     if (!form.code.value) {
-      const { code } = await this.post("/v1/auth/codes", { phone });
+      const { code, verification_id } = await this.post("/v1/auth/codes", { phone });
+      this.verificationId = verification_id;
       if (!code) {
         form.querySelector(".code").hidden = false;
         throw new Error("A code was sent to this number: enter it and sign in.");
       }
       form.code.value = code;
     }
-    const tokens = await this.post("/v1/auth/tokens", { phone, code: form.code.value, device_name: "Live console" });
-    form.code.value = "";
+    const proof = { phone, code: form.code.value, verification_id: this.verificationId };
+    if (form.pin.value) proof.pin = form.pin.value;
+    const me = { device_name: "Live console", display_name: this.name };
+    const tokens = await this.post("/v1/auth/tokens", { ...proof, ...me }).catch((error) => {
+      if (error.reason === "pin_required") form.querySelector(".pin").hidden = false;
+      throw error;
+    });
+    form.code.value = form.pin.value = "";
     this.user = tokens.user;
     this.connect(tokens.access_token);
   }

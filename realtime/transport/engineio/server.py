@@ -18,7 +18,7 @@ import engineio
 import orjson
 from starlette.types import Receive, Scope, Send
 
-from core.addresses import is_host_allowed
+from core.addresses import address_key, is_host_allowed
 from realtime.transport.engineio.close_reason import CloseReason
 from realtime.transport.engineio.packets import BadEnginePacket, TooManyPackets, poll_body, split_post
 from realtime.transport.engineio.poll_http import PollResponse, read_body, wait_for_disconnect
@@ -103,13 +103,13 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # the library h
         if self.is_draining:
             raise RequestRefused(3, "Shutting down", 503)
         count_max = self.options.connections_per_address_max
-        if count_max is not None and self._session_counts[request.address] >= count_max:
+        if count_max is not None and self._session_counts[address_key(request.address)] >= count_max:
             log.warning("too many connections", extra={"client": request.address})
             raise RequestRefused(4, "Too many connections", 429)
         heartbeat = self.options.heartbeat
         session = EngineSession(self.generate_id(), request, self.session_handler, heartbeat, self._forget_session)
         self.sockets[session.sid] = session
-        self._session_counts[session.address] += 1
+        self._session_counts[address_key(session.address)] += 1
         handshake = {
             "sid": session.sid,
             "upgrades": upgrades,
@@ -123,9 +123,10 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # the library h
 
     def _forget_session(self, session: EngineSession) -> None:
         if self.sockets.pop(session.sid, None) is not None:
-            self._session_counts[session.address] -= 1
-            if not self._session_counts[session.address]:
-                del self._session_counts[session.address]
+            key = address_key(session.address)
+            self._session_counts[key] -= 1
+            if not self._session_counts[key]:
+                del self._session_counts[key]
 
     def _find_session(self, request: TransportRequest) -> EngineSession:
         """The session that ``request`` names; ``RequestRefused`` if there is none, or it belongs to another client."""

@@ -1,0 +1,201 @@
+"""What each viewer sees of a person, in every answer and event that holds one: the second half of the rights matrix.
+
+Anna is looked at by herself, by somebody who shares a chat with her, by a stranger, by somebody whom she has blocked, by
+somebody who has blocked her, and, once she shows herself to nobody, again by who shares a chat with her.
+"""
+
+import typing
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+import realtime.chats.typing as typing_actions
+from realtime.model.objects import User
+from realtime.wire.registry import ACTIONS, EVENTS
+from tests.support.clients import Client, Person, Town, new_client_id
+from tests.support.running import RunningServer
+
+SEEN_AT = "2026-11-01T12:00:00.000Z"
+TOLD = {"chat:typing", "chat:read", "user:updated"}
+"""Events that tell of a person to those who may know of them; presence is asked for."""
+
+SEES = {
+    "self": True,
+    "sharer": True,
+    "stranger": False,
+    "blocked": False,
+    "blocker": False,
+    "sharer of nobody": False,
+}
+"""Who sees ``last_seen_at``, presence and read marks, and who hears typing."""
+GROUPS_ALONE = {"chat:create_group", "chat:transfer", "chat:rename", "member:add", "member:remove"}
+"""Their chat is a group, which has no ``peer``."""
+
+
+@dataclass
+class Scene:
+    """Anna and the viewers. ``private``: the chat of each with her; ``group``: of all but the stranger."""
+
+    anna: Client
+    anna_person: Person
+    people: dict[str, Person]
+    clients: dict[str, Client]
+    private: dict[str, str]
+    group: str
+    username: str
+
+    @property
+    def anna_id(self) -> str:
+        return self.anna_person.id
+
+    async def set_last_seen_for(self, whom: str) -> None:
+        anna = self.anna_person
+        changed = await anna.http.patch("/v1/me", headers=anna.headers, json={"privacy": {"last_seen": whom}})
+        assert changed.json()["privacy"]["last_seen"] == whom
+
+
+@pytest.fixture(scope="module")
+async def scene(running: RunningServer) -> AsyncIterator[Scene]:
+    town = Town(running.address)
+    anna_person = await town.register()
+    people = {name: await town.register() for name in ("sharer", "stranger", "blocked", "blocker")}
+    anna, clients = await anna_person.connect(), {name: await people[name].connect() for name in people}
+    friends = [name for name in people if name != "stranger"]
+    private = {}
+    for name in friends:
+        private[name] = (await anna.send("chat:create_private", user_id=people[name].id))["chat"]["id"]
+    ids = [people[name].id for name in friends]
+    group = (await anna.send("chat:create_group", title="All", member_ids=ids))["chat"]["id"]
+    for chat_id in (*private.values(), group):
+        await anna.say(chat_id, "hello")
+    await anna.send("message:like", chat_id=group, seq=2)
+    await anna.send("user:block", user_id=people["blocked"].id)
+    await clients["blocker"].send("user:block", user_id=anna_person.id)
+    username = f"anna_{new_client_id()[:8]}"
+    await anna_person.http.patch("/v1/me", headers=anna_person.headers, json={"username": username})
+    async with running.molva.database.reading() as tx:
+        await tx.execute("test", "UPDATE users SET last_seen_at = $2 WHERE id = $1", [anna_person.id, SEEN_AT])
+    people["self"], clients["self"] = anna_person, anna
+    yield Scene(anna, anna_person, people, clients, private, group, username)
+    await town.close()
+
+
+@pytest.fixture
+async def viewer(scene: Scene, who: str) -> AsyncIterator[tuple[str, Client]]:
+    """The name and the connection of ``who``."""
+    name = who.removesuffix(" of nobody")
+    if name != who:
+        await scene.set_last_seen_for("nobody")
+    yield name, scene.clients[name]
+    if name != who:
+        await scene.set_last_seen_for("shared")
+
+
+def models_in(kind: Any, met: set[Any]) -> set[Any]:
+    if isinstance(kind, type) and issubclass(kind, BaseModel) and kind not in met:
+        met.add(kind)
+        for field in kind.model_fields.values():
+            models_in(field.annotation, met)
+    for part in typing.get_args(kind):
+        models_in(part, met)
+    return met
+
+
+def holds_a_user(kind: Any) -> bool:
+    return any(issubclass(model, User) for model in models_in(kind, set()))
+
+
+def users_in(value: Any) -> Iterator[dict[str, Any]]:
+    """Everybody in an answer."""
+    if isinstance(value, dict):
+        if "display_name" in value:
+            yield value
+        for part in value.values():
+            yield from users_in(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from users_in(part)
+
+
+def questions(scene: Scene, name: str) -> dict[str, dict[str, Any]]:
+    """The actions by which ``name`` sees Anna."""
+    find = {"user:find": {"username": scene.username}}
+    if name == "stranger":
+        return find
+    group = {
+        "member:list": {"chat_id": scene.group},
+        "message:likes": {"chat_id": scene.group, "seq": 2},
+    }
+    if name == "self":
+        return find | group
+    private = {"chat_id": scene.private[name]}
+    chats = {
+        "chat:list": {},
+        "chat:get": private,
+        "chat:create_private": {"user_id": scene.anna_id},
+        "chat:activate": private,
+        "chat:watch": {"chat_ids": [scene.private[name]]},
+        "chat:mute": {**private, "until": None},
+        "chat:pin": private,
+        "chat:unpin": private,
+        "session:sync": {},
+    }
+    return find | group | chats | ({"user:blocked": {}} if name == "blocker" else {})
+
+
+def test_every_answer_that_holds_a_person_is_asked_for(scene: Scene):
+    holders = {name for name, action in ACTIONS.items() if holds_a_user(action.answer)}
+    assert holders == set(questions(scene, "blocker")) | GROUPS_ALONE
+
+
+def test_events_that_hold_a_person_are_known():
+    # chat:updated with a peer goes to one person; session:ready is one's own profile.
+    assert {name for name, event in EVENTS.items() if holds_a_user(event.payload)} == {
+        "chat:updated", "user:updated", "session:ready",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("who", SEES)
+async def test_last_seen_is_in_every_answer_or_in_none(scene: Scene, viewer: tuple[str, Client], who: str):
+    name, client = viewer
+    person = scene.people[name]
+    answers = {action: await client.send(action, **payload) for action, payload in questions(scene, name).items()}
+    for path in (f"/v1/users/{scene.anna_id}", f"/v1/users?ids={scene.anna_id}"):
+        answers[path] = (await person.http.get(path, headers=person.headers)).raise_for_status().json()
+    for asked, answer in answers.items():
+        found = [user for user in users_in(answer) if user["id"] == scene.anna_id]
+        assert found, f"{asked} has no Anna"
+        assert {user["last_seen_at"] for user in found} == {SEEN_AT if SEES[who] else None}, asked
+        assert {(user["is_bot"], user["is_deleted"]) for user in found} == {(False, False)}, asked
+
+
+@pytest.mark.parametrize("who", [who for who in SEES if who != "self"])
+async def test_presence_is_for_who_sees_when_she_was_last_seen(scene: Scene, viewer: tuple[str, Client], who: str):
+    _, client = viewer
+    told = (await client.send("presence:watch", user_ids=[scene.anna_id]))["presence"]
+    assert [(one["online"], one["last_seen_at"]) for one in told] == ([(True, SEEN_AT)] if SEES[who] else [])
+
+
+@pytest.mark.parametrize("who", ["sharer", "stranger", "blocked", "blocker"])
+async def test_events_about_her_reach_who_may_know(
+    scene: Scene, viewer: tuple[str, Client], who: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(typing_actions, "_throttle", typing_actions._Throttle())  # nobody has typed lately
+    name, client = viewer
+    anna, person = scene.anna, scene.anna_person
+    if name != "stranger":
+        await client.send("chat:activate", chat_id=scene.group)
+        await client.say(scene.group, "look")
+    await client.send("user:find", username=scene.username)
+    client.forget_events()
+    read = await anna.send("chat:get", chat_id=scene.group)
+    await anna.send("message:read", chat_id=scene.group, seq=read["chat"]["message_count"])
+    await anna.send("chat:typing", chat_id=scene.group)
+    about = {"about": f"seen by {new_client_id()}"}
+    (await person.http.patch("/v1/me", headers=person.headers, json=about)).raise_for_status()
+    await client.send("user:find", username=scene.username)  # whose ack comes behind what is on its way
+    heard = {event.name for event in client.events[client._read :] if event.name in TOLD}
+    assert heard == (TOLD if SEES[who] else set())
