@@ -1,22 +1,23 @@
 """Payloads of ``report:*``."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
 from core import limits
 from realtime.wire.fields import CHAT_ID, ClientPayload, Id, Seq, VisibleText, given
 
+_PERSON_ALONE: Final = {
+    "required": ["user_id"],
+    "properties": {"user_id": {"not": {"type": "null"}}, "seq": {"type": "null"}},
+}
+"""A person is reported, and no message."""
+
 
 class ReportCreate(ClientPayload):
     """What to report: a message, a chat or a person."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "anyOf": [given("chat_id"), given("user_id")],
-            "dependentRequired": {"seq": ["chat_id"]},
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"anyOf": [given("chat_id"), _PERSON_ALONE]})
 
     chat_id: Id | None = Field(None, description="The chat.", examples=[CHAT_ID])
     seq: Seq | None = Field(None, description="The message, if it is about one. Needs `chat_id`.", examples=[1])
