@@ -1,13 +1,13 @@
 """Payloads of ``report:*``."""
 
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
 from core import limits
 from realtime.wire.fields import CHAT_ID, ClientPayload, Id, Seq, VisibleText, given
 
-_PERSON_ALONE: Final = {
+_PERSON_ALONE: Final[dict[str, Any]] = {
     "required": ["user_id"],
     "properties": {"user_id": {"not": {"type": "null"}}, "seq": {"type": "null"}},
 }
