@@ -181,6 +181,9 @@ CREATE TABLE messages (
     created_at  timestamptz(3) NOT NULL,
     edited_at   timestamptz(3),
     deleted_at  timestamptz(3),
+    metadata    jsonb,                                      -- an object of the client's own
+    forwarded_from jsonb,                                   -- {sender_id, created_at} of the first message
+    reactions   jsonb NOT NULL DEFAULT '[]',                -- [{emoji, count}], in the order of their first use
     CONSTRAINT messages_pkey PRIMARY KEY (chat_id, seq),
     CONSTRAINT messages_client_id_key UNIQUE (sender_id, client_id, chat_id)
 );
@@ -222,6 +225,18 @@ CREATE TABLE likes (
 );
 CREATE INDEX likes_order_idx ON likes (chat_id, seq, liked_at, user_id);
 
+-- Who reacted to which message with which emoji. The counts are in the row of the message, so that lists need no look-up.
+CREATE TABLE reactions (
+    chat_id     uuid NOT NULL,
+    seq         bigint NOT NULL,
+    user_id     uuid NOT NULL,
+    emoji       text NOT NULL,
+    reacted_at  timestamptz(3) NOT NULL DEFAULT wire_now(), -- later than that of the reaction before: the order of the list
+    CONSTRAINT reactions_pkey PRIMARY KEY (chat_id, seq, user_id, emoji),
+    CONSTRAINT reactions_message_fk FOREIGN KEY (chat_id, seq) REFERENCES messages (chat_id, seq) ON DELETE CASCADE
+);
+CREATE INDEX reactions_order_idx ON reactions (chat_id, seq, reacted_at, user_id);
+
 -- Who wants to hear nothing from whom.
 CREATE TABLE blocks (
     user_id     uuid NOT NULL,
@@ -247,7 +262,8 @@ CREATE INDEX blocks_blocked_idx ON blocks (blocked_id, user_id);
 -- call was measured: it took 45 % more of PostgreSQL's CPU for each message of a batch.
 CREATE FUNCTION send_message(
     p_chat_id uuid, p_sender_id uuid, p_client_id uuid, p_body_hash bytea,
-    p_type text, p_content jsonb, p_reply_to bigint, p_mentions uuid[]
+    p_type text, p_content jsonb, p_reply_to bigint, p_mentions uuid[],
+    p_metadata jsonb DEFAULT NULL, p_forwarded_from jsonb DEFAULT NULL
 ) RETURNS TABLE (
     outcome text, seq bigint, sent_at timestamptz, version bigint,
     chat_type text, chat_title text, creator_id uuid, member_count integer, chat_created_at timestamptz,
@@ -302,9 +318,9 @@ BEGIN
      WHERE c.id = p_chat_id
      RETURNING c.* INTO chat;
     INSERT INTO messages (chat_id, seq, sender_id, client_id, body_hash, type, content, reply_to, mentions,
-                          version, created_at)
+                          metadata, forwarded_from, version, created_at)
     VALUES (p_chat_id, chat.message_count, p_sender_id, p_client_id, p_body_hash, p_type, p_content, p_reply_to,
-            p_mentions, chat.version, chat.updated_at);
+            p_mentions, p_metadata, p_forwarded_from, chat.version, chat.updated_at);
     UPDATE members m SET read_seq = chat.message_count, changed_xid = change_xid()
      WHERE m.chat_id = p_chat_id AND m.user_id = p_sender_id;
     outcome := 'sent'; seq := chat.message_count; sent_at := chat.updated_at; version := chat.version;
@@ -329,7 +345,8 @@ END $$;
 -- twice in one call. One row a message, in the order given (place).
 CREATE FUNCTION send_messages(
     p_chat_ids uuid[], p_sender_ids uuid[], p_client_ids uuid[], p_body_hashes bytea[],
-    p_types text[], p_contents jsonb[], p_reply_tos bigint[], p_mentions text[]
+    p_types text[], p_contents jsonb[], p_reply_tos bigint[], p_mentions text[],
+    p_metadatas jsonb[] DEFAULT NULL, p_forwarded_froms jsonb[] DEFAULT NULL
 ) RETURNS TABLE (
     place bigint, outcome text, seq bigint, sent_at timestamptz, version bigint,
     chat_type text, chat_title text, creator_id uuid, member_count integer, chat_created_at timestamptz,
@@ -346,11 +363,13 @@ BEGIN
     RETURN QUERY
     WITH wish AS (
         SELECT w.*, w.mentions_text::uuid[] AS mentions
-          FROM unnest(p_chat_ids, p_sender_ids, p_client_ids, p_body_hashes, p_types, p_contents, p_reply_tos, p_mentions)
-               WITH ORDINALITY AS w (chat_id, sender_id, client_id, body_hash, type, content, reply_to, mentions_text, place)
+          FROM unnest(p_chat_ids, p_sender_ids, p_client_ids, p_body_hashes, p_types, p_contents, p_reply_tos, p_mentions,
+                      p_metadatas, p_forwarded_froms)
+               WITH ORDINALITY AS w (chat_id, sender_id, client_id, body_hash, type, content, reply_to, mentions_text,
+                                     metadata, forwarded_from, place)
     ), judged AS (
         SELECT w.*, c.type AS chat_type, c.title, c.creator_id, c.member_count, c.message_count, c.version, c.created_at,
-               c.description, c.avatar_id, c.metadata, c.pinned_seqs, c.has_archived,
+               c.description, c.avatar_id, c.metadata AS chat_metadata, c.pinned_seqs, c.has_archived,
                first.seq AS first_seq, greatest(wire_now(), c.updated_at) AS sent_at,
                CASE
                    WHEN c.id IS NULL OR me.user_id IS NULL OR me.left_at IS NOT NULL THEN 'not_found'
@@ -385,9 +404,9 @@ BEGIN
           FROM judged j WHERE j.outcome = 'sent'
     ), stored AS (
         INSERT INTO messages (chat_id, seq, sender_id, client_id, body_hash, type, content, reply_to, mentions,
-                              version, created_at)
+                              metadata, forwarded_from, version, created_at)
         SELECT p.chat_id, p.message_count + p.nth, p.sender_id, p.client_id, p.body_hash, p.type, p.content, p.reply_to,
-               p.mentions, p.version + p.nth, p.sent_at
+               p.mentions, p.metadata, p.forwarded_from, p.version + p.nth, p.sent_at
           FROM placed p
     ), moved AS (
         UPDATE chats c
@@ -412,7 +431,7 @@ BEGIN
     )
     SELECT j.place, j.outcome, coalesce(j.message_count + p.nth, j.first_seq), p.sent_at, p.version + p.nth,
            p.chat_type, p.title, p.creator_id, p.member_count, p.created_at,
-           p.description, p.avatar_id, p.metadata, p.pinned_seqs,
+           p.description, p.avatar_id, p.chat_metadata, p.pinned_seqs,
            CASE WHEN p.nth = 1 AND p.has_archived THEN (
                SELECT array_agg(b.user_id) FROM back b WHERE b.chat_id = p.chat_id) END
       FROM judged j LEFT JOIN placed p ON p.place = j.place
@@ -439,6 +458,7 @@ CREATE TABLE files (
     thumbnail_bytes bigint,                                 -- null: there is none, or the file is older than this column
     created_at      timestamptz(3) NOT NULL DEFAULT wire_now(),
     expires_at      timestamptz(3) NOT NULL,
+    sent_at         timestamptz(3),                         -- when it was first to be sent; null: never
     CONSTRAINT files_kind_check CHECK (kind IN ('image', 'video', 'audio', 'file')),
     CONSTRAINT files_owner_fk FOREIGN KEY (owner_id) REFERENCES users (id)
 );
@@ -581,3 +601,23 @@ CREATE INDEX invites_chat_idx ON invites (chat_id, created_at DESC);
 
 -- The messages in which somebody is named: to count those that somebody has not read.
 CREATE INDEX messages_mentions_idx ON messages (chat_id, seq) WHERE mentions <> '{}';
+
+
+-- What people reported to the operator. What was reported is kept as it was at that moment, whatever becomes of it.
+CREATE TABLE reports (
+    id           uuid PRIMARY KEY,
+    reporter_id  uuid NOT NULL,
+    reason       text NOT NULL,
+    comment      text,
+    chat_id      uuid,
+    seq          bigint,
+    user_id      uuid,                                      -- the person reported; of a message, its sender
+    reported     jsonb NOT NULL,                            -- the message, chat and person as they were
+    created_at   timestamptz(3) NOT NULL DEFAULT wire_now(),
+    CONSTRAINT reports_reason_check CHECK (reason IN ('spam', 'abuse', 'illegal', 'other')),
+    CONSTRAINT reports_reporter_fk FOREIGN KEY (reporter_id) REFERENCES users (id)
+);
+-- The operator's list, newest first.
+CREATE INDEX reports_created_idx ON reports (created_at, id);
+-- How many somebody has made today.
+CREATE INDEX reports_reporter_idx ON reports (reporter_id, created_at);

@@ -6,7 +6,6 @@ ends; a start that fails says why in one sentence.
 
 import asyncio
 import contextlib
-import gc
 import logging
 import signal
 import socket
@@ -23,6 +22,8 @@ import realtime.actions  # noqa: F401  (declares every action)
 from accounts.daily_budgets import budgets_of
 from core import limits
 from core.errors import StartupError
+from core.file_urls import FileUrls
+from core.garbage_collector import tune_collector
 from core.logs import configure_logs
 from core.loop_lag import watch_loop_lag
 from core.rates import RateLimits
@@ -61,8 +62,6 @@ log = logging.getLogger("molva")
 _GRACE_S: Final = 5
 _ECHO_S: Final = 1.0
 _FORCE_PAUSE_S: Final = 0.1
-_COLLECT_AFTER: Final = (20_000, 10, 10)
-"""Allocations before the garbage collector looks at the youngest: docs/decisions/garbage-collection.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,8 @@ class _Chat:
 
 async def _compose_chat(settings: Settings, database: Database, tokens: AccessTokens) -> _Chat:
     hub = Hub()
-    fanout = Fanout(hub, encode)
+    file_urls = FileUrls(settings.signing_secret(), previous=settings.previous_signing_secret())
+    fanout = Fanout(hub, encode, file_urls)
     turns = TurnQueue(Repairs(database, hub, fanout).repair)
     epoch = EpochWatch(database)
     profiles = SenderProfiles()
@@ -115,6 +115,7 @@ async def _compose_chat(settings: Settings, database: Database, tokens: AccessTo
         epoch=epoch,
         sends=SendQueue(database, turns, fanout, profiles),
         tokens=tokens,
+        file_urls=file_urls,
         phone_region=settings.phone_region,
         limits_look_ups=has_limits,
         budgets=budgets_of(settings),
@@ -351,7 +352,7 @@ async def _serve(
     applied, database_url = await migrate_as_owner(settings, database_url)
     async with compose(settings, database_url) as molva:
         server = http_server(molva, listener, shows_docs=settings.shows_docs)
-        _tune_collector()
+        tune_collector()
         log.info("starting", extra={"address": server.address, "migrations": len(applied)})
         async with _serving_operations(molva, operations_listener):
             with server.stopped_by_signals():
@@ -373,13 +374,6 @@ async def migrate_as_owner(settings: Settings, database_url: str) -> tuple[list[
     applied = await migrate(owner_url)
     await grant_rows(owner_url, role_of(database_url))
     return applied, database_url
-
-
-def _tune_collector() -> None:
-    """What is loaded now stays for good and is not looked through again; what comes is, but not with every message."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_COLLECT_AFTER)
 
 
 def http_server(molva: Molva, listener: socket.socket, *, shows_docs: bool = True) -> HttpServer:

@@ -151,3 +151,12 @@ async def find_file(database: Database, file_id: str, user_id: str) -> FileRow:
     if row is None:
         raise NotFound("file_id")
     return row
+
+
+async def find_signed_file(database: Database, file_id: str) -> FileRow:
+    """A file of which somebody has a signed URL; ``NotFound`` once it is gone, or no message holds it any more."""
+    async with database.reading() as tx:
+        row = await files.find_signed_file(tx, file_id)
+    if row is None:
+        raise NotFound("file_id")
+    return row

@@ -77,6 +77,12 @@ class ConflictReason(StrEnum):
         "Show it as deleted. A deleted message cannot be changed.",
         False,
     )
+    REACTION_LIMIT = (
+        "reaction_limit",
+        "The message has as many different reactions as allowed.",
+        "Use one of its reactions. The limit is reactions in session:ready.limits.",
+        True,
+    )
     YOU_BLOCKED_USER = (
         "you_blocked_user",
         "You have blocked this person.",

@@ -22,6 +22,11 @@ METADATA_BYTES_MAX: Final = 4096
 GROUP_MEMBERS_MAX: Final = 1000
 MEMBERS_PER_ADD_MAX: Final = 100
 MENTIONS_MAX: Final = 50
+REACTIONS_MAX: Final = 20
+"""Different emoji on one message."""
+REPORT_COMMENT_CHARS_MAX: Final = 1024
+REPORTS_PER_DAY_MAX: Final = 50
+"""By one person."""
 PAGE_SIZE_DEFAULT: Final = 50
 PAGE_SIZE_MAX: Final = 100
 PHONES_PER_FIND_MAX: Final = 100
@@ -80,6 +85,9 @@ def shown_to_clients(*, connections_per_user: int = CONNECTIONS_PER_USER) -> dic
         "group_members": GROUP_MEMBERS_MAX,
         "members_per_add": MEMBERS_PER_ADD_MAX,
         "mentions": MENTIONS_MAX,
+        "reactions": REACTIONS_MAX,
+        "report_comment_chars": REPORT_COMMENT_CHARS_MAX,
+        "reports_per_day": REPORTS_PER_DAY_MAX,
         "phones_per_find": PHONES_PER_FIND_MAX,
         "page_size": PAGE_SIZE_MAX,
         "pins": PINS_MAX,

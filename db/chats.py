@@ -56,7 +56,7 @@ def _columns(prefix: str = "") -> str:
 
 
 # The other one of a private chat. LIMIT keeps it a look-up by itself: the members of a group are not looked through.
-_PEER: Final = f"""LATERAL (
+PEER: Final = f"""LATERAL (
           SELECT {user_columns("u", "me.user_id", shared="true")}, u.changed_xid
             FROM members o JOIN users u ON u.id = o.user_id
            WHERE c.type = 'private' AND o.chat_id = c.id AND o.user_id <> me.user_id LIMIT 1
@@ -65,12 +65,12 @@ _FROM: Final = f"""
       FROM members me
       JOIN chats c ON c.id = me.chat_id AND c.deleted_at IS NULL
       LEFT JOIN messages last ON last.chat_id = c.id AND last.seq = c.message_count
-      LEFT JOIN {_PEER}
+      LEFT JOIN {PEER}
      WHERE me.left_at IS NULL
 """
 # Each chat of a person, one by one. OFFSET keeps it so: rather than look up the 2,000 of somebody busy, PostgreSQL would
 # read all there are.
-_EACH_CHAT: Final = """LATERAL (
+EACH_CHAT: Final = """LATERAL (
           SELECT id, type, updated_at, deleted_at, changed_xid FROM chats WHERE id = me.chat_id OFFSET 0
       ) c ON true"""
 _VIEW: Final = f"SELECT {_columns()} {_FROM}"
@@ -174,7 +174,7 @@ async def find_chats(tx: Tx, user_id: str, chat_ids: list[str]) -> list[ChatRow]
     ), page AS (
         SELECT c.id, coalesce(pins.position, 32767) AS position
           FROM members me
-          JOIN {_EACH_CHAT}
+          JOIN {EACH_CHAT}
           LEFT JOIN pins ON pins.chat_id = me.chat_id
          WHERE me.user_id = $1 AND me.left_at IS NULL AND c.deleted_at IS NULL AND me.archived = $6
            AND ($5::text IS NULL OR c.type = $5)
@@ -364,49 +364,3 @@ async def find_deleter(tx: Tx, chat_id: str) -> str | None: ...
        AND NOT EXISTS (SELECT FROM messages m WHERE m.chat_id = c.id)
 """)
 async def mark_swept(tx: Tx) -> Affected: ...
-
-
-@dataclass(frozen=True, slots=True)
-class ChangedRow:
-    """That something changed about a chat for somebody, and in which transaction."""
-
-    chat_id: str
-    changed_xid: int
-
-
-@dataclass(frozen=True, slots=True)
-class HorizonRow:
-    """Below ``oldest_running`` every transaction has ended; below ``next_unused`` every one has begun."""
-
-    oldest_running: int
-    next_unused: int
-
-
-@query("""
-    -- Where the next session:sync has to begin so that it misses nothing: at the oldest transaction that still runs.
-    SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest_running,
-           pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next_unused
-""")
-async def read_horizon(tx: Tx) -> HorizonRow: ...
-
-
-@query(f"""
-    -- A page of what changed about somebody's chats in transaction $2 or later, in that order, behind ($3, $4): shared
-    -- state, what is theirs alone, the other one's profile. Of a chat they lost, that they did: what happened in it
-    -- afterwards is none of their business.
-    SELECT * FROM (
-        SELECT me.chat_id,
-               CASE WHEN me.left_at IS NULL THEN greatest(c.changed_xid, me.changed_xid, peer.changed_xid)
-                    ELSE me.changed_xid END AS changed_xid
-          FROM members me
-          JOIN {_EACH_CHAT}
-          LEFT JOIN {_PEER}
-         WHERE me.user_id = $1
-    ) changed
-    WHERE changed_xid >= $2 AND ($3::bigint IS NULL OR (changed_xid, chat_id) > ($3, $4::uuid))
-    ORDER BY changed_xid, chat_id
-    LIMIT $5
-""")
-async def list_changed(
-    tx: Tx, user_id: str, since_xid: int, after_xid: int | None, after_id: str | None, limit: int
-) -> list[ChangedRow]: ...

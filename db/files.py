@@ -17,6 +17,7 @@ from db.query import query
 UNSENT_HOURS: Final = 24
 """How long a file is kept that is not sent. After that time a file that was sent is checked again."""
 _SENDING_MINUTES: Final = 60
+_FIRST_SEND_S: Final = 50
 
 _FIELDS: Final = (
     "id", "owner_id", "kind", "mime", "name", "size_bytes", "width", "height", "duration_ms", "blurhash",
@@ -104,9 +105,22 @@ async def sum_stored(tx: Tx, owner_id: str) -> StoredRow: ...
 async def find_file_for(tx: Tx, file_id: str, user_id: str) -> FileRow | None: ...
 
 
+@query(f"""
+    -- A file that somebody has a signed URL of. Once it was sent, a message must hold it: the URL ends with the last one.
+    -- The minute is for the first message, which may still be on its way.
+    SELECT {_COLUMNS} FROM files f
+     WHERE f.id = $1
+       AND (f.sent_at IS NULL OR f.sent_at > clock_timestamp() - interval '{_FIRST_SEND_S} seconds'
+            OR EXISTS (SELECT FROM messages m
+                         JOIN chats c ON c.id = m.chat_id AND c.deleted_at IS NULL
+                        WHERE m.content ->> 'file_id' = $1::text))
+""")
+async def find_signed_file(tx: Tx, file_id: str) -> FileRow | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class OwnFileRow:
-    """A file of the person who asks. ``is_held``: it is kept long enough for a message to be stored."""
+    """A file of the person who asks. ``is_held``: it is marked as sent, and kept long enough for a message to be stored."""
 
     is_held: bool
     file: FileRow
@@ -114,7 +128,7 @@ class OwnFileRow:
 
 @query(f"""
     -- A file that its owner wants to send.
-    SELECT f.expires_at > clock_timestamp() + interval '{_SENDING_MINUTES} minutes' AS is_held,
+    SELECT f.sent_at IS NOT NULL AND f.expires_at > clock_timestamp() + interval '{_SENDING_MINUTES} minutes' AS is_held,
            {", ".join(f'f.{name} AS "file.{name}"' for name in _FIELDS)}
       FROM files f
      WHERE f.id = $1 AND f.owner_id = $2
@@ -124,7 +138,8 @@ async def find_own_file(tx: Tx, file_id: str, owner_id: str) -> OwnFileRow | Non
 
 @query(f"""
     -- Reserves a file until a message that holds it is stored; null if the file has just been removed.
-    UPDATE files SET expires_at = greatest(expires_at, wire_now() + interval '{2 * _SENDING_MINUTES} minutes')
+    UPDATE files SET expires_at = greatest(expires_at, wire_now() + interval '{2 * _SENDING_MINUTES} minutes'),
+                     sent_at = coalesce(sent_at, wire_now())
      WHERE id = $1
     RETURNING id
 """)

@@ -35,11 +35,15 @@ class MessageRow:
     content: dict[str, Any] | None
     reply_to: int | None
     mentions: list[str]
+    forwarded_from: dict[str, Any] | None
     client_id: str | None
     created_at: str
     edited_at: str | None
     deleted_at: str | None
     like_count: int
+    reactions: list[dict[str, Any]]
+    """``{emoji, count}`` each, and ``mine`` where it is read for somebody."""
+    metadata: dict[str, Any] | None
     version: int
     liked_by_me: bool
     """No column: looked up for the person who reads."""
@@ -62,6 +66,7 @@ class MessageBody:
     content: orjson.Fragment
     reply_to: int | None = None
     mentions: list[str] = field(default_factory=list)
+    metadata: dict[str, Any] | None = None
 
     @classmethod
     def of(cls, asked: object, content: dict[str, Any]) -> Self:
@@ -96,7 +101,7 @@ class Draft:
     """A message to store: the parameters of the SQL functions ``send_message`` and ``send_messages``, in their order.
 
     ``body_hash`` is the hash of the body as the client sent it. Since then the server may have added to ``body.content``
-    what it knows of a file.
+    what it knows of a file. ``forwarded_from``: of a forwarded message, who sent the first one, and when.
     """
 
     chat_id: str
@@ -104,6 +109,7 @@ class Draft:
     client_id: str
     body_hash: bytes
     body: MessageBody
+    forwarded_from: dict[str, Any] | None = None
 
 
 @dataclass(slots=True)
@@ -149,13 +155,20 @@ def stored_message(draft: Draft, seq: int, stored: StoredRow) -> dict[str, Any]:
         "content": body.content,
         "reply_to": body.reply_to,
         "mentions": body.mentions,
+        "forwarded_from": draft.forwarded_from,
         "client_id": draft.client_id,
         "created_at": stored.sent_at,
         "edited_at": None,
         "deleted_at": None,
         "like_count": 0,
+        "reactions": [],
+        "metadata": body.metadata,
         "version": stored.version,
     }
+
+
+NOBODY: Final = "NULL::uuid"
+"""The viewer of what is the same for everybody."""
 
 
 def message_columns(table: str, viewer: str, *, prefix: str = "") -> str:
@@ -164,7 +177,8 @@ def message_columns(table: str, viewer: str, *, prefix: str = "") -> str:
     ``table`` is the name or alias of the table, ``viewer`` the SQL for the id of the person who reads, ``prefix`` what the
     names begin with where the message is part of another row.
     """
-    plain = ", ".join(f'{table}.{name} AS "{prefix}{name}"' for name in MESSAGE_FIELDS)
+    own = {} if viewer == NOBODY else {"reactions": _reactions_seen(table, viewer)}
+    plain = ", ".join(f'{own.get(name, f"{table}.{name}")} AS "{prefix}{name}"' for name in MESSAGE_FIELDS)
     # No EXISTS: for a long chat PostgreSQL would rather read every like of the person than look up those of a page.
     liked = (
         f"coalesce((SELECT true FROM likes WHERE likes.chat_id = {table}.chat_id AND likes.seq = {table}.seq"
@@ -183,6 +197,17 @@ def unread_mentions(member: str, chat: str) -> str:
            WHERE named.chat_id = {member}.chat_id AND named.mentions <> '{{}}' AND {member}.user_id = ANY (named.mentions)
              AND named.seq > greatest({member}.read_seq, {member}.first_seq - 1,
                                       {chat}.message_count - {MENTIONS_LOOKED_AT_MAX})) ELSE 0 END"""
+
+
+def _reactions_seen(table: str, viewer: str) -> str:
+    """The reactions with ``mine``. Few messages have any: for the others nothing is looked up."""
+    return (
+        f"CASE WHEN {table}.reactions = '[]' THEN {table}.reactions ELSE ("
+        "SELECT jsonb_agg(one.value || jsonb_build_object('mine', EXISTS ("
+        f"SELECT FROM reactions r WHERE r.chat_id = {table}.chat_id AND r.seq = {table}.seq"
+        f" AND r.user_id = {viewer} AND r.emoji = one.value ->> 'emoji')) ORDER BY one.ordinality)"
+        f" FROM jsonb_array_elements({table}.reactions) WITH ORDINALITY one) END"
+    )
 
 
 # The first seq of chat $1 that user $2 may see. The statement itself looks it up, so that a person who was removed a moment
@@ -318,11 +343,13 @@ async def edit_message(
 
 
 @query(f"""
-    -- Empties a message of a locked chat, so that only its place stays, and removes its likes.
-    WITH unliked AS (DELETE FROM likes WHERE likes.chat_id = $1 AND likes.seq = $2)
-    UPDATE messages m SET content = NULL, mentions = '{{}}', like_count = 0, deleted_at = wire_now(), version = $3
+    -- Empties a message of a locked chat, so that only its place stays, and removes its likes and reactions.
+    WITH unliked AS (DELETE FROM likes WHERE likes.chat_id = $1 AND likes.seq = $2),
+         forgotten AS (DELETE FROM reactions WHERE reactions.chat_id = $1 AND reactions.seq = $2)
+    UPDATE messages m SET content = NULL, mentions = '{{}}', like_count = 0, reactions = '[]', metadata = NULL,
+                          forwarded_from = NULL, deleted_at = wire_now(), version = $3
      WHERE m.chat_id = $1 AND m.seq = $2
-    RETURNING {message_columns("m", "NULL::uuid")}
+    RETURNING {message_columns("m", NOBODY)}
 """)
 async def delete_message(tx: Tx, chat_id: str, seq: int, version: int) -> MessageRow: ...
 
@@ -340,7 +367,7 @@ async def list_changes(tx: Tx, chat_id: str, user_id: str, version: int, limit: 
 
 @query(f"""
     -- A page of what changed in a chat since version $2, in the order of the changes, as all members share it.
-    SELECT {message_columns("m", "NULL::uuid")}
+    SELECT {message_columns("m", NOBODY)}
       FROM messages m
      WHERE m.chat_id = $1 AND m.version > $2
      ORDER BY m.version
@@ -350,7 +377,7 @@ async def list_changed_since(tx: Tx, chat_id: str, version: int, limit: int) -> 
 
 
 @query("""
-    -- A batch of the messages of deleted chats; their likes go with them.
+    -- A batch of the messages of deleted chats; their likes and reactions go with them.
     DELETE FROM messages m USING (
         SELECT d.chat_id, d.seq FROM messages d
           JOIN chats c ON c.id = d.chat_id AND c.deleted_at IS NOT NULL AND c.swept_at IS NULL

@@ -42,7 +42,7 @@ async def identify(
             raise Unauthorized
         return await sessions.authenticate(backend.accounts, credentials.credentials)
     except Unauthorized:
-        _take_of_address(backend, "public")
+        take_of_address(backend, "public")
         raise
 
 
@@ -62,18 +62,19 @@ def _rate_of(request: Request) -> str:
     return "profile" if path in PROFILE_PATHS or path.endswith("/avatar") else "write"
 
 
-def _take_of_address(backend: Backend, rate: str) -> None:
+def take_of_address(backend: Backend, rate: str) -> None:
+    """Spend the budget of the network address that the request came from."""
     context = current_request()
     if backend.rates is not None and context is not None:
         backend.rates.take(f"address {context.client}", rate)
 
 
 async def _take_sign_in(backend: BackendOf) -> None:
-    _take_of_address(backend, "sign_in")
+    take_of_address(backend, "sign_in")
 
 
 async def _take_public(backend: BackendOf) -> None:
-    _take_of_address(backend, "public")
+    take_of_address(backend, "public")
 
 
 async def authenticate_unless_deleted(

@@ -10,12 +10,14 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 from starlette.datastructures import FormData, UploadFile
 
-from accounts.files import Upload, find_file, reserve_upload, store_upload
+from accounts.files import Upload, reserve_upload, store_upload
 from core.errors import ErrorCode, NotFound, PayloadTooLarge, ValidationFailed
 from core.faults import UNKNOWN_FIELD
+from core.file_urls import FileForm, FileUrls
 from core.limits import DURATION_S_MAX, FILE_BYTES_MAX
 from db.files import FileRow
 from http_api.backend import BackendOf
+from http_api.file_access import SIGNED_OR_BEARER, FileAccess, FileRequest, find_readable_file
 from http_api.identity import CALLER_ERRORS, CallerOf
 from http_api.object_responses import (
     RANGE_ANSWERS,
@@ -27,12 +29,14 @@ from http_api.object_responses import (
     stream_object,
 )
 from http_api.problems import refusals
-from realtime.messages.attachments import describe_file
+from realtime.model.files import describe_file, show_content
 from realtime.wire.fields import FILE_ID, Id, ServerPayload, Time
 from storage.formats import HEAD_BYTES, Kind
 from storage.keys import file_key, thumbnail_key
 
 _FIELDS_MAX: Final = 4
+_SIGNED_AGE_S: Final = 50
+"""A file that is gone is shown from a cache for less than a minute."""
 _NUMBER: Final = re.compile(r"\d{1,6}(?:\.\d{1,20})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
 
 router = APIRouter(prefix="/v1/files", tags=["Files"])
@@ -57,17 +61,25 @@ class File(ServerPayload):
     blurhash: str | None = Field(
         description="Of an image: its BlurHash, a placeholder (blurha.sh).", examples=["L2Eyb[_3ay_3~qofayofayayj[ay"]
     )
-    url: str = Field(description="Path of the file.", examples=[f"/v1/files/{FILE_ID}"])
+    url: str = Field(
+        description="Signed URL of the file, relative to the server. It needs no header, and ends after 6 to 12 hours.",
+        examples=[f"/v1/files/{FILE_ID}?expires=1795651200&signature=q4Hd0mXkq1yUeJ2mB8aZcw"],
+    )
     thumbnail: str | None = Field(
-        description="Of an image: path of a small copy.", examples=[f"/v1/files/{FILE_ID}/thumbnail"]
+        description="The same as `thumbnail_url`.",
+        examples=[f"/v1/files/{FILE_ID}/thumbnail?expires=1795651200&signature=Zk2vB1uGm0cX8sQeT7yLhA"],
+    )
+    thumbnail_url: str | None = Field(
+        description="Of an image: signed URL of a small copy.",
+        examples=[f"/v1/files/{FILE_ID}/thumbnail?expires=1795651200&signature=Zk2vB1uGm0cX8sQeT7yLhA"],
     )
     created_at: Time = Field(description="When it was uploaded.", examples=["2026-11-23T05:08:04.123Z"])
 
     @classmethod
-    def of(cls, row: FileRow) -> "File":
+    def of(cls, row: FileRow, urls: FileUrls) -> "File":
         """From a row of ``db.files``."""
-        absent = dict.fromkeys(("width", "height", "duration", "blurhash", "thumbnail"))
-        described: dict[str, Any] = {**absent, **describe_file(row)}
+        absent = dict.fromkeys(("width", "height", "duration", "blurhash", "thumbnail", "thumbnail_url"))
+        described: dict[str, Any] = {**absent, **show_content(describe_file(row), urls)}
         return File(id=described.pop("file_id"), kind=Kind(row.kind), created_at=row.created_at, **described)
 
 
@@ -134,7 +146,7 @@ async def upload_file(request: Request, backend: BackendOf, caller: CallerOf) ->
         finally:
             await form.close()
         note_stored(stored.size_bytes)
-        return File.of(stored.row)
+        return File.of(stored.row, backend.services.file_urls)
 
 
 async def _read_form(form: FormData) -> Upload:
@@ -173,16 +185,24 @@ _FILE_ERRORS: Final = refusals(*CALLER_ERRORS, ErrorCode.NOT_FOUND)
 
 
 @router.get(
-    "/{file_id}", response_class=Response, responses=bytes_answers("*/*", "The file.") | RANGE_ANSWERS | _FILE_ERRORS
+    "/{file_id}",
+    response_class=Response,
+    openapi_extra=SIGNED_OR_BEARER,
+    responses=bytes_answers("*/*", "The file.") | RANGE_ANSWERS | _FILE_ERRORS,
 )
 @router.head("/{file_id}", include_in_schema=False)
-async def show_file(file_id: _FileId, request: Request, backend: BackendOf, caller: CallerOf) -> Response:
-    """Download a file, or the part that `Range` names. It must be yours or in a message that you may see."""
-    row = await find_file(backend.accounts.database, file_id, caller.user_id)
+async def show_file(file_id: _FileId, request: Request, backend: BackendOf, access: FileAccess) -> Response:
+    """Download a file, or the part that `Range` names.
+
+    With a signed URL no header is needed, and the file comes as a download with its name; `<img>` and `<video>` show it all
+    the same. With an access token the file must be yours or in a message that you may see.
+    """
+    row = await find_readable_file(backend, access, file_id, FileForm.WHOLE)
     etag = f'"{row.id}"'
-    headers = _headers(etag) | {
+    is_shown = row.kind != Kind.FILE and not access.is_signed
+    headers = _headers(etag, access) | {
         "Accept-Ranges": "bytes",
-        "Content-Disposition": disposition(row.name, inline=row.kind != Kind.FILE),
+        "Content-Disposition": disposition(row.name, inline=is_shown),
     }
     if is_not_modified(request, etag):
         return Response(status_code=304, headers=headers)
@@ -192,21 +212,34 @@ async def show_file(file_id: _FileId, request: Request, backend: BackendOf, call
 
 
 @router.get(
-    "/{file_id}/thumbnail", response_class=Response, responses=bytes_answers("image/*", "The small copy.") | _FILE_ERRORS
+    "/{file_id}/thumbnail",
+    response_class=Response,
+    openapi_extra=SIGNED_OR_BEARER,
+    responses=bytes_answers("image/*", "The small copy.") | _FILE_ERRORS,
 )
 @router.head("/{file_id}/thumbnail", include_in_schema=False)
-async def show_thumbnail(file_id: _FileId, request: Request, backend: BackendOf, caller: CallerOf) -> Response:
+async def show_thumbnail(file_id: _FileId, request: Request, backend: BackendOf, access: FileAccess) -> Response:
     """Download a small copy of an image, at most 320 pixels wide and high. Other files have none."""
-    row = await find_file(backend.accounts.database, file_id, caller.user_id)
+    row = await find_readable_file(backend, access, file_id, FileForm.THUMBNAIL)
     if row.thumbnail_mime is None:
         raise NotFound("file_id")
     etag = f'"{row.id}-thumbnail"'
+    headers = _headers(etag, access)
     if is_not_modified(request, etag):
-        return Response(status_code=304, headers=_headers(etag))
+        return Response(status_code=304, headers=headers)
     objects, key = backend.accounts.objects, thumbnail_key(row.id)
-    return await stream_object(objects, key, field="file_id", mime=row.thumbnail_mime, headers=_headers(etag))
+    return await stream_object(objects, key, field="file_id", mime=row.thumbnail_mime, headers=headers)
 
 
-def _headers(etag: str) -> dict[str, str]:
-    """Only the client may keep a copy, and it must ask again each time, because the right to see the file may be gone."""
-    return {"ETag": etag, "Cache-Control": "private, no-cache", **SANDBOX}
+def _headers(etag: str, access: FileRequest) -> dict[str, str]:
+    """Only the client may keep a copy, and must soon ask again, because the right to see the file may be gone.
+
+    A signed URL is for pages of other origins: they may show what comes of it.
+    """
+    fresh = f"max-age={_SIGNED_AGE_S}" if access.is_signed else "no-cache"
+    return {
+        "ETag": etag,
+        "Cache-Control": f"private, {fresh}",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+        **SANDBOX,
+    }

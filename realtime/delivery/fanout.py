@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
 from core import metrics
+from core.file_urls import FileUrls
 from core.logs import current_request
 from realtime.delivery.hub import Hub, Listener
 from realtime.wire.effects import (
@@ -51,9 +52,11 @@ def _replace_nothing(user_id: str, profile: bytes) -> None:
 class Fanout:
     """The delivery of one process (:class:`realtime.wire.changes.Delivery`)."""
 
-    def __init__(self, hub: Hub, encode: Encode) -> None:
+    def __init__(self, hub: Hub, encode: Encode, file_urls: FileUrls | None = None) -> None:
+        """``file_urls`` signs the URLs of files in events."""
         self._hub = hub
         self._encode = encode
+        self._file_urls = file_urls
         self.end_session: Callable[[str, str], None] = _end_nothing
         """Closes the connections of a login session (its ID, the reason); the namespace sets it."""
         self.replace_profile: Callable[[str, bytes], None] = _replace_nothing
@@ -85,7 +88,7 @@ class Fanout:
         if listeners and emit.narrowed is not None:
             self._send_narrowed(emit, emit.narrowed, listeners)
         elif listeners:
-            packet = self._encode(emit.event.name, emit.payload.encode())
+            packet = self._encode(emit.event.name, emit.payload.encode(self._file_urls))
             for listener in listeners:
                 listener.send(packet)
         if listeners:
@@ -101,5 +104,5 @@ class Fanout:
             packet = packets.get(hidden)
             if packet is None:
                 payload = narrowed.from_seq(first_seq) if hidden else emit.payload
-                packet = packets[hidden] = self._encode(emit.event.name, payload.encode())
+                packet = packets[hidden] = self._encode(emit.event.name, payload.encode(self._file_urls))
             listener.send(packet)

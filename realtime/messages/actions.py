@@ -1,6 +1,6 @@
 """``message:*``: sending once, history, the read mark."""
 
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -32,6 +32,7 @@ from realtime.model.events import (
     announce_personal,
     announce_read,
 )
+from realtime.model.files import show_content
 from realtime.model.objects import MessageView
 from realtime.model.people import find_people
 from realtime.model.refusals import chosen_chat
@@ -39,18 +40,19 @@ from realtime.wire.context import Context
 from realtime.wire.fields import EncodedPayload
 from realtime.wire.registry import Rate, Role, action
 
+SEND_CONFLICTS: Final = (
+    ConflictReason.CLIENT_ID_REUSED,
+    ConflictReason.YOU_BLOCKED_USER,
+    ConflictReason.PEER_UNAVAILABLE,
+)
+"""Reasons for which the database may refuse to store any message."""
+
 
 @action(
     "message:send",
     role=Role.MEMBER,
     rate=Rate.SEND,
-    conflicts=(
-        ConflictReason.NO_ACTIVE_CHAT,
-        ConflictReason.CLIENT_ID_REUSED,
-        ConflictReason.YOU_BLOCKED_USER,
-        ConflictReason.PEER_UNAVAILABLE,
-        ConflictReason.MENTION_NOT_MEMBER,
-    ),
+    conflicts=(ConflictReason.NO_ACTIVE_CHAT, *SEND_CONFLICTS, ConflictReason.MENTION_NOT_MEMBER),
     emits=(CHAT_UPDATED, MESSAGE_CREATED),
 )
 async def send_message(context: Context, payload: MessageSend) -> MessageSent | EncodedPayload:
@@ -65,20 +67,34 @@ async def send_message(context: Context, payload: MessageSend) -> MessageSent | 
     chat_id = send.chat_id or await _chat_of_send(context, send.client_id)
     body = MessageBody.of(send, content)
     draft = Draft(chat_id, context.user_id, send.client_id, body.hash(), body)
+    shown = None
     if send.type in ATTACHMENTS:  # after the hash, which is that of what was asked for
-        body.content = orjson.Fragment(orjson.dumps(await _attached(context, send, chat_id, content)))
+        attached = await _attached(context, send, chat_id, content)
+        body.content = orjson.Fragment(orjson.dumps(attached))
+        shown = orjson.Fragment(orjson.dumps(show_content(attached, context.services.file_urls)))
     note_chat(chat_id)
-    sent = await context.services.sends.send(draft)
+    return await store_draft(context, draft, shown)
+
+
+async def store_draft(
+    context: Context, draft: Draft, shown: orjson.Fragment | None, *, chat_field: str = "chat_id"
+) -> MessageSent | EncodedPayload:
+    """Store a message through the send queue, and answer its sender.
+
+    ``shown``: the content as people get it, where it is not what is stored. ``chat_field``: the field of the request that
+    names the chat.
+    """
+    sent = await context.services.sends.send(draft, shown)
     if sent.row.stored is not None and sent.row.stored.unarchived:
-        await announce_unarchived(context.services, chat_id, sent.row.stored.unarchived)
+        await announce_unarchived(context.services, draft.chat_id, sent.row.stored.unarchived)
     if sent.message is not None:
         return EncodedPayload(b'{"message":%b,"duplicate":false}' % sent.message)
     if sent.row.outcome != "duplicate" or sent.row.seq is None:
-        raise _refusal(sent.row.outcome)
+        raise _refusal(sent.row.outcome, chat_field)
     async with context.reading() as tx:
-        first = await messages.find_message(tx, chat_id, context.user_id, sent.row.seq)
+        first = await messages.find_message(tx, draft.chat_id, context.user_id, sent.row.seq)
     if first is None:
-        raise NotFound("chat_id")
+        raise NotFound(chat_field)
     return MessageSent(message=MessageView.model_validate(first), duplicate=True)
 
 
@@ -100,10 +116,10 @@ async def _chat_of_send(context: Context, client_id: str) -> str:
     return chosen_chat(chat_id)
 
 
-def _refusal(outcome: str) -> AppError:
+def _refusal(outcome: str, chat_field: str) -> AppError:
     match outcome:
         case "not_found":
-            return NotFound("chat_id")
+            return NotFound(chat_field)
         case "reply_not_found":
             return NotFound("reply_to")
         case "reused":

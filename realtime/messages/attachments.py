@@ -2,15 +2,15 @@
 
 What must stay true: only the uploader can send a file; for everybody else it does not exist. A file is kept until the
 message that holds it is stored (``db.files``). What the server adds never changes, so a stored message never has to be
-updated because of its file.
+updated because of its file: URLs that end are made when the message is shown (``model.files``).
 """
 
 from typing import Any, Final
 
 from core.errors import ValidationFailed
 from db import files
-from db.files import FileRow
 from db.pool import Tx
+from realtime.model.files import describe_file
 
 ATTACHMENTS: Final = {"image": "image", "video": "video", "audio": "audio", "file": None}
 """Message type → the kind that its file must have; ``None``: any kind."""
@@ -30,21 +30,3 @@ async def attach(tx: Tx, message_type: str, content: dict[str, Any], sender_id: 
             "content.file_id", f"must be a file of kind {needed}, and this one is of kind {own.file.kind}"
         )
     return describe_file(own.file) | content
-
-
-def describe_file(row: FileRow) -> dict[str, Any]:
-    """What a client needs to show the file before it has downloaded it."""
-    url = f"/v1/files/{row.id}"
-    described = {
-        "file_id": row.id,
-        "name": row.name,
-        "mime": row.mime,
-        "size": row.size_bytes,
-        "url": url,
-        "width": row.width,
-        "height": row.height,
-        "duration": None if row.duration_ms is None else row.duration_ms / 1000,
-        "blurhash": row.blurhash,
-        "thumbnail": f"{url}/thumbnail" if row.thumbnail_mime else None,
-    }
-    return {name: value for name, value in described.items() if value is not None}

@@ -23,11 +23,15 @@ class EncodedMessage:
 
     __slots__ = ("_chat_id", "_json", "_seq", "_stored")
 
-    def __init__(self, stored: StoredRow, seq: int, draft: Draft) -> None:
+    def __init__(self, stored: StoredRow, seq: int, draft: Draft, shown: orjson.Fragment | None = None) -> None:
+        """``shown``: the content as people get it, where it is not what is stored."""
         self._stored = stored
         self._seq = seq
         self._chat_id = draft.chat_id
-        self._json = orjson.dumps(stored_message(draft, seq, stored))
+        message = stored_message(draft, seq, stored)
+        if shown is not None:
+            message["content"] = shown
+        self._json = orjson.dumps(message)
 
     def view(self) -> bytes:
         """The message as its sender sees it: the JSON of ``MessageView``."""

@@ -16,15 +16,18 @@ from realtime.messages.contents import (
     TextContent,
     VideoContent,
 )
-from realtime.model.objects import ChatView, MessageView, User
+from realtime.model.objects import ChatView, MessageView, ReactionView, User
 from realtime.model.people import WithPeople
 from realtime.wire.cursors import EPOCH_PATTERN, CursorForm, CursorOf, Part
 from realtime.wire.fields import (
     CHAT_ID,
     CLIENT_ID,
+    OTHERS_CHAT_ID,
     ClientPayload,
+    EmojiText,
     Id,
     Ids,
+    Metadata,
     PageSize,
     Seq,
     ServerPayload,
@@ -36,6 +39,7 @@ from realtime.wire.fields import (
 
 LIKES_CURSOR: Final = CursorForm("likes", Part.TIME, Part.ID)
 READERS_CURSOR: Final = CursorForm("readers", Part.TIME, Part.ID)
+REACTIONS_CURSOR: Final = CursorForm("reactions", Part.TIME, Part.ID)
 SEARCH_CURSOR: Final = CursorForm("search", Part.TIME, Part.ID, Part.NUMBER)
 
 _CHAT = Field(None, description="ID of the chat. Omit it to use the active chat.", examples=[CHAT_ID])
@@ -56,6 +60,11 @@ class _Send(ClientPayload):
         description="IDs of the chat members that the message mentions.",
         examples=[[]],
         json_schema_extra={"default": []},
+    )
+    metadata: Metadata | None = Field(
+        None,
+        description=f"An object of your application's own, at most {limits.METADATA_BYTES_MAX:,} bytes of JSON.",
+        examples=[None],
     )
 
 
@@ -262,6 +271,52 @@ class ReadersPage(ServerPayload):
 
     users: list[Reader] = Field(description="The readers of this page.")
     next_cursor: str | None = Field(description="Cursor of the next page, or null on the last page.", examples=[None])
+
+
+class MessageReact(MessageAt):
+    """The message and the emoji."""
+
+    emoji: EmojiText = Field(description="One emoji, such as `🎉` or `❤️`.", examples=["🎉"])
+
+
+class MessageReactionsNow(ServerPayload):
+    """All reactions to the message."""
+
+    reactions: list[ReactionView] = Field(description="All reactions, the first emoji first.")
+
+
+class MessageReactions(MessageAt):
+    """The page of reactions to return."""
+
+    emoji: EmojiText | None = Field(None, description="Return only reactions with this emoji.", examples=[None])
+    limit: PageSize = Field(limits.PAGE_SIZE_DEFAULT, description="Maximum number of reactions to return.", examples=[50])
+    cursor: Annotated[str, CursorOf(REACTIONS_CURSOR)] | None = Field(
+        None, description="`next_cursor` of the previous page. Omit it for the first page.", examples=[None]
+    )
+
+
+class ReactionBy(ServerPayload):
+    """A reaction of one person."""
+
+    user: User = Field(description="The person who reacted.")
+    emoji: str = Field(description="The emoji.", examples=["🎉"])
+
+
+class ReactionsPage(ServerPayload):
+    """A page of the reactions to a message, in the order in which they were added."""
+
+    reactions: list[ReactionBy] = Field(description="The reactions.")
+    next_cursor: str | None = Field(description="For the next page; null on the last.", examples=[None])
+
+
+class MessageForward(MessageAt):
+    """The message to forward, and the chat that gets it."""
+
+    to_chat_id: Id = Field(description="ID of the chat that gets the message.", examples=[OTHERS_CHAT_ID])
+    client_id: Id = Field(
+        description="A UUID of the client's own for this send, as with `message:send`.",
+        examples=["0b7f6a1e-52c4-4d19-8e3a-9c8b7a6d5e4f"],
+    )
 
 
 SearchedType = Literal["text", "image", "video", "audio", "file", "location", "contact"]

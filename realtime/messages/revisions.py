@@ -43,7 +43,8 @@ from realtime.wire.effects import Advanced, Emit, Viewers, ViewersWithoutMessage
 from realtime.wire.registry import Rate, Role, action
 
 
-async def _find(tx: Tx, chat_id: str, user_id: str, seq: int) -> MessageRow:
+async def find_message(tx: Tx, chat_id: str, user_id: str, seq: int) -> MessageRow:
+    """A message that the person may see; ``NotFound`` with the field that is wrong otherwise."""
     message = await messages.find_message(tx, chat_id, user_id, seq)
     if message is None:
         is_member = await chats.find_membership(tx, chat_id, user_id) is not None
@@ -64,7 +65,7 @@ async def edit_message(context: Context, payload: MessageEdit) -> MessageAnswer:
     async with context.changing(payload.chat_id) as change:
         tx, chat_id, user_id = change.tx, payload.chat_id, context.user_id
         view = await lock_and_view(tx, chat_id, user_id)
-        message = await _find(tx, chat_id, user_id, payload.seq)
+        message = await find_message(tx, chat_id, user_id, payload.seq)
         refuse_edit(message, user_id)
         await refuse_unreachable(tx, view, user_id)
         content = await _content_of(tx, message.type, payload.content, user_id)
@@ -92,7 +93,7 @@ async def delete_message(context: Context, payload: MessageAt) -> MessageAnswer:
     async with context.changing(payload.chat_id) as change:
         tx, chat_id, user_id = change.tx, payload.chat_id, context.user_id
         view = await lock_and_view(tx, chat_id, user_id)
-        message = await _find(tx, chat_id, user_id, payload.seq)
+        message = await find_message(tx, chat_id, user_id, payload.seq)
         refuse_delete(message, view, user_id)
         if message.deleted_at is not None:
             return MessageAnswer(message=MessageView.model_validate(message))
@@ -115,7 +116,7 @@ def _announce_revision(change: Change, view: ChatView, row: MessageRow, reason: 
     if row.seq == view.message_count or after.pinned_seqs != view.shared().pinned_seqs:
         change.then(*announce_chat(after, reason))
     else:
-        change.then(_announce_version(after, row.seq, reason))
+        change.then(announce_version(after, row.seq, reason))
     change.then(
         Emit(MESSAGE_UPDATED, MessageUpdated(message=message.shared()), Viewers(view.id, seq=row.seq)),
         Advanced(view.id, after.version, after.message_count),
@@ -136,7 +137,7 @@ def _after(view: ChatView, message: MessageView) -> Chat:
     )
 
 
-def _announce_version(after: Chat, seq: int, reason: Reason) -> Emit:
+def announce_version(after: Chat, seq: int, reason: Reason) -> Emit:
     """The new version, for those who have the chat open and may not see the message."""
     return emit_chat(after, reason, ViewersWithoutMessage(after.id, seq))
 
@@ -165,7 +166,7 @@ async def _set_like(context: Context, payload: MessageAt, *, liked: bool) -> Lik
     async with context.changing(payload.chat_id) as change:
         tx, chat_id, user_id = change.tx, payload.chat_id, context.user_id
         view = await lock_and_view(tx, chat_id, user_id)
-        message = await _find(tx, chat_id, user_id, payload.seq)
+        message = await find_message(tx, chat_id, user_id, payload.seq)
         refuse_deleted(message)
         if message.liked_by_me == liked:
             return LikeCount(like_count=message.like_count)
@@ -180,7 +181,7 @@ async def _set_like(context: Context, payload: MessageAt, *, liked: bool) -> Lik
             chat_id=chat_id, seq=payload.seq, user_id=user_id, liked=liked, like_count=count, version=version
         )
         change.then(
-            _announce_version(view.shared().model_copy(update={"version": version}), payload.seq, Reason.LIKED),
+            announce_version(view.shared().model_copy(update={"version": version}), payload.seq, Reason.LIKED),
             Emit(MESSAGE_LIKED, told, Viewers(chat_id, seq=payload.seq, with_user_id=message.sender_id)),
             Advanced(chat_id, version, view.message_count),
         )
@@ -192,7 +193,7 @@ async def list_likes(context: Context, payload: MessageLikes) -> LikersPage:
     """List the people who like a message, in the order of their likes."""
     liked_at, user_id = LIKES_CURSOR.read(payload.cursor)
     async with context.reading() as tx:
-        await _find(tx, payload.chat_id, context.user_id, payload.seq)
+        await find_message(tx, payload.chat_id, context.user_id, payload.seq)
         rows = await likes.list_likers(
             tx, payload.chat_id, payload.seq, context.user_id, liked_at, user_id, payload.limit + 1
         )

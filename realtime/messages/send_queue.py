@@ -17,6 +17,8 @@ from collections import deque
 from collections.abc import Coroutine, Sequence
 from typing import Any, Final
 
+import orjson
+
 from core import metrics
 from core.errors import Unavailable
 from core.logs import Request, current_request, request_scope
@@ -42,10 +44,11 @@ _CONNECTION_S: Final = 1.0
 class _Waiting:
     """A send that waits: its draft, the request that it belongs to, and the future that gets its result."""
 
-    __slots__ = ("done", "draft", "request")
+    __slots__ = ("done", "draft", "request", "shown")
 
-    def __init__(self, draft: Draft, request: Request, done: asyncio.Future[Sent]) -> None:
+    def __init__(self, draft: Draft, shown: orjson.Fragment | None, request: Request, done: asyncio.Future[Sent]) -> None:
         self.draft = draft
+        self.shown = shown
         self.request = request
         self.done = done
 
@@ -82,9 +85,10 @@ class SendQueue:
         self._waiting = 0
         metrics.SENDS_WAITING.set_function(lambda: self._waiting)
 
-    async def send(self, draft: Draft) -> Sent:
+    async def send(self, draft: Draft, shown: orjson.Fragment | None = None) -> Sent:
         """Store ``draft``. Returns after the commit, when its events are handed over.
 
+        ``shown``: the content as people get it, where it is not what is stored.
         ``Unavailable`` where it is not known whether the message was stored, or where too many wait.
         """
         if self._waiting >= WAITING_MAX:
@@ -94,7 +98,7 @@ class SendQueue:
         is_new = line is None
         if line is None:
             line = self._lines[draft.chat_id] = _Line(draft.chat_id)
-        line.waiting.append(_Waiting(draft, current_request() or Request(""), done))
+        line.waiting.append(_Waiting(draft, shown, current_request() or Request(""), done))
         if is_new:
             self._ask_for_turn(line)
         self._waiting += 1
@@ -177,7 +181,7 @@ class SendQueue:
                 row = next(each)
                 view = None
                 if row.stored is not None and row.seq is not None:
-                    message = EncodedMessage(row.stored, row.seq, waiting.draft)
+                    message = EncodedMessage(row.stored, row.seq, waiting.draft, waiting.shown)
                     view = message.view()
                     with request_scope(waiting.request), span("deliver"):
                         sender = self._profiles.latest(waiting.draft.sender_id, senders)

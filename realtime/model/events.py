@@ -11,7 +11,7 @@ from pydantic import Field
 
 from db import blocks, chats, users
 from db.pool import Tx
-from realtime.model.objects import Chat, ChatView, Message, User
+from realtime.model.objects import Chat, ChatView, Message, Reaction, User
 from realtime.wire.effects import (
     Advanced,
     Audience,
@@ -39,6 +39,7 @@ class Reason(StrEnum):
     EDITED = "edited"
     MESSAGE_DELETED = "message_deleted"
     LIKED = "liked"
+    REACTED = "reacted"
     BECAME_GROUP = "became_group"
     MEMBER_ADDED = "member_added"
     MEMBER_REMOVED = "member_removed"
@@ -111,6 +112,18 @@ class MessageLiked(ServerPayload):
     version: int = Field(description="New version of the chat, and of the message.", examples=[58])
 
 
+class MessageReacted(ServerPayload):
+    """A person reacted to a message, or took a reaction back."""
+
+    chat_id: Id = Field(description="ID of the chat.", examples=[CHAT_ID])
+    seq: int = Field(description="`seq` of the message in the chat.", examples=[42])
+    user_id: Id = Field(description="ID of the person who changed their reaction.", examples=[USER_ID])
+    emoji: str = Field(description="The emoji.", examples=["🎉"])
+    added: bool = Field(description="True if the person added the emoji, false if they took it back.", examples=[True])
+    reactions: list[Reaction] = Field(description="All reactions to the message now.")
+    version: int = Field(description="New version of the chat, and of the message.", examples=[58])
+
+
 class ChatTyping(ServerPayload):
     """A person is typing. The server does not store it: hide it after a few seconds."""
 
@@ -144,6 +157,9 @@ CHAT_TYPING = event(
 )
 MESSAGE_UPDATED = event("message:updated", MessageUpdated, to=VIEWERS)
 MESSAGE_LIKED = event("message:liked", MessageLiked, to=f"{VIEWERS}, and all connections of the author of the message")
+MESSAGE_REACTED = event(
+    "message:reacted", MessageReacted, to=f"{VIEWERS}, and all connections of the author of the message"
+)
 
 USER_UPDATED = event(
     "user:updated",

@@ -2,12 +2,13 @@
 
 from typing import Any, Literal, Self
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, SerializationInfo, field_serializer
 
 from core.limits import AVATAR_SIZES
 from db.chats import ChatRow
 from db.unread import UnreadRow
 from db.users import LastSeenFor, MessagesFrom, ProfileRow, UserRow
+from realtime.model.files import show_content
 from realtime.wire.fields import CHAT_ID, CLIENT_ID, PHONE, USER_ID, Id, ServerPayload, Time
 
 
@@ -113,6 +114,26 @@ class Profile(User):
         )
 
 
+class ForwardedFrom(ServerPayload):
+    """The first sender of a forwarded message, however often it was forwarded."""
+
+    sender_id: Id = Field(description="ID of the sender of the first message.", examples=[USER_ID])
+    created_at: Time = Field(description="When the server stored the first message.", examples=["2026-11-22T17:30:00.000Z"])
+
+
+class Reaction(ServerPayload):
+    """A reaction: an emoji, and how many people reacted with it."""
+
+    emoji: str = Field(description="The emoji.", examples=["🎉"])
+    count: int = Field(description="Number of people who reacted with the emoji.", examples=[1])
+
+
+class ReactionView(Reaction):
+    """A reaction as one person sees it."""
+
+    mine: bool = Field(description="Whether the caller reacted with the emoji.", examples=[False])
+
+
 class Message(ServerPayload):
     """A message. ``chat_id`` and ``seq`` identify it together. A deleted message keeps its place, with ``content`` null."""
 
@@ -132,6 +153,9 @@ class Message(ServerPayload):
     )
     reply_to: int | None = Field(description="`seq` of the message that this one replies to, or null.", examples=[None])
     mentions: list[Id] = Field(description="IDs of the members that the message mentions.", examples=[[]])
+    forwarded_from: ForwardedFrom | None = Field(
+        description="Of a forwarded message: the sender and the time of the first one. Otherwise null.", examples=[None]
+    )
     client_id: Id | None = Field(
         description="The UUID that the sender's client gave the message. Null for a system message.", examples=[CLIENT_ID]
     )
@@ -139,17 +163,31 @@ class Message(ServerPayload):
     edited_at: Time | None = Field(description="When the message was last edited, or null.", examples=[None])
     deleted_at: Time | None = Field(description="When the message was deleted, or null.", examples=[None])
     like_count: int = Field(description="Number of people who like the message.", examples=[0])
+    reactions: list[Reaction] = Field(description="Reactions to the message, the first emoji first.", examples=[[]])
+    metadata: dict[str, Any] | None = Field(
+        description="The object that the sender's application gave the message, or null.", examples=[None]
+    )
     version: int = Field(description="Version of the chat at the last change of this message.", examples=[57])
+
+    @field_serializer("content")
+    def _sign_urls(self, content: dict[str, Any] | None, info: SerializationInfo[Any]) -> dict[str, Any] | None:
+        """URLs of files are signed while the message is encoded, because they end after some hours."""
+        return content if content is None or info.context is None else show_content(content, info.context)
 
 
 class MessageView(Message):
     """A message, as the caller sees it."""
 
+    reactions: list[ReactionView] = Field(  # type: ignore[assignment]  # a frozen list is as good as a sequence
+        description="Reactions to the message, the first emoji first.", examples=[[]]
+    )
     liked_by_me: bool = Field(description="Whether the caller likes the message.", examples=[False])
 
     def shared(self) -> Message:
         """The message without what is one person's."""
-        return Message.model_construct(**{name: getattr(self, name) for name in Message.model_fields})
+        parts = {name: getattr(self, name) for name in Message.model_fields}
+        parts["reactions"] = [Reaction(emoji=one.emoji, count=one.count) for one in self.reactions]
+        return Message.model_construct(**parts)
 
 
 Role = Literal["creator", "admin", "member"]

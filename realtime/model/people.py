@@ -33,7 +33,8 @@ class WithPeople(ServerPayload):
 
     users: dict[Id, User] = Field(
         description="Profiles of the people in this answer, by user ID: the senders of its messages, the people that its "
-        "system messages name (`content.user_id`), and the peers of its private chats. Deleted accounts are included.",
+        "system messages name (`content.user_id`), the authors of what was forwarded, and the peers of its private chats. "
+        "Deleted accounts are included.",
         examples=[{USER_ID: _USER_EXAMPLE}],
     )
 
@@ -67,4 +68,6 @@ def _people_of(message: Message) -> set[str]:
     named = {message.sender_id}
     if message.type == "system" and message.content is not None and "user_id" in message.content:
         named.add(message.content["user_id"])
+    if message.forwarded_from is not None:
+        named.add(message.forwarded_from.sender_id)
     return named

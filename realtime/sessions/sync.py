@@ -7,8 +7,8 @@ transaction at or above that one, so the next pass finds it. A chat may come twi
 
 from core.conflicts import ConflictReason
 from core.errors import Conflict
-from db import chats
-from db.chats import HorizonRow
+from db import chats, sync
+from db.sync import HorizonRow
 from realtime.model.objects import ChatView
 from realtime.model.people import find_people
 from realtime.sessions.payloads import OLD_CURSORS, SYNC_CURSOR, SYNCED_CURSOR, SessionSync, SessionSynced
@@ -25,9 +25,9 @@ async def sync_session(context: Context, payload: SessionSync) -> SessionSynced:
     """
     epoch = context.services.epoch.epoch
     async with context.reading() as tx:
-        horizon = await chats.read_horizon(tx)
+        horizon = await sync.read_horizon(tx)
         since, next_since, after_xid, after_id = _position(payload.cursor, horizon, epoch)
-        rows = await chats.list_changed(tx, context.user_id, since, after_xid, after_id, payload.limit + 1)
+        rows = await sync.list_changed(tx, context.user_id, since, after_xid, after_id, payload.limit + 1)
         page, has_more = rows[: payload.limit], len(rows) > payload.limit
         found = await chats.find_chats(tx, context.user_id, [row.chat_id for row in page])
         views = {row.id: ChatView.of(row, context.user_id) for row in found}

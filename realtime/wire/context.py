@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from accounts.daily_budgets import DailyBudgets
+from core.file_urls import FileUrls
 from core.tokens import AccessTokens
 from db.pool import Database, Tx
 from realtime.wire.changes import Change, Changes, Delivery, chat_subject
@@ -64,6 +65,7 @@ class Services:
     epoch: Epoch
     sends: Sends
     tokens: AccessTokens
+    file_urls: FileUrls
     phone_region: str
     limits_look_ups: bool = True
     budgets: DailyBudgets | None = None

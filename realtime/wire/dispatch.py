@@ -83,7 +83,7 @@ class Dispatcher:
                     raise Unavailable
                 async with asyncio.timeout(time_left_s):
                     answer = await declared.handler(Context(caller, self._services), payload)
-                reply = Reply(answer.encode())
+                reply = Reply(answer.encode(self._services.file_urls))
             except TimeoutError:
                 log.warning("action timed out")
                 reply = Reply(b"", Unavailable().body(request.request_id))

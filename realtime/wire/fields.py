@@ -15,6 +15,8 @@ from pydantic_core.core_schema import no_info_after_validator_function
 
 from core import limits
 from core.clock import wire_time
+from core.emojis import EMOJI_CHARS_MAX, one_emoji
+from core.file_urls import FileUrls
 from core.ids import canonical_id
 from core.names import NAME_PATTERN, fit_name
 from core.phones import PHONE_CHARS_MAX, international_pattern
@@ -48,9 +50,9 @@ class ServerPayload(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", from_attributes=True, serialize_by_alias=True)
 
-    def encode(self) -> bytes:
-        """The JSON that goes over the wire."""
-        return self.__pydantic_serializer__.to_json(self, by_alias=True)
+    def encode(self, file_urls: FileUrls | None = None) -> bytes:
+        """The JSON that goes over the wire. ``file_urls`` signs the URLs of files in it."""
+        return self.__pydantic_serializer__.to_json(self, by_alias=True, context=file_urls)
 
 
 class EncodedPayload:
@@ -61,7 +63,7 @@ class EncodedPayload:
     def __init__(self, json: bytes) -> None:
         self._json = json
 
-    def encode(self) -> bytes:
+    def encode(self, _file_urls: FileUrls | None = None) -> bytes:
         """The JSON that goes over the wire."""
         return self._json
 
@@ -172,6 +174,13 @@ VisibleText = Annotated[
 """A text that is not blank; where it is used, its greatest length is added."""
 Metadata = Annotated[dict[str, Any], AfterValidator(_metadata)]
 """An object of the application's own, of at most ``METADATA_BYTES_MAX``."""
+EmojiText = Annotated[
+    str,
+    Field(min_length=1, max_length=EMOJI_CHARS_MAX),
+    AfterValidator(one_emoji),
+    WithJsonSchema({"type": "string", "format": "emoji", "minLength": 1, "maxLength": EMOJI_CHARS_MAX}),
+]
+"""One emoji that Unicode recommends for general interchange (RGI)."""
 Name = Annotated[
     str,
     Field(min_length=1, json_schema_extra={"pattern": NAME_PATTERN}),

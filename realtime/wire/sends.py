@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+import orjson
+
 from db.messages import Draft, SentRow
 
 
@@ -17,8 +19,9 @@ class Sent:
 class Sends(Protocol):
     """Stores messages."""
 
-    async def send(self, draft: Draft) -> Sent:
+    async def send(self, draft: Draft, shown: orjson.Fragment | None = None) -> Sent:
         """Store ``draft``. Returns after the commit, when its events are handed over.
 
+        ``shown``: the content as people get it, where it is not what is stored.
         ``Unavailable`` where it is not known whether the message was stored.
         """

@@ -16,7 +16,7 @@ import pytest
 import realtime.actions  # noqa: F401  (declares every event)
 from realtime.model.events import Reason, Removal
 from realtime.wire.registry import EVENTS
-from tests.support.clients import Client, Town
+from tests.support.clients import Client, Town, new_client_id
 from tests.support.replica import Replica
 from tests.support.running import RunningServer
 
@@ -196,6 +196,56 @@ async def liking_what_its_author_may_not_see_any_more(people: Participants) -> A
     people.look("dora")
     yield
     await people.anna.send("message:like", chat_id=people.chat_id, seq=seq)
+
+
+@expects("message:reacted")
+async def reacting_to_the_last_message(people: Participants) -> AsyncIterator[None]:
+    await people.group("boris", "clara")
+    seq = await people.say("boris", "nice")
+    await people.anna.send("message:react", chat_id=people.chat_id, seq=seq, emoji="🎉")
+    people.look("anna", "anna_too", "clara")
+    yield
+    at = {"chat_id": people.chat_id, "seq": seq}
+    await people.clara.send("message:react", **at, emoji="🎉")
+    await people.clara.send("message:react", **at, emoji="👍🏽")
+    await people.anna.send("message:unreact", **at, emoji="🎉")
+    await people.anna.send("message:react", **at, emoji="👍🏽")
+
+
+@expects("message:reacted", "chat:updated reacted")
+async def reacting_to_what_one_who_looks_may_not_see(people: Participants) -> AsyncIterator[None]:
+    await people.group("boris")
+    seq = await people.say("boris", "before Dora")
+    await people.anna.send("member:add", chat_id=people.chat_id, user_ids=[people.id_of("dora")], history="none")
+    people.look("boris", "dora")
+    yield
+    await people.anna.send("message:react", chat_id=people.chat_id, seq=seq, emoji="❤️")
+
+
+@expects("chat:updated edited", "message:updated")
+async def editing_a_message_that_has_reactions(people: Participants) -> AsyncIterator[None]:
+    await people.group("boris", "clara")
+    seq = await people.say("boris", "helo")
+    await people.clara.send("message:react", chat_id=people.chat_id, seq=seq, emoji="🎉")
+    people.look("anna", "clara")
+    yield
+    await people.boris.send("message:edit", chat_id=people.chat_id, seq=seq, content={"text": "hello"})
+
+
+@expects("chat:updated message", "message:created")
+async def forwarding(people: Participants) -> AsyncIterator[None]:
+    await people.group("clara")
+    from_chat_id, seq = people.chat_id, await people.say("clara", "news")
+    await people.group("boris", "clara")
+    people.look("boris", "anna")
+    yield
+    await people.clara.send(
+        "message:forward",
+        chat_id=from_chat_id,
+        seq=seq,
+        to_chat_id=people.chat_id,
+        client_id=new_client_id(),
+    )
 
 
 # --- who is in it

@@ -67,8 +67,10 @@ class House:
             reply_to = dice.choice((None, None, 1, 1000)) if place > count // 2 else None
             mentions = dice.choice(([], [], [self.people[1]], [self.people[4]]))
             body_hash = hashlib.sha256(text.encode()).digest()
-            body = MessageBody("text", encoded({"text": text}), reply_to, mentions)
-            drafts.append(Draft(chat_id, sender_id, client_id, body_hash, body))
+            metadata = dice.choice((None, {"order": place, "tags": ["a", None]}))
+            origin = dice.choice((None, {"sender_id": sender_id, "created_at": "2026-11-23T05:08:04.123Z"}))
+            body = MessageBody("text", encoded({"text": text}), reply_to, mentions, metadata)
+            drafts.append(Draft(chat_id, sender_id, client_id, body_hash, body, origin))
         return drafts
 
 
@@ -82,7 +84,8 @@ async def state_of(database: Database) -> list[Any]:
         return [
             [tuple(record) for record in await tx.fetch("state", sql, [])]
             for sql in (
-                "SELECT chat_id, seq, sender_id, client_id, content, reply_to, version FROM messages ORDER BY 1, 2",
+                "SELECT chat_id, seq, sender_id, client_id, content, reply_to, metadata, forwarded_from, version"
+                "  FROM messages ORDER BY 1, 2",
                 "SELECT id, message_count, version FROM chats ORDER BY 1",
                 "SELECT chat_id, user_id, read_seq FROM members ORDER BY 1, 2",
             )
@@ -208,7 +211,7 @@ def test_what_is_said_of_a_stored_message_is_what_the_models_say(title: str | No
     message = Message(
         chat_id=one.chat_id, seq=8, sender_id=one.sender_id, type="text", content=content, reply_to=7,
         mentions=mentions, client_id=one.client_id, created_at=sent_at, edited_at=None, deleted_at=None,
-        like_count=0, version=9,
+        like_count=0, reactions=[], metadata=None, forwarded_from=None, version=9,
     )  # fmt: skip
     chat = Chat(
         id=one.chat_id, type="group", title=title, creator_id=stored.creator_id, member_count=3, message_count=8,

@@ -73,6 +73,12 @@ user:blocked          401        ok        ok           ok    ok       ok      o
 presence:watch        401        ok        ok           ok    ok       ok      ok     ok                    401
 session:refresh       401        ok        ok           ok    ok       ok      ok     ok                    401
 session:sync          401        ok        ok           ok    ok       ok      ok     ok                    401
+message:react         401        404       unavailable  404   404      ok      ok     ok                    401
+message:unreact       401        404       ok           404   404      ok      ok     ok                    401
+message:reactions     401        404       ok           404   404      ok      ok     ok                    401
+message:forward       401        404       unavailable  404   404      ok      ok     ok                    401
+file:url              401        404       404          404   404      404     404    404                   401
+report:create         401        404       ok           404   404      ok      ok     ok                    401
 """
 
 
@@ -140,6 +146,13 @@ def payload_of(action: str, who: str, scene: Scene) -> dict[str, Any]:
         "message:send": lambda: {**chat, "client_id": new_client_id(), "type": "text", "content": {"text": "hi"}},
         "message:edit": lambda: {**message, "content": {"text": "edited"}},
         "message:likes": lambda: message,
+        "message:readers": lambda: message,
+        "message:reactions": lambda: message,
+        "message:react": lambda: {**message, "emoji": "🎉"},
+        "message:unreact": lambda: {**message, "emoji": "🎉"},
+        "message:forward": lambda: {**message, "to_chat_id": scene.chat_id, "client_id": new_client_id()},
+        "file:url": lambda: {"file_id": new_client_id()},
+        "report:create": lambda: {**message, "reason": "spam"},
         "message:search": lambda: {**chat, "query": "hello"},
         "message:changes": lambda: {**chat, "version": 0},
         "user:find": lambda: {"phones": [scene.people["creator"].phone]},

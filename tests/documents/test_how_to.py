@@ -11,7 +11,9 @@ from db.messages import MessageBody
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs/how-to"
 PRODUCT = ("accounts", "cli.py", "commands", "core", "db", "http_api", "maintenance", "realtime", "server.py", "storage")
-COLUMNS = sorted({column.name for column in fields(MessageBody)} - {"type", "content"})  # those words are everywhere
+COLUMNS = sorted(
+    {column.name for column in fields(MessageBody)} - {"type", "content", "metadata"}
+)  # those words are everywhere
 
 
 def listed(page: str) -> dict[str, str]:

@@ -61,12 +61,8 @@ async def test_file_comes_back_byte_for_byte(town: Town) -> None:
     anna = await town.register()
     content = os.urandom(3_000_000)
     file = await upload_well(anna, content, "Отчёт (final).bin")
-    assert (file["name"], file["size"], file["kind"], file["url"]) == (
-        "Отчёт (final).bin",
-        len(content),
-        "file",
-        f"/v1/files/{file['id']}",
-    )
+    assert (file["name"], file["size"], file["kind"]) == ("Отчёт (final).bin", len(content), "file")
+    assert file["url"].startswith(f"/v1/files/{file['id']}?")
     answer = await get(anna, file["url"])
     assert (answer.status_code, answer.content) == (200, content)
     assert answer.headers["Content-Length"] == str(len(content))
@@ -209,7 +205,7 @@ async def test_only_its_owner_gets_a_file_that_was_not_sent(town: Town) -> None:
         hidden, invented = await get(boris, path), await get(boris, path.replace(file["id"], new_client_id()))
         assert hidden.status_code == invented.status_code == 404
         assert hidden.json() | {"request_id": ""} == invented.json() | {"request_id": ""}
-        assert (await anna.http.get(path)).status_code == 401
+        assert (await anna.http.get(path.partition("?")[0])).status_code == 401
 
 
 async def test_members_get_a_file_that_was_sent_for_as_long_as_they_may_see_the_message(town: Town) -> None:
@@ -249,10 +245,11 @@ async def test_message_says_what_a_client_needs_to_show_the_file(town: Town) -> 
     await boris.send("chat:activate", chat_id=chat_id)
     file = await upload_well(town.people[0], encoded(scene(400, 300)), "lake.png")
     message = await send(anna, chat_id, "image", file, caption="Last summer")
+    shown = ("name", "mime", "size", "url", "width", "height", "thumbnail", "thumbnail_url", "blurhash")
     assert message["content"] == {
         "file_id": file["id"],
         "caption": "Last summer",
-        **{name: file[name] for name in ("name", "mime", "size", "url", "width", "height", "thumbnail", "blurhash")},
+        **{name: file[name] for name in shown},
     }
     told = (await boris.expect_event("message:created")).payload["message"]
     assert told["content"] == message["content"]

@@ -35,6 +35,7 @@ _FILL = f"""
     SET session_replication_role = replica;  -- what is generated here refers to what is there
     SET maintenance_work_mem = '256MB';
     ALTER TABLE likes DROP CONSTRAINT likes_message_fk;
+    ALTER TABLE reactions DROP CONSTRAINT reactions_message_fk;
     ALTER TABLE messages SET UNLOGGED;
     DROP INDEX messages_search_idx, messages_version_idx;
     ALTER TABLE messages DROP CONSTRAINT messages_pkey, DROP CONSTRAINT messages_client_id_key;
@@ -61,6 +62,8 @@ _FILL = f"""
     UPDATE chats SET message_count = {MESSAGES}, version = {MESSAGES} + 1 WHERE id = md5('c1')::uuid;
     INSERT INTO likes (chat_id, seq, user_id)
     SELECT md5('c1')::uuid, n, md5('u' || k)::uuid FROM generate_series(1, 5000) n, generate_series(1, 10) k;
+    INSERT INTO reactions (chat_id, seq, user_id, emoji)
+    SELECT chat_id, seq, user_id, '🎉' FROM likes;
     INSERT INTO blocks (user_id, blocked_id)
     SELECT md5('u' || n)::uuid, md5('u' || n + 1)::uuid FROM generate_series(1, {PEOPLE}) n;
     UPDATE chats SET deleted_at = now() WHERE id = md5('c{CHATS}')::uuid;
@@ -98,7 +101,7 @@ CASES = [
     Case("chats.list_chats", [ME, 32767, LATE, CHAT, "group", 51], "members_user_idx", sorts=True),
     Case("chats.find_chat", [CHAT, ME], "chats_pkey"),
     Case("chats.find_chats", [ME, [id_of(f"c{n}") for n in range(1, 101)]], "chats_pkey"),
-    Case("chats.list_changed", [ME, 1, None, None, 101], "members_user_idx", sorts=True),
+    Case("sync.list_changed", [ME, 1, None, None, 101], "members_user_idx", sorts=True),
     Case("chats.list_memberships", [ME], "members_user_idx"),
     Case("messages.list_before", [CHAT, ME, 700_000, 51], "messages_pkey"),
     Case("messages.list_after", [CHAT, ME, 700_000, 51], "messages_pkey"),
@@ -114,6 +117,7 @@ CASES = [
     Case("messages.sweep_messages", [1000], "chats_deleted_idx"),
     Case("members.list_readers", [CHAT, ME, 7, None, None, 51], "members_present_idx"),
     Case("members.list_members", [CHAT, ME, None, None, 51], "members_present_idx"),
+    Case("reactions.list_reactions", [CHAT, 7, ME, None, None, None, 51], "reactions_order_idx"),
     Case("likes.list_likers", [CHAT, 7, ME, None, None, 51], "likes_order_idx"),
     Case("unread.find_unread", [ME], "members_user_idx"),
     Case("unread.find_unread", [ME], "messages_mentions_idx"),
@@ -202,6 +206,8 @@ async def test_batch_of_messages_reads_no_table_whole(big: asyncpg.Connection):
         [{"text": "hello"}] * len(senders),
         [None] * len(senders),
         ["{}"] * len(senders),
+        [{"order": 7}] * len(senders),
+        [None] * len(senders),
     ]
     async with big.transaction():
         outcomes = await big.fetch(STATEMENTS["messages.send_messages"].sql, *batch)

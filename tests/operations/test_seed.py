@@ -129,7 +129,14 @@ async def test_seeded_people_can_use_the_product(settings, tmp_path):
 
 
 IRREVOCABLE = {"chat:delete", "chat:leave", "chat:transfer", "member:remove", "message:delete", "user:block"}
-NEEDS_MORE = {"session:refresh", "message:send image", "message:send video", "message:send audio", "message:send file"}
+NEEDS_MORE = {
+    "session:refresh",
+    "file:url",
+    "message:send image",
+    "message:send video",
+    "message:send audio",
+    "message:send file",
+}
 """A token of today, a file of one's own: no document can know them."""
 
 

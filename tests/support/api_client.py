@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from core.errors import Unavailable
+from core.file_urls import FileUrls
 from core.settings import Settings
 from core.tokens import AccessTokens
 from db.pool import Database
@@ -110,7 +111,7 @@ def _services(database: Database, tokens: AccessTokens, end_session: Callable[[s
     fanout = Fanout(hub, _encode_nothing)
     fanout.end_session = end_session
     changes = Changes(database, TurnQueue(_repair_nothing), fanout)
-    return Services(database, changes, fanout, hub, None, None, tokens, "RU")
+    return Services(database, changes, fanout, hub, None, None, tokens, FileUrls(b"a secret of the tests"), "RU")
 
 
 async def _repair_nothing(subject: Subject) -> None:

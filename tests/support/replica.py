@@ -102,11 +102,14 @@ class Replica:
             case "chat:removed":
                 self._forget(payload["chat_id"])
             case "message:created":
-                self._put_message({**payload["message"], "liked_by_me": False})
+                self._put_message(payload["message"])
             case "message:updated":
                 self._put_message(payload["message"])
             case "message:liked":
-                self._like(payload)
+                mine = {"liked_by_me": payload["liked"]} if payload["user_id"] == self.user_id else {}
+                self._change_message(payload, {"like_count": payload["like_count"], **mine})
+            case "message:reacted":
+                self._change_message(payload, {}, reactions=payload["reactions"])
 
     def _update_chat(self, told: Json) -> None:
         chat_id = told["id"]
@@ -141,7 +144,12 @@ class Replica:
         if message is None:
             return None
         is_known = known is not None and known["seq"] == message["seq"] and message["deleted_at"] is None
-        return {**message, "liked_by_me": bool(is_known and known and known["liked_by_me"])}
+        held = known if is_known and known is not None else {"liked_by_me": False, "reactions": []}
+        return {
+            **message,
+            "liked_by_me": held["liked_by_me"],
+            "reactions": _with_mine(message["reactions"], held["reactions"]),
+        }
 
     def _put_message(self, message: Json) -> None:
         chat_id, seq = message["chat_id"], message["seq"]
@@ -152,18 +160,25 @@ class Replica:
         self._note_version(chat_id, message["version"])
         self.chats[chat_id] = {**self.chats[chat_id], "version": message["version"]}
 
-    def _like(self, told: Json) -> None:
+    def _change_message(self, told: Json, news: Json, reactions: list[Json] | None = None) -> None:
+        """Likes or reactions of a message changed."""
         chat_id, seq = told["chat_id"], told["seq"]
         self._note_version(chat_id, told["version"])
         chat = self.chats[chat_id] = {**self.chats[chat_id], "version": told["version"]}
         assert seq >= chat["me"]["first_seq"], "told of a message that does not exist for me"
-        mine = {"liked_by_me": told["liked"]} if told["user_id"] == self.user_id else {}
-        news = {"like_count": told["like_count"], "version": told["version"], **mine}
+
+        def changed(message: Json) -> Json:
+            after = {**message, **news, "version": told["version"]}
+            if reactions is not None:
+                mine = {told["emoji"]: told["added"]} if told["user_id"] == self.user_id else {}
+                after["reactions"] = _with_mine(reactions, message["reactions"], mine)
+            return after
+
         if chat["last_message"]["seq"] == seq:
-            chat["last_message"] = {**chat["last_message"], **news}
+            chat["last_message"] = changed(chat["last_message"])
         held = self.messages.get(chat_id, {})
         if seq in held:
-            held[seq] = {**held[seq], **news}
+            held[seq] = changed(held[seq])
 
     def _note_version(self, chat_id: str, version: int) -> None:
         """In the active chat every version arrives; in others a gap is met when they are opened."""
@@ -183,8 +198,8 @@ class Replica:
     async def expect_fresh(self, *, caught_up: bool = False) -> None:
         """What is held equals what the server answers now. ``caught_up``: without exception.
 
-        Otherwise, for a chat that is not on the screen, likes and ``version`` are compared when it is opened, that is never
-        here.
+        Otherwise, for a chat that is not on the screen, likes, reactions and ``version`` are compared when it is opened,
+        that is never here.
         """
         fresh = await list_chats(self.client)
         assert set(self.chats) == set(fresh)
@@ -195,6 +210,12 @@ class Replica:
                 _expect_equal(self.messages[chat_id], await list_messages(self.client, chat_id))
         answer = await self.client.send("chat:list", limit=1)
         assert answer["active_chat_id"] == self.active_chat_id
+
+
+def _with_mine(reactions: list[Json], known: list[Json], mine: dict[str, bool] | None = None) -> list[Json]:
+    """Reactions with what is mine about them, of which events do not tell. ``mine``: what has just changed."""
+    before = {one["emoji"]: one["mine"] for one in known} | (mine or {})
+    return [{**one, "mine": before.get(one["emoji"], False)} for one in reactions]
 
 
 def _expect_equal(held: dict[Any, Any], fresh: dict[Any, Any]) -> None:
@@ -208,7 +229,7 @@ def _comparable(chat: Json, *, whole: bool) -> Json:
     if whole:
         return chat
     last = chat["last_message"]
-    unknown = ("like_count", "liked_by_me", "version")
+    unknown = ("like_count", "liked_by_me", "reactions", "version")
     return {**chat, "version": None, "last_message": last and {key: last[key] for key in last if key not in unknown}}
 
 

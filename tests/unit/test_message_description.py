@@ -15,7 +15,7 @@ _ID = "01989d2e-6b1f-7c3a-9f00-5d2f3c1b7a10"
 
 
 def body(content: dict, **given: object) -> MessageBody:
-    asked = {"type": "text", "reply_to": None, "mentions": [], "content": None} | given
+    asked = {"type": "text", "reply_to": None, "mentions": [], "metadata": None, "content": None} | given
     return MessageBody.of(type("Asked", (), asked), content)
 
 
@@ -73,6 +73,7 @@ def test_stored_message_has_every_column_in_its_order():
             {"type": "image"},
             "ef8c774937ee202c2bcfb7e5612b5ebea65b6ae4912c3a7b264ccf243049d7a4",
         ),
+        ({"text": "hello"}, {"metadata": {}}, "a46f7686568e5116ce07fc20e1183a833bc50095be50467e9c53aefd091b1ffa"),
     ],
 )
 def test_hash_of_a_body_is_the_one_that_databases_hold(content: dict, given: dict, known: str):

@@ -13,7 +13,7 @@ from tests.conftest import named
 
 _PYTHON_OF = {
     "uuid": str, "text": str, "timestamptz": str, "bool": bool, "int2": int, "int4": int, "int8": int, "float8": float,
-    "bytea": bytes, "jsonb": (dict, orjson.Fragment), "uuid[]": list, "text[]": list, "int8[]": list, "bool[]": list,
+    "bytea": bytes, "jsonb": (dict, list, orjson.Fragment), "uuid[]": list, "text[]": list, "int8[]": list, "bool[]": list,
     "jsonb[]": list, "bytea[]": list,
 }  # fmt: skip
 

@@ -1,0 +1,1 @@
+"""Files: URLs of those that messages hold."""
