@@ -27,6 +27,9 @@ class ReceivedFile(ServerPayload):
     thumbnail: str | None = Field(
         None, description="Where a small picture of it is.", examples=[f"/v1/files/{FILE_ID}/thumbnail"]
     )
+    thumbnail_url: str | None = Field(
+        None, description="The same, as `url` is.", examples=[f"/v1/files/{FILE_ID}/thumbnail"]
+    )
     blurhash: str | None = Field(
         None, description="BlurHash, to show until the picture is there.", examples=["LEHV6nWB2yk8"]
     )
@@ -57,7 +60,37 @@ class MembershipContent(ServerPayload):
     user_id: Id = Field(description="Whom it is about; who did it is the `sender_id`.", examples=[USER_ID])
 
 
-SYSTEM: Final = (GroupCreatedContent, BecameGroupContent, MembershipContent)
+class TitleChangedContent(ServerPayload):
+    """The group has another title."""
+
+    event: Literal["title_changed"] = Field(description="What happened.", examples=["title_changed"])
+    user_id: Id = Field(description="Who changed it.", examples=[USER_ID])
+    title: str = Field(description="The new title.", examples=["Saturday hike"])
+
+
+class AvatarChangedContent(ServerPayload):
+    """The group has another picture, or none."""
+
+    event: Literal["avatar_changed"] = Field(description="What happened.", examples=["avatar_changed"])
+    user_id: Id = Field(description="Who changed it.", examples=[USER_ID])
+
+
+class MessagePinnedContent(ServerPayload):
+    """A message was pinned."""
+
+    event: Literal["message_pinned"] = Field(description="What happened.", examples=["message_pinned"])
+    user_id: Id = Field(description="Who pinned it.", examples=[USER_ID])
+    seq: int = Field(description="`seq` of the pinned message.", examples=[42])
+
+
+SYSTEM: Final = (
+    GroupCreatedContent,
+    BecameGroupContent,
+    MembershipContent,
+    TitleChangedContent,
+    AvatarChangedContent,
+    MessagePinnedContent,
+)
 """The contents of system messages, told apart by ``event``."""
 
 RECEIVED: Final[dict[str, tuple[type[TextContent | LocationContent | ContactContent] | type[ServerPayload], ...]]] = {

@@ -116,7 +116,14 @@ def tries(chat_id: str, first_seq: int) -> list[tuple[str, dict[str, Any]]]:
             ("message:list", {**chat, "around": seq}),
             ("message:edit", {**message, "content": {"text": "mine"}}),
             ("message:send", {**chat, **send, "client_id": new_client_id(), "reply_to": seq}),
-            *((f"message:{verb}", message) for verb in ("delete", "like", "unlike", "likes", "read", "pin", "unpin")),
+            ("message:react", {**message, "emoji": "🎉"}),
+            ("message:unreact", {**message, "emoji": "🎉"}),
+            ("message:forward", {**message, "to_chat_id": chat_id, "client_id": new_client_id()}),
+            ("report:create", {**message, "reason": "spam"}),
+            *(
+                (f"message:{verb}", message)
+                for verb in ("delete", "like", "unlike", "likes", "readers", "reactions", "read", "pin", "unpin")
+            ),
         ]
     return asked
 

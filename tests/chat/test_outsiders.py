@@ -155,14 +155,35 @@ async def test_what_is_the_creators_is_forbidden_to_members(scene: Scene, name: 
 
 # What a member of the chat may name that is not there: the field, and the actions that have it.
 MISSING = {
-    "seq": ("message:edit", "message:delete", "message:like", "message:unlike", "message:likes", "message:readers"),
-    "user_id": ("member:remove", "chat:transfer", "user:block", "chat:create_private"),
+    "seq": (
+        "message:edit",
+        "message:delete",
+        "message:like",
+        "message:unlike",
+        "message:likes",
+        "message:readers",
+        "message:react",
+        "message:unreact",
+        "message:reactions",
+        "message:forward",
+        "message:pin",
+        "report:create",
+    ),
+    "user_id": ("member:remove", "member:set_role", "chat:transfer", "user:block", "chat:create_private", "report:create"),
     "user_ids": ("member:add",),
     "member_ids": ("chat:create_group",),
     "reply_to": ("message:send",),
     "file_id": ("message:send",),
 }
-FOUND_NOWHERE = {"user:find", "user:unblock", "presence:watch", "message:list", "message:read", "message:changes"}
+FOUND_NOWHERE = {
+    "user:find",
+    "user:unblock",
+    "presence:watch",
+    "message:list",
+    "message:read",
+    "message:changes",
+    "message:unpin",
+}
 """Actions that take such a field and leave out, or do nothing about, what is not there."""
 IDS = {*MISSING} - {"file_id"}
 

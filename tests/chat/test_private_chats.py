@@ -45,8 +45,8 @@ async def test_chat_is_seen_by_each_with_the_other_as_peer(town: Town):
     assert chat["peer"]["id"] == id_of(boris)
     assert "phone" not in chat["peer"]
     assert chat["me"] == {
-        "title": None, "pinned": None, "muted_until": None, "read_seq": 0, "unread_count": 0, "unread_mentions": 0,
-        "first_seq": 1, "role": "creator", "joined_at": chat["me"]["joined_at"],
+        "title": None, "pinned": None, "muted_until": None, "archived": False, "read_seq": 0, "unread_count": 0,
+        "unread_mentions": 0, "first_seq": 1, "role": "creator", "joined_at": chat["me"]["joined_at"],
     }  # fmt: skip
     seen = (await boris.send("chat:get", chat_id=chat["id"]))["chat"]
     assert seen["peer"]["id"] == id_of(anna)
