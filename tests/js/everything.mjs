@@ -20,6 +20,13 @@ await run(async () => {
   const [annaId, borisId, claraId] = tokens.map(({ user }) => user.id);
   const text = (chat_id, words) => ({ chat_id, client_id: crypto.randomUUID(), type: "text", content: { text: words } });
 
+  const upload = async (token) => {
+    const body = new FormData();
+    body.set("file", new Blob(["tent, stove, map"]), "list.txt");
+    const answer = await fetch(`${address}/v1/files`, { method: "POST", headers: { Authorization: `Bearer ${token}` }, body });
+    return (await answer.json()).id;
+  };
+
   // A private chat: opened, on the screen, talked in.
   await anna.send("user:find", { phones: [phones[1]] });
   const { chat: pair } = await anna.send("chat:create_private", { user_id: borisId });
@@ -59,6 +66,33 @@ await run(async () => {
   await boris.send("chat:rename", { chat_id: group.id, title: "Mine" });
   await boris.send("chat:get", { chat_id: group.id });
   await boris.send("message:list", { chat_id: group.id });
+
+  // The group's title, roles and invites; what is done with one message and with the file in it.
+  await anna.send("chat:update", { chat_id: group.id, title: "Saturday hike" });
+  await anna.send("member:set_role", { chat_id: group.id, user_id: borisId, role: "admin" });
+  await clara.send("chat:leave", { chat_id: group.id });
+  const { invite: { code } } = await anna.send("invite:create", { chat_id: group.id });
+  await anna.send("invite:list", { chat_id: group.id });
+  await clara.send("invite:preview", { code });
+  await clara.send("invite:accept", { code });
+  await anna.send("invite:revoke", { code });
+  const { message } = await anna.send("message:send", text(group.id, "bring warm clothes"));
+  const at = { chat_id: group.id, seq: message.seq };
+  await anna.send("message:pin", at);
+  await boris.send("message:pinned", { chat_id: group.id });
+  await anna.send("message:unpin", at);
+  await boris.send("chat:activate", { chat_id: group.id });
+  await anna.send("message:react", { ...at, emoji: "🎉" });
+  await boris.expect("message:reacted");
+  await boris.send("message:reactions", at);
+  await anna.send("message:unreact", { ...at, emoji: "🎉" });
+  await anna.send("message:readers", at);
+  await anna.send("message:forward", { ...at, to_chat_id: group.id, client_id: crypto.randomUUID() });
+  await boris.send("report:create", { ...at, reason: "other" });
+  await anna.send("file:url", { file_id: await upload(tokens[0].access_token) });
+  await clara.send("chat:archive", { chat_id: group.id });
+  await clara.send("chat:unarchive", { chat_id: group.id });
+  await clara.send("chat:clear", { chat_id: group.id });
   await anna.send("chat:transfer", { chat_id: group.id, user_id: borisId });
   await anna.send("chat:leave", { chat_id: group.id });
   await boris.send("chat:delete", { chat_id: group.id });
