@@ -30,8 +30,9 @@ async def test_ack_holds_the_stored_message(town: Town):
     message = answer["message"]
     assert message == {
         "chat_id": chat_id, "seq": 1, "sender_id": anna.ready["user"]["id"], "type": "text", "content": send["content"],
-        "reply_to": None, "mentions": [], "client_id": send["client_id"], "created_at": message["created_at"],
-        "edited_at": None, "deleted_at": None, "like_count": 0, "version": message["version"], "liked_by_me": False,
+        "reply_to": None, "mentions": [], "forwarded_from": None, "client_id": send["client_id"],
+        "created_at": message["created_at"], "edited_at": None, "deleted_at": None, "like_count": 0, "liked_by_me": False,
+        "reactions": [], "metadata": None, "version": message["version"],
     }  # fmt: skip
     assert (await boris.send("message:list", chat_id=chat_id))["messages"] == [message]
 

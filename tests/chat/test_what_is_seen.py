@@ -31,8 +31,13 @@ SEES = {
     "sharer of nobody": False,
 }
 """Who sees ``last_seen_at``, presence and read marks, and who hears typing."""
-GROUPS_ALONE = {"chat:create_group", "chat:transfer", "chat:rename", "member:add", "member:remove"}
+GROUPS_ALONE = {
+    "chat:create_group", "chat:transfer", "chat:rename", "chat:update", "invite:accept", "member:add", "member:remove",
+    "member:set_role",
+}  # fmt: skip
 """Their chat is a group, which has no ``peer``."""
+TRIED_APART = {"chat:clear", "message:pin", "message:readers", "message:unpin"}
+"""What takes the history away that the other questions need, and what is refused or says nothing across a block."""
 
 
 @dataclass
@@ -72,6 +77,7 @@ async def scene(running: RunningServer) -> AsyncIterator[Scene]:
     for chat_id in (*private.values(), group):
         await anna.say(chat_id, "hello")
     await anna.send("message:like", chat_id=group, seq=2)
+    await anna.send("message:react", chat_id=group, seq=2, emoji="👍")
     await anna.send("user:block", user_id=people["blocked"].id)
     await clients["blocker"].send("user:block", user_id=anna_person.id)
     username = f"anna_{new_client_id()[:8]}"
@@ -128,6 +134,10 @@ def questions(scene: Scene, name: str) -> dict[str, dict[str, Any]]:
     group = {
         "member:list": {"chat_id": scene.group},
         "message:likes": {"chat_id": scene.group, "seq": 2},
+        "message:reactions": {"chat_id": scene.group, "seq": 2},
+        "message:list": {"chat_id": scene.group},
+        "message:changes": {"chat_id": scene.group, "version": 0},
+        "message:search": {"query": "hello", "chat_id": scene.group},
     }
     if name == "self":
         return find | group
@@ -141,6 +151,8 @@ def questions(scene: Scene, name: str) -> dict[str, dict[str, Any]]:
         "chat:mute": {**private, "until": None},
         "chat:pin": private,
         "chat:unpin": private,
+        "chat:archive": private,
+        "chat:unarchive": private,
         "session:sync": {},
     }
     return find | group | chats | ({"user:blocked": {}} if name == "blocker" else {})
@@ -148,13 +160,13 @@ def questions(scene: Scene, name: str) -> dict[str, dict[str, Any]]:
 
 def test_every_answer_that_holds_a_person_is_asked_for(scene: Scene):
     holders = {name for name, action in ACTIONS.items() if holds_a_user(action.answer)}
-    assert holders == set(questions(scene, "blocker")) | GROUPS_ALONE
+    assert holders == set(questions(scene, "blocker")) | GROUPS_ALONE | TRIED_APART
 
 
 def test_events_that_hold_a_person_are_known():
     # chat:updated with a peer goes to one person; session:ready is one's own profile.
     assert {name for name, event in EVENTS.items() if holds_a_user(event.payload)} == {
-        "chat:updated", "user:updated", "session:ready",
+        "chat:updated", "user:updated", "session:ready", "message:created",
     }  # fmt: skip
 
 
@@ -170,6 +182,25 @@ async def test_last_seen_is_in_every_answer_or_in_none(scene: Scene, viewer: tup
         assert found, f"{asked} has no Anna"
         assert {user["last_seen_at"] for user in found} == {SEEN_AT if SEES[who] else None}, asked
         assert {(user["is_bot"], user["is_deleted"]) for user in found} == {(False, False)}, asked
+
+
+@pytest.mark.parametrize(("last_seen", "is_shown"), [("shared", True), ("nobody", False)])
+async def test_last_seen_is_in_the_answers_that_are_tried_apart(
+    town: Town, running: RunningServer, last_seen: str, is_shown: bool
+):
+    anna, boris, chat_id = await town.pair()
+    anna_person = town.people[0]
+    patched = await anna_person.http.patch(
+        "/v1/me", headers=anna_person.headers, json={"privacy": {"last_seen": last_seen}}
+    )
+    patched.raise_for_status()
+    async with running.molva.database.reading() as tx:
+        await tx.execute("test", "UPDATE users SET last_seen_at = $2 WHERE id = $1", [anna_person.id, SEEN_AT])
+    await anna.say(chat_id, "hello")
+    for name in ("message:readers", "message:pin", "message:unpin", "chat:clear"):
+        at = {"chat_id": chat_id} if name == "chat:clear" else {"chat_id": chat_id, "seq": 1}
+        (seen,) = users_in(await boris.send(name, **at))
+        assert (seen["id"], seen["last_seen_at"]) == (anna_person.id, SEEN_AT if is_shown else None)
 
 
 @pytest.mark.parametrize("who", [who for who in SEES if who != "self"])

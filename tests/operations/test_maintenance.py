@@ -95,7 +95,7 @@ async def test_sessions_and_codes_go_some_time_after_their_end(database: Databas
         await tx.execute("test", age.format("expires_at"), [expired, sessions.ENDED_KEPT_DAYS + 1])
         old, fresh = new_id(), new_id()
         for code_id in (old, fresh):
-            await codes.insert_code(tx, code_id, "+79160000001", b"hash")
+            await codes.insert_code(tx, code_id, "+79160000001", b"hash", None)
         aged = "UPDATE login_codes SET created_at = wire_now() - make_interval(days => $2) WHERE id = $1"
         await tx.execute("test", aged, [old, codes.KEPT_DAYS + 1])
     assert await remove_past_sign_ins(database) == {"sessions": 2, "codes": 1}

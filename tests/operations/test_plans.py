@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hashlib import md5
 from typing import Any
+from unittest.mock import AsyncMock, Mock
 
 import asyncpg
 import orjson
@@ -97,8 +98,8 @@ class Case:
 
 
 CASES = [
-    Case("chats.list_chats", [ME, None, None, None, None, 51], "members_user_idx", sorts=True),
-    Case("chats.list_chats", [ME, 32767, LATE, CHAT, "group", 51], "members_user_idx", sorts=True),
+    Case("chats.list_chats", [ME, None, None, None, None, False, 51], "members_user_idx", sorts=True),
+    Case("chats.list_chats", [ME, 32767, LATE, CHAT, "group", False, 51], "members_user_idx", sorts=True),
     Case("chats.find_chat", [CHAT, ME], "chats_pkey"),
     Case("chats.find_chats", [ME, [id_of(f"c{n}") for n in range(1, 101)]], "chats_pkey"),
     Case("sync.list_changed", [ME, 1, None, None, 101], "members_user_idx", sorts=True),
@@ -162,8 +163,8 @@ async def plan_of(connection: asyncpg.Connection, case: Case, mode: str) -> list
     sql = STATEMENTS[case.statement].sql
     await connection.execute(f"SET plan_cache_mode = {mode}")
     types = [parameter.name for parameter in (await connection.prepare(sql)).get_parameters()]
-    await connection.execute(f"PREPARE tried AS {sql}")
     values = ", ".join(_literal(value, kind) for value, kind in zip(case.arguments, types, strict=True))
+    await connection.execute(f"PREPARE tried AS {sql}")
     found = orjson.loads(await connection.fetchval(f"EXPLAIN (FORMAT json) EXECUTE tried ({values})"))
     await connection.execute("DEALLOCATE tried")
     nodes, queue = [], [found[0]["Plan"]]
@@ -234,7 +235,7 @@ async def test_page_of_search_has_bounded_work(
 
     monkeypatch.setattr(Tx, "fetch", counted)
     await _prepare_connection(big)
-    tx = Tx(big, 10.0, ConnectionWatch(lambda: None))  # type: ignore[arg-type]
+    tx = Tx(big, 10.0, ConnectionWatch(AsyncMock(), Mock()))
     start: Place | None = None
     for _ in range(3):
         walked.clear()

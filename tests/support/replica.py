@@ -57,12 +57,20 @@ class Replica:
             self.cursor = page["cursor"]
             for chat_id in page["removed_chat_ids"]:
                 self._forget(chat_id)
-            self.chats |= {chat["id"]: chat for chat in page["chats"]}
+            for chat in page["chats"]:
+                self._note_first_seq(chat)
+                self.chats[chat["id"]] = chat
             if not page["has_more"]:
                 break
         for chat_id in list(self.messages):
             if self.chats[chat_id]["version"] > self.versions[chat_id]:
                 await self.catch_up_messages(chat_id)
+
+    def _note_first_seq(self, chat: Json) -> None:
+        """Who was removed and added again, with the history, asks for all of it: what is new to see did not change."""
+        known = self.chats.get(chat["id"])
+        if known and chat["id"] in self.versions and chat["me"]["first_seq"] < known["me"]["first_seq"]:
+            self.versions[chat["id"]] = 0
 
     async def catch_up_messages(self, chat_id: str) -> None:
         """``message:changes`` until there is no more, or the chat is lost."""
