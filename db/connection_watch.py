@@ -183,3 +183,19 @@ def keep_alive(connection: Connection) -> None:
     ):
         if hasattr(socket, option):  # Linux has them all
             raw.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+
+
+class _IsNotUnread(logging.Filter):
+    """Not the end of a connection attempt that was cancelled: asyncpg leaves it unread, and asyncio would print it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        return not (isinstance(error, ConnectionError) and str(error) == "unexpected connection_lost() call")
+
+
+_IS_NOT_UNREAD: Final = _IsNotUnread()
+
+
+def quiet_cancelled_attempts() -> None:
+    """Print nothing about connection attempts that nobody waits for any more. May be called again."""
+    logging.getLogger("asyncio").addFilter(_IS_NOT_UNREAD)

@@ -27,7 +27,7 @@ from core import metrics
 from core.errors import AppError, StartupError, Unavailable
 from core.logs import current_request
 from core.tracing import span
-from db.connection_watch import ConnectionWatch, drop, keep_alive
+from db.connection_watch import ConnectionWatch, drop, keep_alive, quiet_cancelled_attempts
 
 log = logging.getLogger("molva.db")
 
@@ -198,6 +198,7 @@ class Database:
 
     async def connect(self) -> None:
         """Open the pool; ``StartupError`` when the server cannot be reached."""
+        quiet_cancelled_attempts()
         try:
             async with asyncio.timeout(_CONNECT_TIMEOUT_S * 2):
                 await self._pool.connect()

@@ -1,10 +1,12 @@
 """What goes wrong with the database is somebody's fault: the database's (``unavailable``) or ours (a bug, logged whole)."""
 
 import asyncio
+import gc
 from typing import Any
 
 import asyncpg
 import pytest
+from asyncpg import connect_utils
 
 from core.errors import Unavailable
 from db.pool import Database, Tx
@@ -88,3 +90,24 @@ async def test_task_goes_on_after_a_cancelled_give_back(database: Database, monk
             await ask()
     gate.set()
     await ask()
+
+
+async def test_cancelled_attempt_to_connect_prints_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    """It is cancelled when the TCP connection is there, and nothing was sent on it."""
+    attempts: list[asyncio.Task[Any]] = []
+
+    def cancel(*_: object) -> None:
+        attempts.pop().cancel()
+
+    monkeypatch.setattr(connect_utils.TLSUpgradeProto, "connection_made", cancel)
+    async with await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1") as server:
+        database = Database(f"postgresql://molva@127.0.0.1:{server.sockets[0].getsockname()[1]}/molva")
+        attempts.append(asyncio.create_task(database.connect()))
+        await asyncio.wait(attempts)
+    del database
+    await asyncio.sleep(0)  # the loop closes the connection
+    gc.collect()
+    assert not attempts
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []
