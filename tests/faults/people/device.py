@@ -237,15 +237,25 @@ class Device:
         view.active_chat_id = chat_id
         view.take_chat(chat)
         if chat_id not in view.messages:
-            view.messages[chat_id] = {}
-            view.versions[chat_id] = 0
-            after, has_more = 0, True
+            await self._load(chat_id)
+            view.raise_version(chat_id, chat["version"])
+        await self._fetch_changes(chat_id)
+
+    async def _load(self, chat_id: str) -> None:
+        """The whole history. Events are applied meanwhile; a history that is not whole is worth nothing."""
+        view = self.view
+        view.messages[chat_id] = {}
+        view.versions[chat_id] = 0
+        after, has_more = 0, True
+        try:
             while has_more:
                 page = await self._call("message:list", {"chat_id": chat_id, "after": after, "limit": _PAGE})
                 view.take_messages(chat_id, page["messages"])
                 after, has_more = max((one["seq"] for one in page["messages"]), default=after), page["has_more"]
-            view.raise_version(chat_id, chat["version"])
-        await self._fetch_changes(chat_id)
+        except (Refused, Unanswered):
+            view.messages.pop(chat_id, None)
+            view.versions.pop(chat_id, None)
+            raise
 
     async def _fetch_changes(self, chat_id: str) -> None:
         """``message:changes`` until there are no more."""
