@@ -58,6 +58,31 @@ def test_reconciled_edit_is_fetched_by_who_asks_and_stays_unseen_by_who_is_not_t
     assert differences(view, 3, [edited, message(2)]) == []
 
 
+def test_message_that_was_lost_with_the_connection_is_asked_for():
+    """``chat:updated`` came, and the message behind it did not."""
+    view = viewer(asks=True)
+    view.hear("chat:updated", {"chat": chat(3, 3), "reason": "message"})
+    assert view.versions[CHAT] == 2
+    view.lose_connection()
+    assert view.versions[CHAT] == 2, "message:changes is asked with it"
+
+
+def test_reconciled_messages_that_were_lost_with_the_connection_are_asked_for():
+    view = viewer(asks=False)
+    view.hear("chat:updated", {"chat": chat(4, 3), "reason": "reconciled"})
+    view.hear("message:created", {"message": message(3, version=4), "message_count": 3})
+    view.lose_connection()  # and message:updated of version 3 with it
+    assert view.versions[CHAT] == 2
+
+
+def test_change_behind_reconciled_says_that_all_came():
+    view = viewer(asks=False)
+    view.hear("chat:updated", {"chat": chat(3, 3), "reason": "reconciled"})
+    view.hear("message:created", {"message": message(3), "message_count": 3})
+    view.hear("message:created", {"message": message(4), "message_count": 4})
+    assert view.versions[CHAT] == 4
+
+
 def test_older_state_replaces_nothing():
     view = viewer(asks=True)
     edited = message(1, content={"text": "edited"}, edited_at="later", version=3)

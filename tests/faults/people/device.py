@@ -189,6 +189,7 @@ class Device:
                 pass  # the connection goes, and the next one begins anew
             finally:
                 self._online.clear()
+                self.view.lose_connection()
                 if listener is not None:
                     listener.cancel()
                     await asyncio.gather(listener, return_exceptions=True)
@@ -244,8 +245,7 @@ class Device:
     async def _load(self, chat_id: str) -> None:
         """The whole history. Events are applied meanwhile; a history that is not whole is worth nothing."""
         view = self.view
-        view.messages[chat_id] = {}
-        view.versions[chat_id] = 0
+        view.begin(chat_id)
         after, has_more = 0, True
         try:
             while has_more:
@@ -253,8 +253,7 @@ class Device:
                 view.take_messages(chat_id, page["messages"])
                 after, has_more = max((one["seq"] for one in page["messages"]), default=after), page["has_more"]
         except (Refused, Unanswered):
-            view.messages.pop(chat_id, None)
-            view.versions.pop(chat_id, None)
+            view.abandon(chat_id)
             raise
 
     async def _fetch_changes(self, chat_id: str) -> None:
@@ -272,8 +271,7 @@ class Device:
             if refusal.code == "not_found":
                 view.drop(chat_id)
             elif refusal.reason == "version_unknown":
-                view.messages.pop(chat_id, None)
-                view.versions.pop(chat_id, None)
+                view.abandon(chat_id)
             else:
                 raise
 

@@ -2,6 +2,9 @@
 
 No sockets here: events go in, and out comes the chat for which the client has to ask ``message:changes``. It follows
 section 4 of the contract and does no more, so what the server does not tell stays unknown here.
+
+``chat:updated`` comes before the message that it is about, and the connection may end between the two. So a version is
+*told* with any event, and *held* when the messages up to it are here: that is what ``message:changes`` is asked with.
 """
 
 from typing import Final
@@ -22,17 +25,38 @@ class View:
         self.chats: dict[str, Json] = {}
         self.messages: dict[str, dict[int, Json]] = {}
         self.versions: dict[str, int] = {}
+        """Held: the messages up to this version are here."""
+        self._told: dict[str, int] = {}
+        self._reconciling: set[str] = set()
+        """Chats whose messages come in the order of no version, behind ``reconciled``."""
 
     def forget(self) -> None:
         """Everything."""
         self.chats.clear()
         self.messages.clear()
         self.versions.clear()
+        self.lose_connection()
+
+    def lose_connection(self) -> None:
+        """What was told and is not here yet does not come any more."""
+        self._told.clear()
+        self._reconciling.clear()
+
+    def begin(self, chat_id: str) -> None:
+        """From now on the messages of the chat are kept."""
+        self.messages[chat_id] = {}
+        self.versions[chat_id] = 0
+
+    def abandon(self, chat_id: str) -> None:
+        """They are not kept any more."""
+        for held in (self.messages, self.versions, self._told):
+            held.pop(chat_id, None)
+        self._reconciling.discard(chat_id)
 
     def drop(self, chat_id: str) -> None:
         """The chat is lost."""
-        for held in (self.chats, self.messages, self.versions):
-            held.pop(chat_id, None)
+        self.chats.pop(chat_id, None)
+        self.abandon(chat_id)
         if self.active_chat_id == chat_id:
             self.active_chat_id = None
 
@@ -53,6 +77,8 @@ class View:
     def raise_version(self, chat_id: str, version: int) -> None:
         """The messages are known up to ``version`` now."""
         self.versions[chat_id] = max(version, self.versions.get(chat_id, 0))
+        self._told[chat_id] = max(version, self._told.get(chat_id, 0))
+        self._reconciling.discard(chat_id)
         if chat_id in self.chats:
             self.chats[chat_id] = {**self.chats[chat_id], "version": max(version, self.chats[chat_id]["version"])}
 
@@ -74,10 +100,10 @@ class View:
             case "message:created" | "message:updated":
                 message = told["message"]
                 self._put(message["chat_id"], message)
-                return self._note_version(message["chat_id"], message["version"])
+                return self._note_version(message["chat_id"], message["version"], is_here=True)
             case "message:liked" | "message:reacted":
                 self._like(told)
-                return self._note_version(told["chat_id"], told["version"])
+                return self._note_version(told["chat_id"], told["version"], is_here=True)
         return None
 
     def _hear_chat(self, chat: Json, *, is_reconciled: bool) -> str | None:
@@ -94,17 +120,29 @@ class View:
         self.chats[chat_id] = _with_me(newer, chat.get("me", known["me"]), max(own_seq, known["me"]["read_seq"]))
         return self._note_version(chat_id, chat["version"], is_reconciled=is_reconciled)
 
-    def _note_version(self, chat_id: str, version: int, *, is_reconciled: bool = False) -> str | None:
-        """In the active chat every version arrives: the same as mine or one more; otherwise something was missed."""
+    def _note_version(
+        self, chat_id: str, version: int, *, is_here: bool = False, is_reconciled: bool = False
+    ) -> str | None:
+        """In the active chat every version arrives: the same as told or one more; otherwise something was missed.
+
+        ``is_here``: the event itself has what changed.
+        """
         held = self.versions.get(chat_id)
-        if chat_id != self.active_chat_id or held is None or version <= held:
+        if chat_id != self.active_chat_id or held is None:
             return None
-        if is_reconciled and self.asks:
-            return chat_id
-        if version == held + 1 or is_reconciled:
-            self.raise_version(chat_id, version)
-            return None
-        return chat_id
+        told = max(held, self._told.get(chat_id, 0))
+        if version > told:
+            if is_reconciled and self.asks:
+                return chat_id
+            if version != told + 1 and not is_reconciled:
+                return chat_id
+            self._told[chat_id] = told = version
+            self._reconciling.discard(chat_id)
+            if is_reconciled:
+                self._reconciling.add(chat_id)
+        if is_here and version == told and chat_id not in self._reconciling:
+            self.versions[chat_id] = version
+        return None
 
     def _put(self, chat_id: str, message: Json) -> None:
         held = self.messages.get(chat_id)
