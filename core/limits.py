@@ -35,7 +35,6 @@ PINNED_MESSAGES_MAX: Final = 50
 """In one chat."""
 INVITES_MAX: Final = 50
 """Of one group, at the same time."""
-INVITE_SECONDS_MIN: Final = 60
 INVITE_SECONDS_MAX: Final = 366 * 86_400
 WATCH_LIST_MAX: Final = 200
 WATCHED_CHATS_MAX: Final = 50

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, FastAPI, Request, Response
 
@@ -12,6 +12,8 @@ from core.logs import current_request
 from core.strict_json import parse_json
 from realtime.wire.context import Caller
 from realtime.wire.dispatch import Dispatcher
+
+_NOT_JSON: Final = "must be valid JSON, without lone surrogates, NaN, Infinity, deep nesting or repeated keys"
 
 
 class _DispatchError(AppError):
@@ -44,4 +46,4 @@ def _read(body: bytes) -> Any:
     try:
         return parse_json(body)
     except json.JSONDecodeError:
-        raise ValidationFailed.at("", "must be JSON") from None
+        raise ValidationFailed.at("", _NOT_JSON) from None

@@ -7,16 +7,16 @@ from pydantic import Field
 from core import limits
 from db.invites import InviteRow
 from realtime.model.objects import Avatar, ChatView
-from realtime.wire.fields import CHAT_ID, INVITE_CODE, USER_ID, ClientPayload, Id, ServerPayload, Time
+from realtime.wire.fields import CHAT_ID, INVITE_CODE, USER_ID, ClientPayload, Id, ServerPayload, StoredText, Time
 
-_CODE_PATTERN: Final = r"^[A-Za-z0-9_-]{16,64}$"
+_CODE_CHARS_MAX: Final = 64
 
 
 class InviteCreate(ClientPayload):
     """An invite to make."""
 
     chat_id: Id = Field(description="The group.", examples=[CHAT_ID])
-    expires_in: Annotated[int, Field(ge=limits.INVITE_SECONDS_MIN, le=limits.INVITE_SECONDS_MAX)] | None = Field(
+    expires_in: Annotated[int, Field(ge=1, le=limits.INVITE_SECONDS_MAX)] | None = Field(
         None, description="For how many seconds it lets people in; absent: until it is revoked.", examples=[86400]
     )
     uses_max: Annotated[int, Field(ge=1, le=limits.GROUP_MEMBERS_MAX)] | None = Field(
@@ -62,7 +62,9 @@ class Invites(ServerPayload):
 class InviteCode(ClientPayload):
     """Which invite."""
 
-    code: str = Field(description="`code` of the invite.", pattern=_CODE_PATTERN, examples=[INVITE_CODE])
+    code: StoredText = Field(
+        description="`code` of the invite.", min_length=1, max_length=_CODE_CHARS_MAX, examples=[INVITE_CODE]
+    )
 
 
 class InvitePreview(ServerPayload):

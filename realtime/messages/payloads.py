@@ -209,7 +209,7 @@ class MessagesPinnedIn(ClientPayload):
     chat_id: Id = Field(description="The chat.", examples=[CHAT_ID])
 
 
-class PinnedMessages(ServerPayload):
+class PinnedMessages(WithPeople):
     """The pinned messages of a chat that the caller may see."""
 
     messages: list[MessageView] = Field(description="The messages, newest first.")

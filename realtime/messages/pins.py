@@ -8,6 +8,7 @@ from realtime.messages.payloads import ChatWithPins, MessageAt, MessagesPinnedIn
 from realtime.model.chat_changes import add_system_message, lock_and_view, refuse_unreachable, view_chat
 from realtime.model.events import CHAT_UPDATED, MESSAGE_CREATED, Reason, announce_chat
 from realtime.model.objects import ChatView, MessageView
+from realtime.model.people import find_people
 from realtime.model.refusals import refuse_deleted, refuse_unless_admin
 from realtime.wire.context import Context
 from realtime.wire.registry import Rate, Role, action
@@ -83,4 +84,5 @@ async def list_pinned(context: Context, payload: MessagesPinnedIn) -> PinnedMess
     async with context.reading() as tx:
         view = await view_chat(tx, payload.chat_id, context.user_id)
         rows = await messages.find_messages(tx, payload.chat_id, context.user_id, view.pinned_seqs)
-    return PinnedMessages(messages=[MessageView.model_validate(row) for row in rows])
+        page = [MessageView.model_validate(row) for row in rows]
+        return PinnedMessages(messages=page, users=await find_people(tx, context.user_id, messages=page))

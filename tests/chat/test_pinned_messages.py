@@ -3,7 +3,7 @@
 import pytest
 
 from tests.chat.test_admins import group_of, id_of
-from tests.support.clients import Client, Town
+from tests.support.clients import Client, Town, new_client_id
 
 pytestmark = pytest.mark.slow
 
@@ -25,6 +25,23 @@ async def test_pinned_messages_come_newest_first(town: Town):
     for _ in range(2):
         chat = (await anna.send("message:unpin", chat_id=chat_id, seq=second))["chat"]
         assert chat["pinned_seqs"] == [third, first]
+
+
+async def test_people_of_pinned_messages_come_with_them(town: Town):
+    (anna, boris, clara), chat_id = await group_of(town, 3)
+    _, other, private = await town.pair()
+    dora = (await other.send("chat:create_private", user_id=id_of(clara)))["chat"]["id"]
+    said = await other.say(dora, "from elsewhere")
+    forwarded = await clara.send(
+        "message:forward", chat_id=dora, seq=said["seq"], to_chat_id=chat_id, client_id=new_client_id()
+    )
+    mine = await boris.say(chat_id, "hello")
+    for seq in (forwarded["message"]["seq"], mine["seq"]):
+        await anna.send("message:pin", chat_id=chat_id, seq=seq)
+    answer = await anna.send("message:pinned", chat_id=chat_id)
+    assert set(answer["users"]) == {id_of(clara), id_of(boris), id_of(other)}
+    assert answer["users"][id_of(boris)]["display_name"] == boris.ready["user"]["display_name"]
+    assert (await other.send("message:pinned", chat_id=private))["users"] == {}
 
 
 async def test_both_pin_in_a_private_chat(town: Town):

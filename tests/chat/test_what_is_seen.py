@@ -77,6 +77,7 @@ async def scene(running: RunningServer) -> AsyncIterator[Scene]:
     for chat_id in (*private.values(), group):
         await anna.say(chat_id, "hello")
     await anna.send("message:like", chat_id=group, seq=2)
+    await anna.send("message:pin", chat_id=group, seq=2)
     await anna.send("message:react", chat_id=group, seq=2, emoji="👍")
     await anna.send("user:block", user_id=people["blocked"].id)
     await clients["blocker"].send("user:block", user_id=anna_person.id)
@@ -138,6 +139,7 @@ def questions(scene: Scene, name: str) -> dict[str, dict[str, Any]]:
         "message:list": {"chat_id": scene.group},
         "message:changes": {"chat_id": scene.group, "version": 0},
         "message:search": {"query": "hello", "chat_id": scene.group},
+        "message:pinned": {"chat_id": scene.group},
     }
     if name == "self":
         return find | group
