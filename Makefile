@@ -68,6 +68,7 @@ deployment: ## Check the files for Docker, compose, Kubernetes, Prometheus and G
 	.venv/bin/hadolint Dockerfile
 	.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	.venv/bin/python -m tests.deployment.manifests
+	.venv/bin/python -m tests.deployment.database_roles
 	.venv/bin/python -m tests.deployment.monitoring
 
 clean: ## Remove what was set up and built; data stays

@@ -33,7 +33,7 @@ from core.tracing import start_tracing, stop_tracing
 from db.embedded import EmbeddedPostgres, running_url
 from db.migrate import migrate
 from db.pool import Database
-from db.roles import grant_rows, make_application_role, role_of
+from db.roles import make_embedded_role, prepare_application_role
 from http_api.app import create_app
 from http_api.connection_caps import ConnectionCaps
 from http_api.http_protocol import HttpProtocol
@@ -364,15 +364,15 @@ async def _serve(
 async def migrate_as_owner(settings: Settings, database_url: str) -> tuple[list[str], str]:
     """Migrate as the owner of the tables; what was applied, and the URL that the application uses afterwards.
 
-    The embedded PostgreSQL has a role for the application. Another server has one if the owner's URL is set.
+    The embedded PostgreSQL has a role for the application. So has another server if the owner's URL is set.
     """
     if settings.database_url is None:
-        return await migrate(database_url), await make_application_role(database_url)
+        return await migrate(database_url), await make_embedded_role(database_url)
     if settings.database_owner_url is None:
         return await migrate(database_url), database_url
     owner_url = settings.database_owner_url.get_secret_value()
     applied = await migrate(owner_url)
-    await grant_rows(owner_url, role_of(database_url))
+    await prepare_application_role(owner_url, database_url)
     return applied, database_url
 
 

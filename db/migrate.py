@@ -99,6 +99,11 @@ async def _apply(connection: "asyncpg.Connection[asyncpg.Record]", migration: _M
             await connection.execute(
                 "INSERT INTO schema_migrations (name, checksum) VALUES ($1, $2)", migration.name, migration.checksum
             )
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise StartupError(
+            f"The migration {migration.name} is missing, and this database user may not apply it ({error}). Run "
+            "`molva migrate` with MOLVA_DATABASE_OWNER_URL before the server."
+        ) from error
     except asyncpg.PostgresError as error:
         raise StartupError(f"The migration {migration.name} failed and was rolled back: {error}.") from error
 

@@ -138,7 +138,7 @@ def references(thing: Any) -> Iterator[tuple[str, str]]:
         match key, value:
             case "configMapRef" | "configMapKeyRef", {"name": str(name)}:
                 yield "ConfigMap", name
-            case "secretRef" | "secretKeyRef" | "accessKeyId" | "secretAccessKey", {"name": str(name)}:
+            case "secretRef" | "secretKeyRef" | "accessKeyId" | "secretAccessKey" | "passwordSecret", {"name": str(name)}:
                 yield "Secret", name
             case "secretName", str(name):
                 yield "Secret", name

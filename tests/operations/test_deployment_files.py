@@ -145,7 +145,14 @@ def test_created_env_has_a_secret_of_its_own_for_each(tmp_path: Path) -> None:
     folder = copy_of_env_files(tmp_path)
     subprocess.run([folder / "deploy/create-env"], check=True, timeout=10)
     env = dict(line.split("=", 1) for line in (folder / ".env").read_text().splitlines() if re.match("[A-Z]", line))
-    secrets = [env[name] for name in ("POSTGRES_PASSWORD", "MOLVA_JWT_SECRET", "GRAFANA_PASSWORD", "STORAGE_SECRET_KEY")]
+    names = (
+        "POSTGRES_PASSWORD",
+        "POSTGRES_APPLICATION_PASSWORD",
+        "MOLVA_JWT_SECRET",
+        "GRAFANA_PASSWORD",
+        "STORAGE_SECRET_KEY",
+    )
+    secrets = [env[name] for name in names]
     assert all(re.fullmatch("[0-9a-f]{64}", secret) for secret in secrets)
     assert len(set(secrets)) == len(secrets)
     assert stat.S_IMODE((folder / ".env").stat().st_mode) == 0o600
@@ -157,6 +164,19 @@ def test_env_is_never_overwritten(tmp_path: Path) -> None:
     done = subprocess.run([folder / "deploy/create-env"], capture_output=True, timeout=10, check=False)
     assert done.returncode == 1
     assert (folder / ".env").read_text() == "KEPT=1\n"
+
+
+def test_env_of_an_earlier_version_gets_the_new_secrets(tmp_path: Path) -> None:
+    folder = copy_of_env_files(tmp_path)
+    before = "POSTGRES_PASSWORD=old\nMOLVA_JWT_SECRET=kept\nGRAFANA_PASSWORD=\nSTORAGE_ACCESS_KEY=a\nSTORAGE_SECRET_KEY=b"
+    (folder / ".env").write_text(before)
+    done = subprocess.run([folder / "deploy/create-env"], capture_output=True, text=True, timeout=10, check=True)
+    assert done.stdout == "create-env: added to .env: POSTGRES_APPLICATION_PASSWORD; now: docker compose up -d\n"
+    kept, _, added = (folder / ".env").read_text().partition("\nPOSTGRES_APPLICATION_PASSWORD=")
+    assert kept == before
+    assert re.fullmatch("[0-9a-f]{64}\n", added)
+    again = subprocess.run([folder / "deploy/create-env"], capture_output=True, timeout=10, check=False)
+    assert again.returncode == 1
 
 
 # --- manifests/
@@ -179,6 +199,8 @@ MISTAKES = {
     "custom resource with an unknown field": (POSTGRES, "instances: 3", "replicas: 3"),
     "five fields in a schedule of six": (POSTGRES, '"0 0 3 * * *"', '"0 3 * * *"'),
     "backup of another cluster": (POSTGRES, "  cluster:\n    name: molva", "  cluster:\n    name: mova"),
+    "role with an unknown field": (POSTGRES, "login: true", "signIn: true"),
+    "role without its secret": (POSTGRES, "          name: molva-postgres-application", "          name: molva-postgres"),
     "retention without a unit": (POSTGRES, "retentionPolicy: 30d", 'retentionPolicy: "30"'),
 }  # fmt: skip
 
