@@ -7,10 +7,8 @@ ends; a start that fails says why in one sentence.
 import asyncio
 import contextlib
 import logging
-import signal
 import socket
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -20,6 +18,7 @@ import uvloop
 
 import realtime.actions  # noqa: F401  (declares every action)
 from accounts.daily_budgets import budgets_of
+from accounts.network_bans import NetworkBans
 from core import limits
 from core.errors import StartupError
 from core.file_urls import FileUrls
@@ -37,8 +36,10 @@ from db.roles import make_embedded_role, prepare_application_role
 from http_api.app import create_app
 from http_api.connection_caps import ConnectionCaps
 from http_api.http_protocol import HttpProtocol
+from http_api.http_server import HttpServer, OperationsServer
 from http_api.routes.health import create_operations_app
 from maintenance.scheduler import background_jobs, run_forever
+from realtime.announcements import Announcements
 from realtime.delivery.fanout import Fanout
 from realtime.delivery.hub import Hub
 from realtime.delivery.order import TurnQueue
@@ -60,8 +61,6 @@ from storage.workers import ImageWorkers
 log = logging.getLogger("molva")
 
 _GRACE_S: Final = 5
-_ECHO_S: Final = 1.0
-_FORCE_PAUSE_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +88,8 @@ class _Chat:
     dispatcher: Dispatcher
     rates: RateLimits | None
     presence: PresenceTracker
+    network_bans: NetworkBans
+    announcements: Announcements
     namespace: ChatNamespace
 
     async def close(self) -> None:
@@ -123,6 +124,8 @@ async def _compose_chat(settings: Settings, database: Database, tokens: AccessTo
     rates = RateLimits() if has_limits else None
     dispatcher = Dispatcher(services, rates, timeout_s=settings.database_timeout_s)
     presence = PresenceTracker(database, fanout, hub)
+    network_bans, announcements = NetworkBans(), Announcements(fanout)
+    await announcements.load(database)
     namespace = ChatNamespace(
         database=database,
         tokens=tokens,
@@ -131,10 +134,15 @@ async def _compose_chat(settings: Settings, database: Database, tokens: AccessTo
         presence=presence,
         connections_max=settings.connections_per_user,
         epoch=epoch,
+        network_bans=network_bans,
+        announcements=announcements,
     )
+    network_bans.on_change = namespace.end_banned
+    await network_bans.load(database)
     fanout.end_session = namespace.end_session
+    fanout.end_connection = namespace.end_connection
     await epoch.start(namespace.begin_afresh)
-    return _Chat(fanout, turns, epoch, services, dispatcher, rates, presence, namespace)
+    return _Chat(fanout, turns, epoch, services, dispatcher, rates, presence, network_bans, announcements, namespace)
 
 
 @asynccontextmanager
@@ -166,6 +174,8 @@ async def compose(settings: Settings, database_url: str) -> AsyncIterator[Molva]
         services=chat.services,
         objects=objects,
         images=images,
+        network_bans=chat.network_bans,
+        announcements=chat.announcements,
         rates=chat.rates,
     )
     maintenance = asyncio.create_task(run_forever(background_jobs(chat.services, objects)))
@@ -219,66 +229,6 @@ def database_url_of(settings: Settings, *, beside_server: bool = False) -> Itera
             yield url
 
 
-class HttpServer(uvicorn.Server):
-    """uvicorn, without its signal handling: it ends the process by the signal again, and we end with status 0."""
-
-    def __init__(
-        self, config: uvicorn.Config, address: str, drain: Callable[[], Awaitable[None]], *, shows_docs: bool = True
-    ) -> None:
-        super().__init__(config)
-        self._shows_docs = shows_docs
-        self.address = address
-        self._drain = drain
-        self._told_at: float | None = None
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, then say where."""
-        await super().startup(sockets)
-        if self.started:
-            documents = f"  documents and try-out: {self.address}/docs/\n" if self._shows_docs else ""
-            print(f"\nMolva is ready at {self.address}\n{documents}", flush=True)  # noqa: T201
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let the sockets go in good order, probes being told that we are not ready any more; then close everything."""
-        draining = asyncio.ensure_future(self._drain())
-        while not draining.done() and not self.force_exit:
-            await asyncio.wait((draining,), timeout=_FORCE_PAUSE_S)
-        await super().shutdown(sockets)
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Nothing: see :meth:`stopped_by_signals`."""
-        yield
-
-    @contextlib.contextmanager
-    def stopped_by_signals(self) -> Iterator[None]:
-        """While inside, SIGINT and SIGTERM end the serving; a second one without grace."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._stop)
-        yield
-
-    def _stop(self) -> None:
-        """The first signal ends gracefully; a later one at once. ``make`` and a terminal may send the first one twice."""
-        now = time.monotonic()
-        if self._told_at is None:
-            log.info("stopping")
-            self._told_at = now
-        elif now - self._told_at > _ECHO_S:
-            log.warning("stopping at once")
-            self.force_exit = True
-        self.should_exit = True
-
-
-class _OperationsServer(uvicorn.Server):
-    """uvicorn for the port of the probes and metrics. It ends with the main server."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Nothing: the main server has the signals."""
-        yield
-
-
 @asynccontextmanager
 async def _serving_operations(molva: Molva, listener: socket.socket | None) -> AsyncIterator[None]:
     """Answer probes and metrics on ``listener``, if there is one, while inside."""
@@ -296,7 +246,7 @@ async def _serving_operations(molva: Molva, listener: socket.socket | None) -> A
         ws="none",
         timeout_graceful_shutdown=1,
     )
-    operations = _OperationsServer(config)
+    operations = OperationsServer(config)
     serving = asyncio.create_task(operations.serve(sockets=[listener]))
     try:
         yield

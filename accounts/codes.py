@@ -28,7 +28,7 @@ from core.ids import new_unguessable_id
 from core.phones import mask_phone, normalise_phone
 from core.settings import Environment, Settings
 from core.tokens import new_code
-from db import codes, users
+from db import bans, codes, users
 from db.codes import SentRow
 from db.pool import Tx
 
@@ -75,7 +75,7 @@ async def request_code(
     settings = services.settings
     phone = normalise_in_payload(phone_text, settings)
     origin, test_code = origin_of(phone), settings.test_numbers.get(phone)
-    is_sent = test_code is None and is_served(origin, settings)
+    is_sent = test_code is None and is_served(origin, settings) and not await _is_banned(services, phone)
     verdict = await services.challenges.judge(challenge, phone=phone, address=origin.address)
     code = _NewCode(new_unguessable_id(), test_code or new_code(), origin, is_sent, challenge, verdict)
     try:
@@ -91,6 +91,12 @@ async def request_code(
         log.info("code not sent", extra={"phone": mask_phone(phone), "country": origin.country})
     is_shown = settings.shows_codes and (is_sent or test_code is not None)
     return RequestedCode(phone, code.id, codes.LIFETIME_S, retry_after_s, code.text if is_shown else None)
+
+
+async def _is_banned(services: AccountServices, phone: str) -> bool:
+    """Whether the number is banned: then it gets the same answer as any other, and no code."""
+    async with services.database.reading() as tx:
+        return await bans.is_banned(tx, phone)
 
 
 async def _store_code(services: AccountServices, code: _NewCode) -> int:

@@ -22,14 +22,14 @@ from accounts.pins import check_pin
 from accounts.services import AccountServices
 from core import metrics
 from core.conflicts import ConflictReason
-from core.errors import Conflict, ErrorCode, RateLimited, Unauthorized, ValidationFailed
+from core.errors import Conflict, ErrorCode, Forbidden, RateLimited, Unauthorized, ValidationFailed
 from core.faults import REQUIRED
 from core.ids import new_id
 from core.logs import note_identity
 from core.phones import mask_phone
 from core.settings import Environment
 from core.tokens import IssuedToken, RefreshClaim, RefreshTokens, read_refresh_token, refresh_hash
-from db import pins, sessions, users
+from db import bans, pins, sessions, users
 from db.pins import PinRow
 from db.pool import Tx
 from db.sessions import EndReason, RefreshRow
@@ -39,6 +39,8 @@ log = logging.getLogger("molva.auth")
 
 NAMELESS: Final = "New user"
 """The display name of a person who signed in without one. It must reveal nothing of the number."""
+
+NUMBER_BANNED: Final = "This number may not sign in here."
 
 _BAD_CODE: Final = "The code is not valid."
 """For a wrong, expired or used code, for one of another request, and for a number that no code was sent to."""
@@ -81,8 +83,9 @@ async def sign_in(services: AccountServices, request: SignInRequest) -> SignedIn
     """Open a session with a one-time code; the first time, this registers the person.
 
     ``ValidationFailed`` for what is no number, and outside of development without ``verification_id``; ``Unauthorized`` for
-    every code that is not good for the number, and for a wrong PIN; ``Conflict`` (``pin_required``) without a PIN where one
-    is needed; ``RateLimited`` after too many wrong codes from one place, or too many wrong PINs.
+    every code that is not good for the number, and for a wrong PIN; ``Forbidden`` for a banned number; ``Conflict``
+    (``pin_required``) without a PIN where one is needed; ``RateLimited`` after too many wrong codes from one place, or too
+    many wrong PINs.
     """
     settings = services.settings
     phone = normalise_in_payload(request.phone_text, settings)
@@ -92,7 +95,7 @@ async def sign_in(services: AccountServices, request: SignInRequest) -> SignedIn
     try:
         pin = await _prove_pin(services, guess, request.pin)
         signed_in = await _sign_in(services, guess, request, pin)
-    except (Unauthorized, Conflict, RateLimited) as error:
+    except (Unauthorized, Forbidden, Conflict, RateLimited) as error:
         metrics.SIGN_INS.labels("token", "refused").inc()
         log.info("sign-in refused", extra={"phone": mask_phone(phone), "outcome": error.code.value})
         raise
@@ -142,6 +145,9 @@ def _refuse_unless_right(found: Comparison) -> None:
 
 async def _open_session(services: AccountServices, tx: Tx, *, phone: str, request: SignInRequest) -> SignedIn:
     """A new session of the number's owner, who is registered if the number has none."""
+    await bans.lock_number(tx, phone)
+    if await bans.is_banned(tx, phone):
+        raise Forbidden(NUMBER_BANNED)
     new_user_id, session_id, seed = new_id(), new_id(), services.refresh_tokens.new_seed()
     owner = await users.register_user(tx, new_user_id, phone, request.display_name or NAMELESS)
     refresh_token = services.refresh_tokens.derive(RefreshClaim(session_id, 1), seed)

@@ -23,7 +23,7 @@ def client_address(peer: str, forwarded_for: str | None, *, trusted_proxies: int
     hops = [hop.strip() for hop in forwarded_for.split(",") if hop.strip()]
     if not hops:
         return peer
-    parsed = _parse(_without_port(hops[-min(trusted_proxies, len(hops))]))
+    parsed = parse_address(_without_port(hops[-min(trusted_proxies, len(hops))]))
     return peer if parsed is None else str(parsed)
 
 
@@ -35,8 +35,8 @@ def _without_port(hop: str) -> str:
     return address if colon and port.isdecimal() and "." in address else hop
 
 
-def _parse(address: str) -> IPv4Address | IPv6Address | None:
-    """The address, an IPv4 one that is written as IPv6 as itself; ``None`` for anything else."""
+def parse_address(address: str) -> IPv4Address | IPv6Address | None:
+    """The address; an IPv4 address that is written as IPv6 is returned as IPv4. ``None`` for anything else."""
     try:
         parsed = ip_address(address)
     except ValueError:
@@ -48,7 +48,7 @@ def _parse(address: str) -> IPv4Address | IPv6Address | None:
 
 def address_key(address: str) -> str:
     """What limits per address count by: an IPv4 address, an IPv6 one's /64. What is no address counts as it is."""
-    parsed = _parse(address)
+    parsed = parse_address(address)
     if parsed is None:
         return address
     return str(parsed) if isinstance(parsed, IPv4Address) else str(ip_network((parsed, _IPV6_CUSTOMER_BITS), strict=False))
@@ -56,7 +56,7 @@ def address_key(address: str) -> str:
 
 def network_of(address: str) -> str | None:
     """The network that one customer of a provider usually has: an IPv4 address's /24, an IPv6 one's /48."""
-    parsed = _parse(address)
+    parsed = parse_address(address)
     if parsed is None:
         return None
     bits = _IPV4_NETWORK_BITS if isinstance(parsed, IPv4Address) else _IPV6_NETWORK_BITS

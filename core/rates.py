@@ -37,11 +37,13 @@ HTTP_BUDGETS: Final[dict[str, Budget]] = {
     "profile": Budget(per_second=1, burst=30),
     "sign_in": Budget(per_second=10, burst=200),
     "public": Budget(per_second=100, burst=1000),
+    "operator": Budget(per_second=20, burst=200),
 }
 """Classes that only HTTP has.
 
 ``profile``: changes of one's own profile, each told to everybody who knows the person. ``sign_in`` and ``public``: requests
-of nobody who is signed in. They count for the network address, behind which many people may be.
+of nobody who is signed in. They count for the network address, behind which many people may be. ``operator``: calls with
+one key.
 """
 
 

@@ -345,7 +345,8 @@ async def transfer_chat(tx: Tx, chat_id: str, creator_id: str) -> None: ...
         UPDATE avatars a SET expires_at = greatest(a.expires_at, wire_now())
           FROM chats c WHERE c.id = $1 AND a.id = c.avatar_id
     )
-    UPDATE chats SET deleted_at = wire_now(), version = version + 1, changed_xid = change_xid() WHERE id = $1
+    UPDATE chats SET deleted_at = wire_now(), direct_key = NULL, version = version + 1, changed_xid = change_xid()
+     WHERE id = $1
 """)
 async def delete_chat(tx: Tx, chat_id: str) -> None: ...
 

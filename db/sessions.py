@@ -34,6 +34,8 @@ class EndReason(StrEnum):
     ENDED_ELSEWHERE = "ended_elsewhere"
     TOKEN_REUSED = "token_reused"  # noqa: S105  (a reason, not a password)
     ACCOUNT_DELETED = "account_deleted"
+    BANNED = "banned"
+    ENDED_BY_OPERATOR = "ended_by_operator"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The HTTP application: its middleware, its routes and its error handlers.
 
-A request passes, from the outside in: request context (id, log line, headers), host check, CORS, crash handler, body
-limits, FastAPI. To add routes: a module with a ``router``, and its name in :data:`_ROUTERS`.
+A request passes, from the outside in: request context (id, log line, headers), host check, banned networks, CORS, crash
+handler, body limits, FastAPI. To add routes: a module with a ``router``, and its name in :data:`_ROUTERS`.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,9 @@ from starlette.middleware import Middleware
 from accounts.challenges import Challenges
 from accounts.code_senders import CodeSender, code_sender_for
 from accounts.daily_budgets import budgets_of
+from accounts.network_bans import NetworkBans
 from accounts.services import AccountServices, OnSessionEnded
+from admin.services import AdminServices
 from core.rates import RateLimits
 from core.settings import Settings
 from core.tokens import AccessTokens, CodeHashes, RefreshTokens
@@ -22,11 +24,14 @@ from http_api.backend import Backend
 from http_api.identity import identify
 from http_api.middleware.bodies import BodyLimits
 from http_api.middleware.host_check import HostCheck
+from http_api.middleware.network_bans import NetworkBanCheck
 from http_api.middleware.origins import Origins
 from http_api.middleware.request_context import REQUEST_ID_HEADER, RequestContext
 from http_api.problems import CrashHandler, handle_problems
 from http_api.routes import actions, avatars, codes, docs, event_docs, export, files, health, profile, sessions
 from http_api.routes import tokens as token_routes
+from http_api.routes.admin import ADMIN_ROUTERS
+from realtime.announcements import Announcements
 from realtime.wire.context import Services
 from realtime.wire.dispatch import Dispatcher
 from storage.objects import Objects
@@ -41,6 +46,7 @@ _ROUTERS: Final = (
     export.router,
     files.router,
     health.router,
+    *ADMIN_ROUTERS,
 )
 _PREFLIGHT_AGE_S: Final = 600
 
@@ -55,6 +61,8 @@ def create_app(
     services: Services,
     objects: Objects,
     images: ImageWorkers,
+    network_bans: NetworkBans,
+    announcements: Announcements,
     is_draining: Callable[[], bool] = lambda: False,
     rates: RateLimits | None = None,
     code_sender: CodeSender | None = None,
@@ -70,7 +78,7 @@ def create_app(
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,  # a redirect would repeat a Host header that the client made up
-        middleware=_middleware(settings),
+        middleware=_middleware(settings, network_bans),
     )
     secret = settings.signing_secret()
     accounts = AccountServices(
@@ -86,7 +94,8 @@ def create_app(
         challenges=Challenges(settings),
         budgets=budgets_of(settings),
     )
-    app.state.backend = Backend(accounts, services, is_draining, rates)
+    operators = AdminServices(services, accounts, network_bans, announcements)
+    app.state.backend = Backend(accounts, services, operators, is_draining, rates)
     handle_problems(app)
     for router in _ROUTERS:
         app.include_router(router)
@@ -98,11 +107,12 @@ def create_app(
     return app
 
 
-def _middleware(settings: Settings) -> list[Middleware]:
+def _middleware(settings: Settings, network_bans: NetworkBans) -> list[Middleware]:
     """What every request passes, the outermost first."""
     return [
         Middleware(RequestContext, trusted_proxies=settings.trusted_proxies),
         Middleware(HostCheck, allowed=settings.allowed_hosts),
+        Middleware(NetworkBanCheck, bans=network_bans),
         Middleware(
             Origins,
             allow_origins=settings.allowed_origins,

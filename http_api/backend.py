@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from accounts.services import AccountServices
+from admin.services import AdminServices
 from core.rates import RateLimits
 from http_api.concurrency import ConcurrencyLimit
 from realtime.wire.context import Services
@@ -19,6 +20,8 @@ class Backend:
     accounts: AccountServices
     services: Services
     """What changes that other people are told of need."""
+    operators: AdminServices
+    """What the operator's calls need."""
     is_draining: Callable[[], bool]
     """Whether the process is about to end."""
     rates: RateLimits | None = None

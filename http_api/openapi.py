@@ -37,6 +37,7 @@ TAGS: Final = {
     "Actions: presence": "Who is online.",
     "Actions: session": "Extend a connection, and catch up after one was lost.",
     "Events": "Sent by the server on a connection.",
+    "Admin": "What the operator does, with a key of `molva keys create --scope admin`. Each call is in the audit log.",
     "Operations": "Probes and metrics for operators.",
 }
 """Tag → its description, in reading order."""
@@ -92,7 +93,7 @@ def _build(app: FastAPI) -> dict[str, Any]:
     components["examples"] = _problem_examples()
     components["securitySchemes"]["bearer"] |= {
         "bearerFormat": "JWT",
-        "description": "The `access_token` of `POST /v1/auth/tokens`.",
+        "description": "The `access_token` of `POST /v1/auth/tokens`. For *Admin*: a key of `molva keys create`.",
     }
     _write_markdown(document)
     for operation in _operations(document):
@@ -156,7 +157,8 @@ def _complete_rest(paths: dict[str, Any]) -> None:
     """Replace what FastAPI guesses from names and statuses by better operation ids, summaries and descriptions."""
     for path, methods in paths.items():
         for method, operation in methods.items():
-            operation["operationId"] = operation["operationId"].removesuffix(re.sub(r"\W", "_", path) + f"_{method}")
+            name = operation["operationId"].removesuffix(re.sub(r"\W", "_", path) + f"_{method}")
+            operation["operationId"] = f"admin_{name}" if path.startswith("/v1/admin/") else name
             operation["summary"] = first_sentence(operation["description"])
             responses = operation["responses"]
             if "HTTPValidationError" in str(responses.get("422")):

@@ -15,6 +15,7 @@ from typing import Final
 from core.errors import AppError
 from maintenance.deleted_accounts import leave_groups_of_deleted_accounts
 from maintenance.deleted_chats import remove_deleted_chats
+from maintenance.old_messages import delete_old_messages
 from maintenance.past_sign_ins import remove_past_sign_ins
 from maintenance.unused_avatars import remove_unused_avatars
 from maintenance.unused_files import remove_unused_files
@@ -28,6 +29,7 @@ UNUSED_FILES_EVERY_S: Final = 60.0
 UNUSED_AVATARS_EVERY_S: Final = 60.0
 DELETED_ACCOUNTS_EVERY_S: Final = 60.0
 PAST_SIGN_INS_EVERY_S: Final = 300.0
+OLD_MESSAGES_EVERY_S: Final = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ def background_jobs(services: Services, objects: Objects) -> list[Job]:
         Job("unused avatars", UNUSED_AVATARS_EVERY_S, lambda: remove_unused_avatars(database, objects)),
         Job("deleted accounts", DELETED_ACCOUNTS_EVERY_S, lambda: leave_groups_of_deleted_accounts(services)),
         Job("past sign-ins", PAST_SIGN_INS_EVERY_S, lambda: remove_past_sign_ins(database)),
+        Job("old messages", OLD_MESSAGES_EVERY_S, lambda: delete_old_messages(services)),
     ]
 
 

@@ -11,9 +11,10 @@ from typing import Any, Final
 import orjson
 from pydantic import Field
 
+from accounts.network_bans import NETWORK_BANNED, NetworkBans
 from core import metrics
 from core.clock import now_wire, wire_time_of_unix
-from core.errors import AppError, ErrorCode, PayloadTooLarge, Unauthorized, ValidationFailed
+from core.errors import AppError, ErrorCode, Forbidden, PayloadTooLarge, Unauthorized, ValidationFailed
 from core.ids import new_id
 from core.limits import PACKET_BYTES_MAX, shown_to_clients
 from core.logs import Request, request_scope
@@ -21,6 +22,8 @@ from core.tokens import AccessTokens
 from db import sessions
 from db.batched_lookup import BatchedLookup
 from db.pool import Database
+from db.sessions import EndReason
+from realtime.announcements import Announcements
 from realtime.connections import ChatConnection
 from realtime.delivery.hub import Hub
 from realtime.model.objects import Profile, Unread
@@ -87,6 +90,8 @@ class ChatNamespace(Namespace):
         presence: PresenceTracker,
         connections_max: int,
         epoch: Epoch,
+        network_bans: NetworkBans,
+        announcements: Announcements,
     ) -> None:
         """``connections_max``: of one user at a time."""
         super().__init__(NAMESPACE)
@@ -100,6 +105,8 @@ class ChatNamespace(Namespace):
         self._presence = presence
         self._connections_max = connections_max
         self._epoch = epoch
+        self._network_bans = network_bans
+        self._announcements = announcements
         self._by_session: dict[str, dict[str, ChatConnection]] = {}
         """The connections of each login session, including those whose session is still being read."""
 
@@ -130,6 +137,8 @@ class ChatNamespace(Namespace):
         return ConnectRefused(error.message, {"code": error.code.value})
 
     async def _admit(self, transport: Connection, auth: Any, request: Request) -> bytes:
+        if self._network_bans.is_banned(transport.client):
+            raise Forbidden(NETWORK_BANNED)
         token = auth.get("token") if isinstance(auth, dict) else None
         if not isinstance(token, str):
             raise Unauthorized
@@ -163,6 +172,7 @@ class ChatNamespace(Namespace):
             epoch=self._epoch.epoch,
             server_time=now_wire(),
             limits=shown_to_clients(connections_per_user=self._connections_max),
+            announcements=self._announcements.current,
             unread=Unread.of(admission.unread),
         )
         return _packet(SESSION_READY, ready)
@@ -246,6 +256,19 @@ class ChatNamespace(Namespace):
         for connection in self._by_session.pop(session_id, {}).values():
             if connection.transport.is_open:
                 self._end(connection, reason)
+
+    def end_connection(self, user_id: str, connection_id: str, reason: str) -> None:
+        """Tell one connection of a user the reason, and close it. Its login session goes on."""
+        for listener in self._hub.listeners_of(user_id):
+            if listener.connection_id == connection_id and isinstance(listener, ChatConnection):
+                self._end(listener, reason)
+
+    def end_banned(self) -> None:
+        """Other addresses are banned now: close the connections that come from them."""
+        connections = [one for session in self._by_session.values() for one in session.values()]
+        for connection in connections:
+            if connection.transport.is_open and self._network_bans.is_banned(connection.client):
+                self._end(connection, EndReason.BANNED)
 
     def begin_afresh(self) -> None:
         """The database has another history: close all connections, so that the clients reconnect and read it."""

@@ -42,7 +42,12 @@ async def export_me(backend: BackendOf, caller: CallerOf) -> Response:
 
     You can have one export in progress at a time.
     """
-    parts = _archive(backend, caller.user_id)
+    return await answer_archive(backend, caller.user_id)
+
+
+async def answer_archive(backend: Backend, user_id: str) -> Response:
+    """The archive of a person. ``RateLimited`` while another one of theirs is being made."""
+    parts = _archive(backend, user_id)
     first = await anext(parts)
     headers = {"Content-Disposition": f'attachment; filename="molva-{now_wire()[:10]}.zip"'}
     return StreamingResponse(prepend_chunk(first, parts), headers=headers, media_type="application/zip")

@@ -75,6 +75,7 @@ class SignedIn(Tokens):
     "/tokens",
     responses=refusals(
         ErrorCode.UNAUTHORIZED,
+        ErrorCode.FORBIDDEN,
         ErrorCode.VALIDATION_FAILED,
         ErrorCode.PAYLOAD_TOO_LARGE,
         ErrorCode.RATE_LIMITED,

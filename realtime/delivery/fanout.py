@@ -15,6 +15,7 @@ from realtime.delivery.hub import Hub, Listener
 from realtime.wire.effects import (
     Activated,
     Advanced,
+    ConnectionEnded,
     Effect,
     Emit,
     Joined,
@@ -45,6 +46,10 @@ def _end_nothing(session_id: str, reason: str) -> None:
     """For a process without connections."""
 
 
+def _end_no_connection(user_id: str, connection_id: str, reason: str) -> None:
+    """For a process without connections."""
+
+
 def _replace_nothing(user_id: str, profile: bytes) -> None:
     """For a process that keeps no profiles."""
 
@@ -59,6 +64,8 @@ class Fanout:
         self._file_urls = file_urls
         self.end_session: Callable[[str, str], None] = _end_nothing
         """Closes the connections of a login session (its ID, the reason); the namespace sets it."""
+        self.end_connection: Callable[[str, str, str], None] = _end_no_connection
+        """Closes one connection (its user, its ID, the reason); the namespace sets it."""
         self.replace_profile: Callable[[str, bytes], None] = _replace_nothing
         """Keeps the new public profile of a person (the ID, the JSON); set where profiles are kept."""
 
@@ -80,6 +87,8 @@ class Fanout:
                     self._hub.watch_chats(connection_id, user_id, chat_ids)
                 case SessionEnded(session_id, reason):
                     self.end_session(session_id, reason)
+                case ConnectionEnded(connection_id, user_id, reason):
+                    self.end_connection(user_id, connection_id, reason)
                 case ProfileChanged(user_id, profile):
                     self.replace_profile(user_id, profile)
 

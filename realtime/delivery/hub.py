@@ -13,7 +13,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from realtime.wire.effects import Audience, Members, SharedChats, SingleUser, Viewers, ViewersWithoutMessage, Watchers
+from realtime.wire.effects import (
+    Audience,
+    Everyone,
+    Members,
+    SharedChats,
+    SingleUser,
+    Viewers,
+    ViewersWithoutMessage,
+    Watchers,
+)
 
 
 class Listener(Protocol):
@@ -22,6 +31,8 @@ class Listener(Protocol):
     connection_id: str
     user_id: str
     session_id: str
+    client: str
+    """The client's network address."""
     active_chat_id: str | None
     watched_chat_ids: tuple[str, ...]
 
@@ -260,6 +271,9 @@ class Hub:
                 yield from (listener for listener in watchers if listener.user_id in entitled)
             case SharedChats():
                 yield from self._resolve_shared_chats(audience)
+            case Everyone():
+                for person in self._online.values():
+                    yield from person.listeners
 
     def _people_of(self, chat_id: str) -> Iterable[_Person]:
         chat = self._chats.get(chat_id)

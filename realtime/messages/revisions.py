@@ -71,7 +71,7 @@ async def edit_message(context: Context, payload: MessageEdit) -> MessageAnswer:
         content = await _content_of(tx, message.type, payload.content, user_id)
         version = await raise_version(tx, chat_id)
         row = await messages.edit_message(tx, chat_id, user_id, payload.seq, content, version)
-        return _announce_revision(change, view, row, Reason.EDITED)
+        return announce_revision(change, view, row, Reason.EDITED)
 
 
 async def _content_of(tx: Tx, message_type: str, asked: dict[str, Any], user_id: str) -> dict[str, Any]:
@@ -99,12 +99,18 @@ async def delete_message(context: Context, payload: MessageAt) -> MessageAnswer:
             return MessageAnswer(message=MessageView.model_validate(message))
         version = await raise_version(tx, chat_id)
         row = await messages.delete_message(tx, chat_id, payload.seq, version)
-        if payload.seq in view.pinned_seqs:
-            await chats.set_pinned_seqs(tx, chat_id, [seq for seq in view.shared().pinned_seqs if seq != payload.seq])
-        return _announce_revision(change, view, row, Reason.MESSAGE_DELETED)
+        await unpin_deleted(tx, view, payload.seq)
+        return announce_revision(change, view, row, Reason.MESSAGE_DELETED)
 
 
-def _announce_revision(change: Change, view: ChatView, row: MessageRow, reason: Reason) -> MessageAnswer:
+async def unpin_deleted(tx: Tx, view: ChatView, seq: int) -> None:
+    """A deleted message is no pinned message any more."""
+    pinned_seqs = view.shared().pinned_seqs
+    if seq in pinned_seqs:
+        await chats.set_pinned_seqs(tx, view.id, [one for one in pinned_seqs if one != seq])
+
+
+def announce_revision(change: Change, view: ChatView, row: MessageRow, reason: Reason) -> MessageAnswer:
     """Announce a changed message to those who have the chat open and may see it.
 
     The chat is announced to all members if the message is its newest, because chat lists show that one, or was pinned and

@@ -1,6 +1,6 @@
 """Payloads of ``session:*``."""
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -10,6 +10,17 @@ from realtime.model.people import WithPeople
 from realtime.wire.cursors import CursorForm, CursorOf, Part
 from realtime.wire.fields import CHAT_ID, USER_ID, ClientPayload, Id, PageSize, ServerPayload, Time
 from realtime.wire.registry import event
+
+
+class Announcement(ServerPayload):
+    """Something that the operator tells everybody who is online. Show it until it ends."""
+
+    text: str = Field(description="The text.", examples=["Maintenance tonight from 02:00 to 02:10 UTC."])
+    level: Literal["info", "warning", "critical"] = Field(description="How important it is.", examples=["info"])
+    until: Time = Field(
+        description="When it ends. If it is in the past, the operator took the announcement back.",
+        examples=["2026-11-24T02:10:00.000Z"],
+    )
 
 
 class SessionReady(ServerPayload):
@@ -30,6 +41,9 @@ class SessionReady(ServerPayload):
         description="The limits of this server, by name. They are explained in the guide.",
         examples=[{"text_chars": 4096, "connections_per_user": 10}],
     )
+    announcements: list[Announcement] = Field(
+        description="What the operator announces to everybody now. Later ones come as `server:announcement`.", examples=[[]]
+    )
     unread: Unread = Field(description="Unread totals over all chats.")
 
 
@@ -42,11 +56,12 @@ class SessionExpiring(ServerPayload):
 
 
 class SessionRevoked(ServerPayload):
-    """The login session has ended, and the server closes the connection after this event. Sign in again."""
+    """The server closes the connection after this event. If the login session has ended, sign in again."""
 
     reason: str = Field(
-        description="Why the session ended: `logged_out`, `ended_elsewhere`, `token_reused`, `account_deleted`, "
-        "`token_expired` or `too_many_connections`. The last one ends this connection only: a newer one replaced it.",
+        description="Why: the login session ended (`logged_out`, `ended_elsewhere`, `token_reused`, `account_deleted`, "
+        "`banned`, `ended_by_operator`), or this connection alone (`token_expired`; `too_many_connections`, as a newer one "
+        "replaced it; `closed_by_operator`).",
         examples=["ended_elsewhere"],
     )
 
@@ -76,6 +91,7 @@ class SessionRefreshed(ServerPayload):
     expires_at: Time = Field(description="When the new token expires.", examples=["2026-11-23T05:38:04.000Z"])
 
 
+SERVER_ANNOUNCEMENT = event("server:announcement", Announcement, to="every connection")
 SESSION_READY = event("session:ready", SessionReady, to="the new connection")
 SESSION_EXPIRING = event("session:expiring", SessionExpiring, to="the connection whose token expires in 60 s")
 SESSION_REVOKED = event("session:revoked", SessionRevoked, to="every connection of the login session")

@@ -26,8 +26,21 @@ class CallerConnection(Protocol):
         """Keep the connection until ``expires_at_s`` (Unix time)."""
 
 
+class OnlineConnection(Protocol):
+    """A connection of somebody who is online."""
+
+    connection_id: str
+    session_id: str
+    client: str
+    """The client's network address."""
+    active_chat_id: str | None
+
+
 class Online(Protocol):
     """Who is online, and who wants to know."""
+
+    def listeners_of(self, user_id: str) -> Sequence[OnlineConnection]:
+        """The connections of a person."""
 
     def is_online(self, user_id: str) -> bool:
         """Whether the person has a connection."""

@@ -69,7 +69,12 @@ class Watchers:
     entitled: frozenset[str]
 
 
-Audience = Members | Viewers | ViewersWithoutMessage | SingleUser | SharedChats | Watchers
+@dataclass(frozen=True, slots=True)
+class Everyone:
+    """Every connection."""
+
+
+Audience = Members | Viewers | ViewersWithoutMessage | SingleUser | SharedChats | Watchers | Everyone
 
 
 @dataclass(slots=True)
@@ -148,6 +153,15 @@ class SessionEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectionEnded:
+    """This connection is told ``reason`` and closed; its login session goes on."""
+
+    connection_id: str
+    user_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProfileChanged:
     """The person's public profile is another one now; ``profile`` is its JSON."""
 
@@ -155,4 +169,4 @@ class ProfileChanged:
     profile: bytes
 
 
-Effect = Emit | Advanced | Joined | Left | Activated | Watching | SessionEnded | ProfileChanged
+Effect = Emit | Advanced | Joined | Left | Activated | Watching | SessionEnded | ConnectionEnded | ProfileChanged

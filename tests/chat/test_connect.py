@@ -90,7 +90,9 @@ async def test_first_event_says_who_and_where_one_is(town: Town, transports: lis
     client = await person.connect(transports=transports)
     assert client.events[0].name == "session:ready"
     ready = client.ready
-    assert set(ready) == {"user", "session_id", "active_chat_id", "epoch", "server_time", "limits", "unread"}
+    assert set(ready) == {
+        "user", "session_id", "active_chat_id", "epoch", "server_time", "limits", "announcements", "unread",
+    }  # fmt: skip
     assert ready["user"]["id"] == person.id
     assert ready["user"]["phone"] == person.phone
     assert ready["user"] == (await person.http.get("/v1/me", headers=person.headers)).json()

@@ -117,10 +117,10 @@ async def test_every_action_and_event_works_from_the_official_client(running: Ru
     """Every row of the contract's tables, once."""
     told = await run_script("everything.mjs", running.address, new_phone(), new_phone(), new_phone())
     assert set(told["done"]) == set(ACTIONS)
-    assert set(told["heard"]) == set(EVENTS) - _OF_TIME_AND_SHUTDOWN
+    assert set(told["heard"]) == set(EVENTS) - _NOT_CAUSED_BY_USERS
     assert (told["found"], told["tombstone"], told["listed"], told["creator"]) == (1, None, 1, True)
     assert told["synced"] == [told["pair"]]
 
 
-_OF_TIME_AND_SHUTDOWN = {"session:expiring", "server:draining"}
-"""Events that come when a token's time is over and when the process ends; other tests wait for those."""
+_NOT_CAUSED_BY_USERS = {"session:expiring", "server:draining", "server:announcement"}
+"""Events of time, of the end of the process and of the operator; other tests wait for those."""

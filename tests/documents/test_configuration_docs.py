@@ -30,7 +30,10 @@ NAMING = [
       if path.suffix in {".md", ".yml", ".yaml", ".example", ".conf"} and path.parent.name != "how-to"),
 ]  # fmt: skip
 """Where strangers read names of settings."""
-NOT_OF_THE_SERVER = {"MOLVA_PUBLISH", "MOLVA_IMAGE", "MOLVA_OPEN_FILES", "MOLVA_MEMORY", "MOLVA_TEST_FUZZED_PACKETS"}
+NOT_OF_THE_SERVER = {
+    "MOLVA_PUBLISH", "MOLVA_IMAGE", "MOLVA_OPEN_FILES", "MOLVA_MEMORY", "MOLVA_TEST_FUZZED_PACKETS", "MOLVA_ADMIN_URL",
+    "MOLVA_ADMIN_KEY",
+}  # fmt: skip
 """Variables of docker-compose.yml and of the tests."""
 
 

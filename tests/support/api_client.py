@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from accounts.network_bans import NetworkBans
 from core.errors import Unavailable
 from core.file_urls import FileUrls
 from core.settings import Settings
 from core.tokens import AccessTokens
 from db.pool import Database
 from http_api.app import create_app
+from realtime.announcements import Announcements
 from realtime.delivery.fanout import Fanout
 from realtime.delivery.hub import Hub
 from realtime.delivery.order import TurnQueue
@@ -94,6 +96,8 @@ async def open_api(settings: Settings, database: Database) -> AsyncIterator[Api]
         services=_services(database, tokens, lambda session_id, reason: ended.append((session_id, str(reason)))),
         objects=Objects(settings.files_place),
         images=(images := ImageWorkers()),
+        network_bans=NetworkBans(),
+        announcements=Announcements(Fanout(Hub(), _encode_nothing)),
         code_sender=sender,
     )
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)

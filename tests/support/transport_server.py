@@ -10,13 +10,14 @@ import httpx
 import uvicorn
 
 from core.settings import Settings
+from http_api.http_server import HttpServer
 from realtime.transport.engineio.session import Heartbeat
 from realtime.transport.options import TransportOptions
 from realtime.transport.socketio.connection import Connection
 from realtime.transport.socketio.handlers import ConnectRefused, Namespace
 from realtime.transport.socketio.packets import encode_event
 from realtime.transport.socketio.server import SocketServer, with_sockets
-from server import HttpServer, bind
+from server import bind
 from tests.support.clients import DEADLINE_S
 from tests.support.raw_client import RawClient, close_raw_clients, until
 
