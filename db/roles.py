@@ -101,6 +101,8 @@ async def _grant(connection: "asyncpg.Connection[asyncpg.Record]", role: str) ->
     await connection.execute(f'GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO "{role}"')
     await connection.execute(f'GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO "{role}"')
     await connection.execute(f'REVOKE INSERT, UPDATE, DELETE ON schema_migrations FROM "{role}"')
+    if await connection.fetchval("SELECT to_regclass('audit_log') IS NOT NULL"):  # not there before its migration
+        await connection.execute(f'REVOKE UPDATE, DELETE ON audit_log FROM "{role}"')
 
 
 _HAS_TOO_MANY_RIGHTS: Final = """

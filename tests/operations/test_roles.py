@@ -31,6 +31,8 @@ FORBIDDEN = (
     "CREATE INDEX mine ON messages (seq)",
     "CREATE FUNCTION mine() RETURNS integer LANGUAGE sql RETURN 1",
     "DELETE FROM schema_migrations",
+    "DELETE FROM audit_log",
+    "UPDATE audit_log SET key_name = 'somebody else'",
     "COPY users TO PROGRAM 'true'",
     "COPY users FROM '/etc/passwd'",
     "SELECT pg_read_file('postgresql.conf')",
