@@ -19,7 +19,7 @@ from tests.support import contract
 from tests.support.clients import Town
 from tests.support.raw_client import close_raw_clients
 from tests.support.running import RunningServer, run_server
-from tests.support.transport_server import PING_INTERVAL_S, PING_TIMEOUT_S, TransportServer, serving_transport
+from tests.support.transport_server import TransportServer, serving_transport
 
 _numbers = itertools.count(1)
 _WITNESS = pytest.StashKey[contract.Witness]()
@@ -106,8 +106,8 @@ async def town(running: RunningServer) -> AsyncIterator[Town]:
 
 @pytest.fixture(scope="module")
 async def fast_heartbeat_server() -> AsyncIterator[TransportServer]:
-    """The transport alone, with a heartbeat that a test can wait for."""
-    async with serving_transport(interval_s=PING_INTERVAL_S, timeout_s=PING_TIMEOUT_S) as server:
+    """The transport alone, with pings that a test can wait for, and any time to answer them."""
+    async with serving_transport(interval_s=0.05, timeout_s=60) as server:
         yield server
 
 

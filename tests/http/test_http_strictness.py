@@ -16,9 +16,9 @@ from tests.conftest import named
 from tests.support.bad_inputs import Bad, assert_outcome, name_of, nothing_breaks
 from tests.support.clients import Person, Town
 from tests.support.hostile_http import ANSWERED, GONE, JSON, OUR_ORIGIN, PHONE, SLOW, TABLES, request
-from tests.support.raw_client import until
-from tests.support.raw_socket import DEADLINE_S, hang_up
+from tests.support.raw_socket import hang_up
 from tests.support.running import run_server
+from tests.support.waiting import DEADLINE_S, until
 
 ROWS = [row for rows in ANSWERED.values() for row in rows]
 
@@ -136,9 +136,9 @@ async def test_refused_handshake_is_found_in_the_log(door: Door, caplog: pytest.
 
 
 async def test_second_request_that_does_not_end_is_cut(door: Door, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("http_api.http_protocol.HEAD_TIMEOUT_S", 0.5)
     async with door.send(ME) as (reader, writer):
         assert await status_of_next(reader) == 401
+        monkeypatch.setattr("http_api.http_protocol.HEAD_TIMEOUT_S", 0.5)
         writer.write(ME[:20])
         assert await status_of_next(reader) == 408
         assert await reader.read() == b""
@@ -166,7 +166,7 @@ async def send_on(writer: asyncio.StreamWriter) -> None:
     while True:
         writer.write(b" " * 10_000)
         await writer.drain()
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)  # a client that is not in a hurry: it must be cut by the time, not by the amount
 
 
 async def test_body_that_was_refused_and_does_not_end_is_cut(door: Door, monkeypatch: pytest.MonkeyPatch):
@@ -185,6 +185,6 @@ async def test_head_is_bounded_however_it_is_cut(door: Door, pieces: int, status
             for _ in range(pieces):
                 writer.write(b"a" * 1000)
                 await writer.drain()
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # the server reads each piece by itself
             writer.write(b"\r\n\r\n")
         assert await status_of_next(reader) == status

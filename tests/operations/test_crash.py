@@ -14,7 +14,8 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.support.clients import Person, Town, new_client_id
 from tests.support.programs import ServerProcess, serving, start_server
-from tests.support.raw_client import RawClient, close_raw_clients, until
+from tests.support.raw_client import RawClient, close_raw_clients
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 

@@ -10,8 +10,8 @@ import asyncpg
 import httpx
 
 from tests.support.clients import Town, new_client_id
-from tests.support.raw_client import until
 from tests.support.raw_socket import RawSocket
+from tests.support.waiting import until
 
 ACTIONS = 20
 DEADLINE_S = 20
@@ -63,9 +63,7 @@ async def test_actions_in_flight_at_the_end_are_all_acked(database_url: str, tmp
         )
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     observer = await asyncpg.connect(database_url)
-    async with asyncio.timeout(DEADLINE_S):
-        while not await observer.fetchval(waiting):  # noqa: ASYNC110  (the database tells nobody)
-            await asyncio.sleep(0.01)
+    await until(lambda: observer.fetchval(waiting))
 
     process.send_signal(signal.SIGTERM)
     assert "server:draining" in await raw.receive()

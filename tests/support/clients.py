@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 import socketio
 
-DEADLINE_S = 10.0
+from tests.support.waiting import DEADLINE_S
+
 _numbers = itertools.count(os.getpid() % 9000 * 1000)
 
 

@@ -8,7 +8,7 @@ from core.errors import Unavailable
 from core.logs import Request, request_scope
 from db.batched_lookup import BATCH_MAX, BatchedLookup
 from db.pool import Database, Tx
-from tests.support.raw_client import until
+from tests.support.waiting import until
 
 
 class Shelf:
