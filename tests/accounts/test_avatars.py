@@ -31,6 +31,7 @@ from tests.support.pictures import (
     scene,
 )
 from tests.support.running import RunningServer
+from tests.support.waiting import DEADLINE_S
 
 pytestmark = pytest.mark.slow
 
@@ -376,10 +377,10 @@ async def test_worker_sees_no_secret_and_ends_with_the_server(
     small = encoded(scene(60, 60))
     await workers.examine(BytesIO(small), len(small), BOUNDS)
     (worker,) = workers._all
-    with open(f"/proc/{worker.process.pid}/environ", "rb") as environ:  # noqa: ASYNC230, PTH123
+    with open(f"/proc/{worker.process.pid}/environ", "rb") as environ:  # noqa: ASYNC230, PTH123  (no disk)
         assert b"MOLVA" not in environ.read()
     assert os.getpriority(os.PRIO_PROCESS, worker.process.pid) >= 10
     assert worker.process.stdin is not None
     worker.process.stdin.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         assert await worker.process.wait() == 0

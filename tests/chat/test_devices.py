@@ -1,16 +1,14 @@
 """Two phones and a laptop of one person: messages and read marks on all, a screen for each, any of them can be ended."""
 
-import asyncio
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from tests.support.clients import Client, Person, Town, new_phone
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
-
-AT_ONCE_S = 1.0
 
 
 @dataclass
@@ -43,10 +41,9 @@ async def list_devices(person: Person) -> list[dict[str, Any]]:
 
 
 async def assert_ended(client: Client, person: Person, reason: str) -> None:
-    """Told why, closed within a second, and the token is worth nothing."""
-    async with asyncio.timeout(AT_ONCE_S):
-        assert (await client.expect_event("session:revoked")).payload == {"reason": reason}
-        await client.disconnected.wait()
+    """Told why, closed, and the token is worth nothing."""
+    assert (await client.expect_event("session:revoked")).payload == {"reason": reason}
+    await until(client.disconnected.is_set)
     answer = await person.http.get("/v1/me", headers=person.headers)
     assert (answer.status_code, answer.json()["code"]) == (401, "session_revoked")
 
@@ -122,10 +119,12 @@ async def test_device_was_last_seen_when_it_went_away(devices: Devices) -> None:
         return str(device["last_seen_at"])
 
     before = await last_seen()
+
+    async def is_newer() -> bool:
+        return await last_seen() > before
+
     await devices.clients[2].close()
-    async with asyncio.timeout(10):
-        while await last_seen() <= before:  # noqa: ASYNC110  (nobody announces it)
-            await asyncio.sleep(0.02)
+    await until(is_newer)
 
 
 async def test_ending_one_device_leaves_the_others_alone(devices: Devices) -> None:

@@ -11,10 +11,11 @@ import pytest
 from core.ids import new_id
 from core.settings import Settings
 from realtime.wire.registry import ACTIONS
-from tests.support.clients import DEADLINE_S, Client, Town, new_client_id
+from tests.support.clients import Client, Town, new_client_id
 from tests.support.database_proxy import DatabaseProxy, proxy_to
 from tests.support.raw_client import RawClient, close_raw_clients
 from tests.support.running import RunningServer, run_server
+from tests.support.waiting import DEADLINE_S, until
 
 pytestmark = pytest.mark.slow
 
@@ -296,16 +297,17 @@ async def proxy(database_url: str) -> AsyncIterator[DatabaseProxy]:
 @pytest.fixture
 async def tethered(settings: Settings, proxy: DatabaseProxy) -> AsyncIterator[RunningServer]:
     """A server whose database can be taken away."""
-    changes = {"database_url": proxy.url, "database_timeout_s": 0.5, "rate_limits": "off"}
+    changes = {"database_url": proxy.url, "rate_limits": "off"}
     async with run_server(Settings(**(settings.model_dump() | changes))) as server:
         yield server
         await proxy.mend()
 
 
 async def recovered(client: Client) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while "error" in await client.push("chat:list", {}):
-            pass
+    async def is_served() -> bool:
+        return "data" in await client.push("chat:list", {})
+
+    await until(is_served)
 
 
 async def test_action_without_a_database_is_unavailable_and_succeeds_afterwards(
@@ -329,12 +331,15 @@ async def test_action_without_a_database_is_unavailable_and_succeeds_afterwards(
     await town.close()
 
 
-async def test_frozen_database_is_unavailable_within_its_timeout(tethered: RunningServer, proxy: DatabaseProxy):
+async def test_frozen_database_is_unavailable(
+    tethered: RunningServer, proxy: DatabaseProxy, monkeypatch: pytest.MonkeyPatch
+):
     town = Town(tethered.address)
     anna, boris, chat_id = await town.pair()
     proxy.freeze()
     send = {"chat_id": chat_id, "client_id": new_client_id(), "type": "text", "content": {"text": "patience"}}
-    async with asyncio.timeout(3):
+    with monkeypatch.context() as patch:
+        patch.setattr(tethered.molva.database, "_timeout_s", 0.5)
         await anna.expect_refusal("message:send", "unavailable", **send)
     await proxy.cut()
     await proxy.mend()

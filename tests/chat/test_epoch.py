@@ -7,8 +7,9 @@ import pytest
 from core.settings import Settings
 from db import epochs
 from db.pool import Database
-from tests.support.clients import DEADLINE_S, Town
+from tests.support.clients import Town
 from tests.support.running import run_server
+from tests.support.waiting import DEADLINE_S
 
 
 async def test_epoch_is_told_at_the_beginning_and_the_same_for_all(town: Town):

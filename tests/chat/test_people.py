@@ -1,6 +1,7 @@
 """People with what they said: ``users`` of every page, and several profiles in one request."""
 
 import logging
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -145,7 +146,7 @@ async def test_profile_that_changes_while_it_is_read_is_the_new_one(monkeypatch:
 
 async def test_profile_is_read_again_after_a_while(monkeypatch: pytest.MonkeyPatch):
     profiles, user_id, now = SenderProfiles(), new_client_id(), 1000.0
-    monkeypatch.setattr(sender_profiles.time, "monotonic", lambda: now)
+    monkeypatch.setattr(sender_profiles, "time", SimpleNamespace(monotonic=lambda: now))
     names = iter(("first", "second"))
 
     async def read(_tx: object, user_ids: list[str]) -> list[UserRow]:

@@ -132,11 +132,12 @@ async def test_refusal_has_the_words_of_its_error(api: Api, monkeypatch):
     assert answer.headers["Retry-After"] == str(problem["retry_after"]) == str(UNAVAILABLE_FOR_S)
 
 
-async def test_database_that_does_not_answer_is_unavailable(settings, database, database_url):
-    impatient = Database(database_url, timeout_s=0.3)
+async def test_database_that_does_not_answer_is_unavailable(settings, database, database_url, monkeypatch):
+    impatient = Database(database_url)
     await impatient.connect()
     async with open_api(settings, impatient) as api, database.transaction() as tx:
         await tx.execute("test", "LOCK TABLE login_codes", ())
+        monkeypatch.setattr(impatient, "_timeout_s", 0.3)
         assert_problem(await api.post(CODES, {"phone": "+79161234567"}), 503, "unavailable")
         assert (await api.client.get("/health/live")).status_code == 200
     await impatient.disconnect()

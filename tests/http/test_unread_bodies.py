@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from tests.support.clients import Town
-from tests.support.raw_socket import DEADLINE_S, hang_up
+from tests.support.raw_socket import hang_up
+from tests.support.waiting import DEADLINE_S
 
 MIB = 1024 * 1024
 AVATAR, FILES, ACTION = ("PUT", "/v1/me/avatar"), ("POST", "/v1/files"), ("POST", "/v1/actions/chat:list")
