@@ -3,15 +3,18 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from realtime.documents.typescript import write_types
-from tests.clients.test_guide_clients import DEADLINE_S, ROOT, until
+from realtime.wire.registry import ACTIONS
+from tests.clients.test_guide_clients import ROOT
 from tests.clients.test_javascript_client import NODE, SCRIPTS
-from tests.support.clients import Person, Town
+from tests.support.clients import Client, Person, Town
+from tests.support.waiting import DEADLINE_S, until
 
 pytestmark = [
     pytest.mark.slow,
@@ -61,6 +64,35 @@ async def anna(town: Town) -> Person:
 
 
 @pytest.fixture
+async def boris(town: Town, anna: Person) -> tuple[Client, str]:
+    """Boris, and his chat with Anna."""
+    boris = await (await town.register()).connect()
+    return boris, (await boris.send("chat:create_private", user_id=anna.id))["chat"]["id"]
+
+
+class HeldLists:
+    """Answers of ``chat:list`` that were read from the database and are not sent before :attr:`release`."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.release = asyncio.Event()
+
+
+@pytest.fixture
+def held_lists(monkeypatch: pytest.MonkeyPatch) -> HeldLists:
+    held, action = HeldLists(), ACTIONS["chat:list"]
+
+    async def answer_late(context: Any, payload: Any) -> Any:
+        answer = await action.handler(context, payload)
+        held.count += 1
+        await held.release.wait()
+        return answer
+
+    monkeypatch.setitem(ACTIONS, "chat:list", replace(action, handler=answer_late))
+    return held
+
+
+@pytest.fixture
 async def tabs(town: Town, anna: Person, tmp_path: Path, witness: Any) -> AsyncIterator[Tabs]:
     """The page, compiled against the served types, in two tabs of Anna's."""
     (tmp_path / "node_modules").symlink_to(SCRIPTS / "node_modules")
@@ -80,6 +112,15 @@ async def tabs(town: Town, anna: Person, tmp_path: Path, witness: Any) -> AsyncI
     yield Tabs(process)
     process.kill()
     await process.wait()
+
+
+async def test_page_shows_a_message_that_overtakes_the_list(boris: tuple[Client, str], held_lists: HeldLists, tabs: Tabs):
+    client, chat_id = boris
+    await until(lambda: held_lists.count == 2)
+    await client.say(chat_id, "hello Anna")
+    held_lists.release.set()
+    for tab in (0, 1):
+        await tabs.shows(tab, "rows", [("hello Anna", 1)], "line", "unread")
 
 
 @pytest.mark.timeout(120)
