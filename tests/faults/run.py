@@ -77,15 +77,15 @@ async def _play(stage: Stage, fault: Fault, outcome: Outcome, rng: Random, rate:
     workload = Workload(stage.town, Random(rng.random()), rate=rate)
     try:
         workload.start()
-        await asyncio.sleep(_BEFORE_S)
+        await asyncio.sleep(_BEFORE_S)  # the conversation is under way when the fault comes
         try:
             async with asyncio.timeout(_FAULT_S_MAX + stage.seconds):
                 await fault.body(stage)
-        except Exception as problem:
+        except Exception as problem:  # what was promised is checked all the same
             history.broken.append(f"the fault itself: {type(problem).__name__}: {problem}")
             outcome.notes.append(traceback.format_exc(limit=-2))
         ended_at = time.monotonic()
-        await asyncio.sleep(_AFTER_S)
+        await asyncio.sleep(_AFTER_S)  # what is written right after the fault is checked, too
         workload.stop()
         converged = await await_convergence(stage.town, workload, observers, ended_at)
         await workload.close()

@@ -38,7 +38,7 @@ async def await_convergence(town: Town, workload: Workload, observers: list[Obse
             result.at_promise = result.differences
         if time.monotonic() - ended_at > _GIVEN_UP_S:
             return result
-        await asyncio.sleep(_POLL_S)
+        await asyncio.sleep(_POLL_S)  # nobody announces that all views agree
 
 
 async def _compare(town: Town, workload: Workload, observers: list[Observer]) -> list[str]:

@@ -69,7 +69,7 @@ async def _burst(stage: Stage) -> None:
     writers = stage.town.devices[1:5]
     for number in range(_BURST):
         writers[number % len(writers)].write(chat_id, _LONG_TEXT)
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(0.001)  # the pace of the burst
 
 
 @fault()

@@ -53,7 +53,7 @@ async def _keep_full(ballast: Path) -> None:
             try:
                 file.write(b"\0" * _CHUNK)
             except OSError:
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.05)  # the kernel tells nobody of free bytes
 
 
 @fault()
@@ -79,7 +79,7 @@ async def _knock(stage: Stage, seconds: float) -> None:
     async with asyncio.timeout(seconds):
         _, writer = await asyncio.open_connection("127.0.0.1", stage.server.port)
         try:
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(seconds)  # it holds the connection
         finally:
             writer.close()
 

@@ -124,7 +124,7 @@ class Workload:
         return next(one for one in self._town.devices if one.account.user_id == device.account.user_id)
 
     async def _write(self, device: Device, rng: Random) -> None:
-        await asyncio.sleep(rng.random() / self._rate)
+        await asyncio.sleep(rng.random() / self._rate)  # not all at once; the sleeps below are the pace of people
         while self._goes_on:
             if len(device.outbox) < 20:  # nobody writes on for ever while nothing leaves
                 chat_id = rng.choice(self._chats_of(device) or [self._town.unsteady_chat_id])
