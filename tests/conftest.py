@@ -16,7 +16,7 @@ from db.embedded import EmbeddedPostgres
 from db.migrate import migrate
 from db.pool import Database
 from tests.support import contract
-from tests.support.clients import Town
+from tests.support.clients import ChatUsers
 from tests.support.raw_client import close_raw_clients
 from tests.support.running import RunningServer, run_server
 from tests.support.transport_server import TransportServer, serving_transport
@@ -97,11 +97,11 @@ async def running(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture
-async def town(running: RunningServer) -> AsyncIterator[Town]:
+async def chat_users(running: RunningServer) -> AsyncIterator[ChatUsers]:
     """People on the running server."""
-    town = Town(running.address)
-    yield town
-    await town.close()
+    chat_users = ChatUsers(running.address)
+    yield chat_users
+    await chat_users.close()
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.clients import Client, Person, Town, new_phone
+from tests.support.clients import ChatUsers, Client, Person, new_phone
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
@@ -22,11 +22,11 @@ class Devices:
 
 
 @pytest.fixture
-async def devices(town: Town) -> Devices:
+async def devices(chat_users: ChatUsers) -> Devices:
     number = new_phone()
-    signed_in = [await town.register(number, device_name=name) for name in ("Old phone", "New phone", "Laptop")]
+    signed_in = [await chat_users.register(number, device_name=name) for name in ("Old phone", "New phone", "Laptop")]
     clients = [await person.connect() for person in signed_in]
-    boris = await (await town.register()).connect()
+    boris = await (await chat_users.register()).connect()
     chat = (await boris.send("chat:create_private", user_id=signed_in[0].id))["chat"]
     for client in clients:
         await client.expect_event("chat:updated")
@@ -157,8 +157,8 @@ async def test_signing_out_ends_the_device_itself(devices: Devices) -> None:
     await assert_ended(devices.clients[0], anna, "logged_out")
 
 
-async def test_nobody_ends_somebody_elses_device(devices: Devices, town: Town) -> None:
-    stranger = await town.register()
+async def test_nobody_ends_somebody_elses_device(devices: Devices, chat_users: ChatUsers) -> None:
+    stranger = await chat_users.register()
     session_id = devices.clients[0].ready["session_id"]
     answer = await stranger.http.delete(f"/v1/auth/sessions/{session_id}", headers=stranger.headers)
     assert answer.status_code == 404

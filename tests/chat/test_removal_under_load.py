@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.clients import Client, Event, Person, Town, new_client_id
+from tests.support.clients import ChatUsers, Client, Event, Person, new_client_id
 from tests.support.programs import serving
 from tests.support.raw_socket import RawSocket
 from tests.support.waiting import until
@@ -118,12 +118,12 @@ async def newest_system_seq(client: Client, chat_id: str) -> int:
 
 
 @pytest.fixture
-async def alone(database_url: str, tmp_path: Path) -> AsyncIterator[Town]:
+async def alone(database_url: str, tmp_path: Path) -> AsyncIterator[ChatUsers]:
     """People on a server that is a process of its own: it need not share its core with those who send."""
     async with serving(database_url=database_url, data_dir=tmp_path, rate_limits="off") as server:
-        town = Town(server.address)
-        yield town
-        await town.close()
+        chat_users = ChatUsers(server.address)
+        yield chat_users
+        await chat_users.close()
 
 
 async def begin_sending(people: list[Person], chat_id: str) -> SteadySenders:
@@ -135,7 +135,7 @@ async def begin_sending(people: list[Person], chat_id: str) -> SteadySenders:
 
 
 @pytest.mark.parametrize("how", ["removed", "left", "deleted"])
-async def test_nothing_from_after_the_removal_arrives(alone: Town, how: str):
+async def test_nothing_from_after_the_removal_arrives(alone: ChatUsers, how: str):
     people = [await alone.register() for _ in range(SENDERS + 1)]
     creator, victims = await people[0].connect(), [await people[-1].connect() for _ in range(2)]
     ids = [person.id for person in people[1:]]

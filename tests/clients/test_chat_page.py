@@ -13,7 +13,7 @@ from realtime.documents.typescript import write_types
 from realtime.wire.registry import ACTIONS
 from tests.clients.test_guide_clients import ROOT
 from tests.clients.test_javascript_client import NODE, SCRIPTS
-from tests.support.clients import Client, Person, Town
+from tests.support.clients import ChatUsers, Client, Person
 from tests.support.waiting import DEADLINE_S, until
 
 pytestmark = [
@@ -57,16 +57,16 @@ class Tabs:
 
 
 @pytest.fixture
-async def anna(town: Town) -> Person:
-    anna = await town.register()
-    await town.http.patch("/v1/me", json={"display_name": "Anna"}, headers=anna.headers)
+async def anna(chat_users: ChatUsers) -> Person:
+    anna = await chat_users.register()
+    await chat_users.http.patch("/v1/me", json={"display_name": "Anna"}, headers=anna.headers)
     return anna
 
 
 @pytest.fixture
-async def boris(town: Town, anna: Person) -> tuple[Client, str]:
+async def boris(chat_users: ChatUsers, anna: Person) -> tuple[Client, str]:
     """Boris, and his chat with Anna."""
-    boris = await (await town.register()).connect()
+    boris = await (await chat_users.register()).connect()
     return boris, (await boris.send("chat:create_private", user_id=anna.id))["chat"]["id"]
 
 
@@ -93,7 +93,7 @@ def held_lists(monkeypatch: pytest.MonkeyPatch) -> HeldLists:
 
 
 @pytest.fixture
-async def tabs(town: Town, anna: Person, tmp_path: Path, witness: Any) -> AsyncIterator[Tabs]:
+async def tabs(chat_users: ChatUsers, anna: Person, tmp_path: Path, witness: Any) -> AsyncIterator[Tabs]:
     """The page, compiled against the served types, in two tabs of Anna's."""
     (tmp_path / "node_modules").symlink_to(SCRIPTS / "node_modules")
     (tmp_path / "package.json").write_text('{"type": "module"}', encoding="utf-8")
@@ -106,7 +106,7 @@ async def tabs(town: Town, anna: Person, tmp_path: Path, witness: Any) -> AsyncI
     output, _ = await compiler.communicate()
     assert compiler.returncode == 0, output.decode()
     process = await asyncio.create_subprocess_exec(
-        str(NODE), str(SCRIPTS / "chat.mjs"), str(tmp_path / "chat.js"), town.address, anna.tokens["access_token"],
+        str(NODE), str(SCRIPTS / "chat.mjs"), str(tmp_path / "chat.js"), chat_users.address, anna.tokens["access_token"],
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     yield Tabs(process)
@@ -124,11 +124,11 @@ async def test_page_shows_a_message_that_overtakes_the_list(boris: tuple[Client,
 
 
 @pytest.mark.timeout(120)
-async def test_page_shows_names_counts_and_ticks_in_two_tabs(town: Town, anna: Person, tabs: Tabs):
-    boris, clara = [await town.register() for _ in range(2)]
+async def test_page_shows_names_counts_and_ticks_in_two_tabs(chat_users: ChatUsers, anna: Person, tabs: Tabs):
+    boris, clara = [await chat_users.register() for _ in range(2)]
     people = {}
     for name, person in (("Boris", boris), ("Clara", clara)):
-        await town.http.patch("/v1/me", json={"display_name": name}, headers=person.headers)
+        await chat_users.http.patch("/v1/me", json={"display_name": name}, headers=person.headers)
         people[name] = await person.connect()
     private = (await people["Boris"].send("chat:create_private", user_id=anna.id))["chat"]["id"]
     group = (await people["Clara"].send("chat:create_group", title="Hike", member_ids=[anna.id]))["chat"]["id"]

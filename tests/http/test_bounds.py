@@ -14,7 +14,7 @@ import pytest
 from core.rates import HTTP_BUDGETS, Budget
 from core.settings import Settings
 from http_api.concurrency import ConcurrencyLimit
-from tests.support.clients import Person, Town
+from tests.support.clients import ChatUsers, Person
 from tests.support.raw_socket import hang_up
 from tests.support.running import RunningServer, run_server
 from tests.support.waiting import DEADLINE_S, until
@@ -75,9 +75,9 @@ def find_backend(server: RunningServer) -> Any:
     return app.state.backend
 
 
-async def test_slow_uploads_of_some_do_not_stop_those_of_others(town: Town, running: RunningServer, limits):
+async def test_slow_uploads_of_some_do_not_stop_those_of_others(chat_users: ChatUsers, running: RunningServer, limits):
     limits(uploads=ConcurrencyLimit(per_user_max=4, total_max=3))
-    people, boris = [await town.register() for _ in range(3)], await town.register()
+    people, boris = [await chat_users.register() for _ in range(3)], await chat_users.register()
     in_progress = limits.backend.bodies._in_progress
     async with AsyncExitStack() as stack:
         for person in people:
@@ -87,8 +87,8 @@ async def test_slow_uploads_of_some_do_not_stop_those_of_others(town: Town, runn
     assert answer.status_code == 201, answer.text
 
 
-async def test_person_has_four_uploads_at_a_time(town: Town, running: RunningServer, limits):
-    anna = await town.register()
+async def test_person_has_four_uploads_at_a_time(chat_users: ChatUsers, running: RunningServer, limits):
+    anna = await chat_users.register()
     in_progress = limits.backend.bodies._in_progress
     async with AsyncExitStack() as stack:
         for _ in range(4):
@@ -106,9 +106,9 @@ async def drip(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.05)  # the slowness is what is tested
 
 
-async def test_body_that_arrives_byte_by_byte_is_refused(town: Town, running: RunningServer, monkeypatch):
+async def test_body_that_arrives_byte_by_byte_is_refused(chat_users: ChatUsers, running: RunningServer, monkeypatch):
     monkeypatch.setattr("http_api.http_protocol.BODY_WINDOW_S", 0.5)
-    anna = await town.register()
+    anna = await chat_users.register()
     async with slow_upload(running.address, anna) as (reader, writer):
         dripping = asyncio.ensure_future(drip(writer))
         try:
@@ -118,11 +118,11 @@ async def test_body_that_arrives_byte_by_byte_is_refused(town: Town, running: Ru
             dripping.cancel()
 
 
-async def test_body_that_goes_on_past_its_deadline_is_refused(town: Town, running: RunningServer, monkeypatch):
+async def test_body_that_goes_on_past_its_deadline_is_refused(chat_users: ChatUsers, running: RunningServer, monkeypatch):
     monkeypatch.setattr("http_api.http_protocol.BODY_WINDOW_S", 0.2)
     monkeypatch.setattr("http_api.http_protocol.BODY_BYTES_PER_S_MIN", 1)
     monkeypatch.setattr("http_api.http_protocol.BODY_DEADLINE_S", 0.5)
-    anna = await town.register()
+    anna = await chat_users.register()
     async with slow_upload(running.address, anna) as (reader, writer):
         dripping = asyncio.ensure_future(drip(writer))
         try:
@@ -132,10 +132,12 @@ async def test_body_that_goes_on_past_its_deadline_is_refused(town: Town, runnin
             dripping.cancel()
 
 
-async def test_readers_that_do_not_read_do_not_stop_exports(town: Town, running: RunningServer, limits, monkeypatch):
+async def test_readers_that_do_not_read_do_not_stop_exports(
+    chat_users: ChatUsers, running: RunningServer, limits, monkeypatch
+):
     monkeypatch.setattr("http_api.http_protocol.ANSWER_WINDOW_S", 0.5)
     limits(exports=ConcurrencyLimit(per_user_max=1, total_max=1))
-    anna, boris = await town.register(), await town.register()
+    anna, boris = await chat_users.register(), await chat_users.register()
     assert (await upload(anna, os.urandom(12_000_000))).status_code == 201
     head = f"GET /v1/me/export HTTP/1.1\r\nHost: molva\r\nAuthorization: {anna.headers['Authorization']}\r\n"
     async with sending(running.address, head=head, receive_bytes=4096):
@@ -165,15 +167,15 @@ async def test_address_has_no_more_connections_than_it_may(limited: RunningServe
 
 
 async def test_person_cannot_change_the_profile_without_end(limited: RunningServer, monkeypatch):
-    town = Town(limited.address)
-    anna = await town.register()
+    chat_users = ChatUsers(limited.address)
+    anna = await chat_users.register()
     monkeypatch.setattr(find_backend(limited).rates, "_clock", lambda: 0.0)
     answers = [await anna.http.patch("/v1/me", json={"about": str(number)}, headers=anna.headers) for number in range(60)]
     refused = [answer for answer in answers if answer.status_code == 429]
     assert len(refused) == 60 - HTTP_BUDGETS["profile"].burst
     assert refused[-1].json()["code"] == "rate_limited"
     assert int(refused[-1].headers["Retry-After"]) >= 1
-    await town.close()
+    await chat_users.close()
 
 
 async def test_address_cannot_guess_tokens_without_end(limited: RunningServer, monkeypatch):

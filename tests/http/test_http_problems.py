@@ -15,7 +15,7 @@ from core.strict_json import parse_json
 from db.pool import Database
 from http_api.middleware.bodies import JSON_BYTES_MAX
 from tests.support.api_client import Api, RecordingSender, open_api
-from tests.support.clients import Town
+from tests.support.clients import ChatUsers
 
 CODES = "/v1/auth/codes"
 
@@ -253,8 +253,8 @@ async def test_probes_answer(api: Api):
     ["/health/live", "/health/ready", "/docs", "/docs/", "/docs/events", "/docs/live", "/docs/types.ts", "/openapi.json",
      "/asyncapi.json", "/docs/assets/swagger/swagger-ui.css"],
 )  # fmt: skip
-async def test_what_is_asked_for_by_head_alone_has_the_headers_of_get(town: Town, path: str):
-    got, asked = await town.http.get(path), await town.http.head(path)
+async def test_what_is_asked_for_by_head_alone_has_the_headers_of_get(chat_users: ChatUsers, path: str):
+    got, asked = await chat_users.http.get(path), await chat_users.http.head(path)
     assert (asked.status_code, asked.content) == (200, b"")
     for name in ("Content-Type", "Content-Length", "Content-Security-Policy"):
         assert asked.headers.get(name) == got.headers.get(name)

@@ -11,7 +11,7 @@ from core.errors import Unavailable
 from core.settings import Settings
 from db.connection_watch import drop
 from db.pool import Database, Tx
-from tests.support.clients import Town, new_phone
+from tests.support.clients import ChatUsers, new_phone
 from tests.support.database_proxy import DatabaseProxy, proxy_to
 from tests.support.running import RunningServer, run_server
 
@@ -98,21 +98,21 @@ async def far_server(settings: Settings, proxy: DatabaseProxy) -> AsyncIterator[
 
 
 async def test_readiness_is_answered_while_the_database_is_frozen(far_server: RunningServer, proxy: DatabaseProxy):
-    town = Town(far_server.address)
-    assert (await town.http.get("/health/ready")).status_code == 200
+    chat_users = ChatUsers(far_server.address)
+    assert (await chat_users.http.get("/health/ready")).status_code == 200
     proxy.freeze()
-    waiting = asyncio.create_task(town.http.post("/v1/auth/codes", json={"phone": new_phone()}))
-    assert (await town.http.get("/health/ready")).status_code == 503
+    waiting = asyncio.create_task(chat_users.http.post("/v1/auth/codes", json={"phone": new_phone()}))
+    assert (await chat_users.http.get("/health/ready")).status_code == 503
     assert not waiting.done(), "a request that needs the database waits longer"
     assert (await waiting).status_code == 503
-    await town.close()
+    await chat_users.close()
 
 
 async def test_actions_that_wait_for_each_other_are_all_answered_within_the_time_out(
     far_server: RunningServer, database_url: str
 ):
-    town = Town(far_server.address)
-    anna, boris, chat_id = await town.pair()
+    chat_users = ChatUsers(far_server.address)
+    anna, boris, chat_id = await chat_users.pair()
     seq = (await anna.say(chat_id, "hello"))["seq"]
     holder = await asyncpg.connect(database_url)
     async with holder.transaction():
@@ -126,4 +126,4 @@ async def test_actions_that_wait_for_each_other_are_all_answered_within_the_time
             )
     await holder.close()
     assert {answer["error"]["code"] for answer in answers} == {"unavailable"}
-    await town.close()
+    await chat_users.close()

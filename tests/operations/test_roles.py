@@ -6,7 +6,7 @@ import pytest
 from core.settings import Settings
 from db.migrate import migrate
 from db.roles import APPLICATION, make_application_role, role_of
-from tests.support.clients import Town
+from tests.support.clients import ChatUsers
 from tests.support.running import run_server
 
 
@@ -17,12 +17,12 @@ async def test_application_owns_nothing_and_serves(settings: Settings, database_
     assert role_of(url) == APPLICATION
     application = settings.model_copy(update={"database_url": type(settings.database_url)(url)})
     async with run_server(application) as running:
-        town = Town(running.address)
-        anna, boris = await town.register(), await town.register()
+        chat_users = ChatUsers(running.address)
+        anna, boris = await chat_users.register(), await chat_users.register()
         chat = await anna.http.post("/v1/actions/chat:create_private", json={"user_id": boris.id}, headers=anna.headers)
         assert chat.status_code == 200
         assert (await anna.http.delete("/v1/me", headers=anna.headers)).status_code == 204
-        await town.close()
+        await chat_users.close()
     connection = await asyncpg.connect(url)
     try:
         for forbidden in (

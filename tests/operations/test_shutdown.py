@@ -9,7 +9,7 @@ from pathlib import Path
 import asyncpg
 import httpx
 
-from tests.support.clients import Town, new_client_id
+from tests.support.clients import ChatUsers, new_client_id
 from tests.support.raw_socket import RawSocket
 from tests.support.waiting import until
 
@@ -43,8 +43,8 @@ async def start(database_url: str, data_dir: Path) -> tuple[asyncio.subprocess.P
 
 async def test_actions_in_flight_at_the_end_are_all_acked(database_url: str, tmp_path: Path):
     process, address = await start(database_url, tmp_path)
-    town = Town(address)
-    anna, boris = await town.register(), await town.register()
+    chat_users = ChatUsers(address)
+    anna, boris = await chat_users.register(), await chat_users.register()
     chat_id = (await anna.act("chat:create_private", user_id=boris.id)).json()["chat"]["id"]
     raw, idle = await RawSocket.open(address), await RawSocket.open(address)
     await raw.enter(anna.tokens["access_token"])
@@ -86,4 +86,4 @@ async def test_actions_in_flight_at_the_end_are_all_acked(database_url: str, tmp
         await one.close()
     for connection in (blocker, observer):
         await connection.close()
-    await town.close()
+    await chat_users.close()

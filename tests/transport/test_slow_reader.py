@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.clients import Person, Town, new_client_id
+from tests.support.clients import ChatUsers, Person, new_client_id
 from tests.support.programs import ServerProcess, serving
 from tests.support.raw_socket import RawSocket
 from tests.support.waiting import until
@@ -100,8 +100,8 @@ class Talk:
 
 async def test_reader_of_nothing_is_cut_and_costs_the_others_nothing(database_url: str, tmp_path: Path):
     async with serving(database_url=database_url, data_dir=tmp_path, rate_limits="off") as server:
-        town = Town(server.address)
-        people = [await town.register() for _ in range(3)]
+        chat_users = ChatUsers(server.address)
+        people = [await chat_users.register() for _ in range(3)]
         members = [person.id for person in people[1:]]
         group = await people[0].act("chat:create_group", title="Slow", member_ids=members)
         chat_id = group.json()["chat"]["id"]
@@ -126,4 +126,4 @@ async def test_reader_of_nothing_is_cut_and_costs_the_others_nothing(database_ur
         answering.cancel()
         third._writer.transport.abort()
         await asyncio.gather(speaker.close(), listener.close())
-        await town.close()
+        await chat_users.close()

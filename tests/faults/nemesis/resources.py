@@ -107,7 +107,7 @@ async def files_gone(stage: Stage) -> None:
 
 
 async def _upload(stage: Stage) -> int:
-    account = stage.town.devices[0].account
+    account = stage.chat_users.devices[0].account
     file = {"file": ("note.txt", os.urandom(64), "text/plain")}
     try:
         answer = await stage.http.post("/v1/files", files=file, headers=account.headers, timeout=_HTTP_S)
