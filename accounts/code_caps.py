@@ -94,6 +94,7 @@ class SendTiming:
 
     async def imitate(self) -> None:
         """Wait as long as sending a code takes."""
+        # A quick answer would tell a stranger that no code was sent. The median ignores a service that was slow once.
         await asyncio.sleep(median(self._durations_s) if self._durations_s else 0)
 
 

@@ -95,7 +95,7 @@ class WebhookSender:
         try:
             async with asyncio.timeout(TOTAL_TIMEOUT_S), self._client() as client:
                 for pause_s in (0, *self._backoff_s):
-                    await asyncio.sleep(pause_s)
+                    await asyncio.sleep(pause_s)  # a service that just failed gets time to come back
                     if await self._attempt(client, body, delivery_id):
                         return
         except TimeoutError:

@@ -134,7 +134,7 @@ async def _sign_in(services: AccountServices, guess: Guess, request: SignInReque
                 raise Conflict(ConflictReason.PIN_REQUIRED)  # another PIN was set meanwhile
             signed_in = await _open_session(services, tx, phone=guess.origin.phone, request=request)
     _refuse_unless_right(found)
-    assert signed_in is not None  # noqa: S101  (the code was right)
+    assert signed_in is not None  # noqa: S101  (for mypy: a right code has opened a session)
     return signed_in
 
 

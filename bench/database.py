@@ -21,7 +21,7 @@ from bench.scenarios import Scenario
 from core.tokens import AccessTokens, derive_key
 from db.embedded import EmbeddedPostgres
 
-SECRET: Final = "a secret for load tests that protects nothing"  # noqa: S105
+SECRET: Final = "a secret for load tests that protects nothing"  # noqa: S105  (as it says)
 ACCESS_KEY: Final = derive_key(SECRET.encode(), "access token")
 """The key that signs access tokens; the peers check tokens with it."""
 _TEMPLATE: Final = "bench_template"

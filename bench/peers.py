@@ -90,7 +90,7 @@ def _await_listening(process: "subprocess.Popen[bytes]", port: int, peer: Peer, 
             with socket.create_connection(("127.0.0.1", port), timeout=_POLL_S):
                 return
         except OSError:
-            time.sleep(_POLL_S)
+            time.sleep(_POLL_S)  # another program's start, which it does not announce in one way
     log = (home / f"{peer.name}.log").read_text(errors="replace")
     raise PeerError(f"{peer.title} did not start: {log[-2000:]}")
 

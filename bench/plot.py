@@ -14,7 +14,7 @@ def draw(results: Results, path: Path) -> None:
     import matplotlib as mpl  # noqa: PLC0415  (a group of its own: the table needs it not)
 
     mpl.use("Agg")
-    from matplotlib import pyplot as plt  # noqa: PLC0415
+    from matplotlib import pyplot as plt  # noqa: PLC0415  (behind the choice of the backend)
 
     others = [peer for peer in results.peers if peer is not PRODUCT]
     rows = [(scenario, figure) for scenario in results.scenarios for figure in scenario.figures]

@@ -72,7 +72,7 @@ def _writable(path: Path) -> Iterator[TextIO]:
         yield sys.stdout
         return
     try:
-        file = open(path, "w", encoding="utf-8", opener=partial(os.open, mode=0o600))  # noqa: SIM115  (closed below)
+        file = open(path, "w", encoding="utf-8", opener=partial(os.open, mode=0o600))  # noqa: SIM115  (closed by `with`)
     except OSError as error:
         raise StartupError(f"{path} cannot be written: {error.strerror or error}.") from None
     with file:

@@ -21,7 +21,7 @@ async def watch_loop_lag() -> None:
     loop = asyncio.get_running_loop()
     while True:
         due = loop.time() + _PERIOD_S
-        await asyncio.sleep(_PERIOD_S)
+        await asyncio.sleep(_PERIOD_S)  # how late it returns is what is measured
         lag_s = max(0.0, loop.time() - due)
         metrics.LOOP_LAG_SECONDS.observe(lag_s)
         if lag_s > _LOGGED_S:

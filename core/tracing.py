@@ -36,6 +36,7 @@ def start_tracing(exporter: Literal["off", "console", "otlp"]) -> None:
     if exporter == "off":
         return
     try:
+        # Here, because the packages are an extra that need not be installed.
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
         from opentelemetry.sdk.resources import SERVICE_NAME, Resource  # noqa: PLC0415
         from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
@@ -56,7 +57,7 @@ def start_tracing(exporter: Literal["off", "console", "otlp"]) -> None:
 
 def stop_tracing() -> None:
     """Send what is left and trace no more."""
-    global _provider, _tracer  # noqa: PLW0603
+    global _provider, _tracer  # noqa: PLW0603  (as in start_tracing)
     if _provider is not None:
         _provider.shutdown()
     _provider = _tracer = None
@@ -78,8 +79,8 @@ def remote_span(
 def _open(
     tracer: "Tracer", name: str, carrier: Mapping[str, str], attributes: Mapping[str, str | int] | None
 ) -> Iterator[None]:
-    from opentelemetry import context, trace  # noqa: PLC0415
-    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415
+    from opentelemetry import context, trace  # noqa: PLC0415  (of the extra, which is there when a tracer is)
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415  (as above)
 
     request = current_request()
     parent = context.get_current()

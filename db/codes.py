@@ -115,7 +115,7 @@ async def compare_loose_guess(
     code_id: str,
     phone: str,
     code_hash: bytes,
-    uses_up: bool,  # noqa: FBT001
+    uses_up: bool,  # noqa: FBT001  (as above)
     guesses_max: int,
 ) -> bool | None: ...
 

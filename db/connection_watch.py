@@ -98,7 +98,7 @@ class ConnectionWatch:
 
     async def _watch(self) -> None:
         while True:
-            await asyncio.sleep(_EVERY_S)
+            await asyncio.sleep(_EVERY_S)  # a dead peer announces nothing
             await self._end_abandoned()
             late_since = time.perf_counter() - _SUSPECT_AFTER_S
             late = {connection: since for connection, since in self._outstanding.items() if since < late_since}

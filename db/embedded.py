@@ -116,7 +116,7 @@ class EmbeddedPostgres:
         except OSError as problem:
             self.stop()
             raise StartupError(f"The embedded PostgreSQL cannot use {self._home}: {problem}.") from problem
-        except BaseException:
+        except BaseException:  # whoever does not get PostgreSQL cannot stop it
             self.stop()
             raise
         return _url(port, password)
@@ -191,7 +191,7 @@ def running_url(data_dir: Path) -> str | None:
             raise StartupError(
                 f"{home} is in use by the process {holder}, and its PostgreSQL is not ready. Try again later."
             )
-        time.sleep(_POLL_S)
+        time.sleep(_POLL_S)  # another process starts it, and tells nobody when it is ready
     return None
 
 
@@ -236,7 +236,7 @@ class _Postmaster(threading.Thread):
                 return None
             if not alive:
                 return self._failure or self._last_log_lines()
-            time.sleep(_POLL_S)
+            time.sleep(_POLL_S)  # PostgreSQL says that it is ready in a file alone
         return f"it was not ready within {timeout_s:.0f} s. {self._last_log_lines()}"
 
     def stop(self) -> None:

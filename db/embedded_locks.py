@@ -63,6 +63,6 @@ def _flock(path: Path, *, timeout_s: float) -> int | None:
             if time.monotonic() >= deadline:
                 os.close(lock)
                 return None
-            time.sleep(_POLL_S)
+            time.sleep(_POLL_S)  # flock itself knows no time-out
         else:
             return lock

@@ -238,7 +238,7 @@ class Database:
                 yield Tx(raw, self._slow_s, self._watch)
             except _DOUBTFUL:
                 raise  # the connection is dropped: a ROLLBACK would wait for a server that may not answer
-            except BaseException:
+            except BaseException:  # a refusal, a bug or a cancellation: nothing of it may stay
                 with self._watch.watching(raw):
                     await transaction.rollback()
                 raise

@@ -194,9 +194,9 @@ async def update_profile(
     display_name: str | None,
     sets_username: bool,  # noqa: FBT001  (a statement's parameters are positional)
     username: str | None,
-    sets_about: bool,  # noqa: FBT001
+    sets_about: bool,  # noqa: FBT001  (as above)
     about: str | None,
     last_seen_for: str | None,
     messages_from: str | None,
-    found_by_phone: bool | None,  # noqa: FBT001
+    found_by_phone: bool | None,  # noqa: FBT001  (as above)
 ) -> ProfileRow | None: ...

@@ -5,11 +5,13 @@ it takes to arrive; answers unreadable requests in plain text without a request 
 asks for another protocol (``Upgrade: h2c``, which some clients add to every request). This class changes that.
 
 What must stay true: every error response is a problem with ``X-Request-ID``; a request that two readers could understand
-differently (RFC 9112 §6.3) is refused; the head of a WebSocket request is read here before the connection is handed over.
+differently (RFC 9112 §6.3) is refused; the head of a WebSocket request is read here before the connection is handed over;
+the state changes in :meth:`HttpProtocol._change_state` alone, along :data:`TRANSITIONS`.
 """
 
 import asyncio
 import logging
+from enum import Enum
 from typing import Any, Final
 
 import httptools
@@ -20,6 +22,7 @@ from core.addresses import client_address
 from core.errors import AppError, PayloadTooLarge, ValidationFailed
 from core.ids import new_id
 from core.logs import Request, request_scope
+from core.transitions import InvalidTransition
 from http_api.connection_caps import ConnectionCaps
 from http_api.middleware.request_context import complete_headers
 from http_api.problems import problem_of
@@ -51,6 +54,35 @@ _LINGER_S: Final = 1.0
 _NO_HTTP: Final = "must be a request of HTTP/1.1 or 1.0"
 
 
+class State(Enum):
+    """What is read from a connection. Answers have no part in it: a client may send its next request before it has one."""
+
+    WAITING = "waiting"
+    """No request has begun, or the last one is read."""
+    IN_HEAD = "in head"
+    """A request line and its headers."""
+    IN_BODY = "in body"
+    """A body and its trailers."""
+    REFUSED = "refused"
+    """An error was sent. What still arrives is thrown away."""
+    HANDED_OVER = "handed over"
+    """The connection belongs to a WebSocket."""
+    CLOSED = "closed"
+    """The TCP connection is gone."""
+
+
+WAITING, IN_HEAD, IN_BODY, REFUSED, HANDED_OVER, CLOSED = State
+TRANSITIONS: Final[dict[State, frozenset[State]]] = {
+    WAITING: frozenset({IN_HEAD, REFUSED, HANDED_OVER, CLOSED}),
+    IN_HEAD: frozenset({IN_BODY, REFUSED, CLOSED}),
+    IN_BODY: frozenset({WAITING, REFUSED, CLOSED}),
+    REFUSED: frozenset({CLOSED}),
+    HANDED_OVER: frozenset(),
+    CLOSED: frozenset(),
+}
+"""The states that may follow each state."""
+
+
 class HttpProtocol(HttpToolsProtocol):
     """One client's HTTP connection."""
 
@@ -64,13 +96,11 @@ class HttpProtocol(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._is_in_head = False
-        self._is_refused = False
+        self.state = WAITING
         self._head_bytes = 0
         self._received_bytes = 0
         """Bytes of the head, in the packets before the last one."""
         self._head_timer: asyncio.TimerHandle | None = None
-        self._is_in_body = False
         self._body_began_at_s = 0.0
         self._body_bytes = 0
         """Bytes of the body that arrived in the present window."""
@@ -83,10 +113,15 @@ class HttpProtocol(HttpToolsProtocol):
         """Whether the client took so much in the present window that writing went on."""
         self._answer_began_at_s: float | None = None
         self._answer_timer: asyncio.TimerHandle | None = None
-        self._is_counted = False
         self._counted_address: str | None = None
         self._refusal: tuple[int, AppError] | None = None
         """Status and error with which our own checks stopped the parser."""
+
+    def _change_state(self, state: State) -> None:
+        """Go on to ``state``; ``InvalidTransition`` unless it may follow the present one."""
+        if state not in TRANSITIONS[self.state]:
+            raise InvalidTransition(f"{self.state.value} to {state.value}")
+        self.state = state
 
     # --- asyncio's hooks
 
@@ -94,7 +129,6 @@ class HttpProtocol(HttpToolsProtocol):
         """A client connected: its first request must follow in time."""
         super().connection_made(transport)
         self._start_head_timer(HEAD_TIMEOUT_S)
-        self._is_counted = True
         refusal = self.caps.open()
         if refusal is None and not self.caps.trusted_proxies:
             refusal = self._count_address(self.client[0] if self.client else "")
@@ -103,6 +137,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is closed."""
+        self._change_state(CLOSED)
         self._cancel_head_timer()
         self._cancel_body_timer()
         if self._answer_timer is not None:
@@ -122,14 +157,15 @@ class HttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes of a request. WebSocket is the only other protocol here: a wish for another one is ignored."""
-        if self._is_refused:
+        if self.state is REFUSED:
             return
         self._unset_keepalive_if_required()
-        was_in_head = self._is_in_head
+        was_in_head = self.state is IN_HEAD
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             if self._should_upgrade():
+                self._change_state(HANDED_OVER)
                 self._cancel_head_timer()
                 self._uncount()
                 self.handle_websocket_upgrade()
@@ -139,14 +175,14 @@ class HttpProtocol(HttpToolsProtocol):
         except httptools.HttpParserError:
             self._refuse(*(self._refusal or (400, _bad_request(_NO_HTTP))))
             return
-        if was_in_head and self._is_in_head:
+        if was_in_head and self.state is IN_HEAD:
             self._received_bytes += len(data)
             if self._received_bytes > HEAD_BYTES_MAX:
                 self._refuse(431, _too_large())
                 return
-        if self._head_timer is None and (self._is_in_head or self.cycle is None or self.cycle.response_complete):
-            self._start_head_timer(UNREAD_BODY_S if self._is_in_body else HEAD_TIMEOUT_S)
-        if self._is_in_body:
+        if self._head_timer is None and (self.state is IN_HEAD or self.cycle is None or self.cycle.response_complete):
+            self._start_head_timer(UNREAD_BODY_S if self.state is IN_BODY else HEAD_TIMEOUT_S)
+        if self.state is IN_BODY:
             self._body_bytes += len(data)
             self._was_reading_paused |= self.flow.read_paused
             if self._body_timer is None:
@@ -157,7 +193,8 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         super().on_message_begin()
-        self._is_in_head, self._head_bytes, self._received_bytes = True, 0, 0
+        self._change_state(IN_HEAD)
+        self._head_bytes, self._received_bytes = 0, 0
 
     def on_url(self, url: bytes) -> None:
         """A part of the request target."""
@@ -166,13 +203,13 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header or a trailer."""
-        if self._is_in_head:
+        if self.state is IN_HEAD:
             super().on_header(name, value)
             self._count_head_bytes(len(name) + len(value))
 
     def on_headers_complete(self) -> None:
         """The head is complete: start the application, unless the request is ambiguous."""
-        self._is_in_head, self._is_in_body = False, True
+        self._change_state(IN_BODY)
         self._body_began_at_s = self.loop.time()
         self._cancel_head_timer()
         fault = self._find_fault()
@@ -186,7 +223,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The body is complete. For a request with ``Upgrade``, the parser has not read the body yet."""
-        self._is_in_body = False
+        self._change_state(WAITING)
         self._cancel_head_timer()
         self._cancel_body_timer()
         if not self.parser.should_upgrade():
@@ -242,9 +279,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _time_out(self) -> None:
         self._head_timer = None
-        if self._is_in_head:
+        if self.state is IN_HEAD:
             self._refuse(408, _bad_request("must arrive within a few seconds"))
-        else:  # no request had begun
+        else:
             self.transport.close()
 
     def _cancel_body_timer(self) -> None:
@@ -257,7 +294,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Refuse a body that arrives too slowly, unless we ourselves paused reading it, or that takes too long in all."""
         is_slow = self._body_bytes < BODY_BYTES_PER_S_MIN * BODY_WINDOW_S and not self._was_reading_paused
         self._cancel_body_timer()
-        if not self._is_in_body:
+        if self.state is not IN_BODY:
             return
         if is_slow or self.loop.time() - self._body_began_at_s > BODY_DEADLINE_S:
             self._refuse(408, _bad_request("must not arrive so slowly"))
@@ -313,9 +350,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _uncount(self) -> None:
         self._uncount_address()
-        if self._is_counted:
-            self._is_counted = False
-            self.caps.close()
+        self.caps.close()
 
     def _refuse(self, status: int, error: AppError) -> None:
         """Answer with an error and close. A request before this one is answered first; a response under way is cut off."""
@@ -326,7 +361,7 @@ class HttpProtocol(HttpToolsProtocol):
         elif is_pending and self.cycle.response_started:
             self.transport.close()
         elif not self.transport.is_closing():
-            self._is_refused = True
+            self._change_state(REFUSED)
             self.transport.write(self._refusal_bytes(status, error))
             self.transport.write_eof()
             self._head_timer = self.loop.call_later(_LINGER_S, self.transport.close)

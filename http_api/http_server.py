@@ -34,7 +34,7 @@ class HttpServer(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             documents = f"  documents and try-out: {self.address}/docs/\n" if self._shows_docs else ""
-            print(f"\nMolva is ready at {self.address}\n{documents}", flush=True)  # noqa: T201
+            print(f"\nMolva is ready at {self.address}\n{documents}", flush=True)  # noqa: T201  (for who started it)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let the sockets go in good order, probes being told that we are not ready any more; then close everything."""

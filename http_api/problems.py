@@ -134,7 +134,7 @@ class CrashHandler:
             await self._app(scope, receive, send_noting)
         except ClientDisconnect:
             log.info("client gone before its request was whole")  # nobody to answer
-        except Exception:
+        except Exception:  # a bug: logged whole, and the client is told `internal`
             log.exception("request crashed")
             if has_started:
                 raise  # a part of the response was sent: the server must close the connection
@@ -147,7 +147,7 @@ async def _answer_refusal(_request: Request, error: Exception) -> Response:
 
 
 async def _answer_invalid(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101
+    assert isinstance(error, RequestValidationError)  # noqa: S101  (as above)
     return problem_of(ValidationFailed([_fault(fault) for fault in error.errors()[:PROBLEMS_SHOWN_MAX]]))
 
 
@@ -164,7 +164,7 @@ def _fault(fault: Mapping[str, Any]) -> errors.Problem:
 
 async def _answer_http_exception(request: Request, error: Exception) -> Response:
     """Errors of Starlette and FastAPI themselves: unknown paths and methods, bodies that are too large or unreadable."""
-    assert isinstance(error, HTTPException)  # noqa: S101
+    assert isinstance(error, HTTPException)  # noqa: S101  (as above)
     default = ErrorCode.VALIDATION_FAILED if error.status_code < 500 else ErrorCode.INTERNAL
     code = _CODE_OF_STATUS.get(error.status_code, default)
     refusal = AppError(code.meaning)

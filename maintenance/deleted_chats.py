@@ -22,7 +22,7 @@ async def remove_deleted_chats(database: Database) -> Mapping[str, int]:
         removed += batch
         if batch < _BATCH:
             break
-        await asyncio.sleep(_PAUSE_S)
+        await asyncio.sleep(_PAUSE_S)  # users' statements come in between
     async with database.reading() as tx:
         chats_done = await chats.mark_swept(tx)
     return {"messages": removed, "chats": chats_done}

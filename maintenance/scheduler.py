@@ -73,7 +73,7 @@ async def run_once(job: Job) -> None:
         removed = await job.run()
     except AppError as error:  # a part of the server is away
         log.warning("maintenance put off", extra={"job": job.name, "outcome": error.code.value})
-    except Exception:
+    except Exception:  # a bug in one job must not end the others; this one runs again at its time
         log.exception("maintenance failed", extra={"job": job.name})
     else:
         if any(removed.values()):

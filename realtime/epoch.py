@@ -48,12 +48,12 @@ class EpochWatch:
 
     async def _watch(self, on_change: Callable[[], None]) -> None:
         while True:
-            await asyncio.sleep(_EVERY_S)
+            await asyncio.sleep(_EVERY_S)  # PostgreSQL does not announce a new timeline
             try:
                 epoch = await self._read()
             except Unavailable:
                 continue
-            except Exception:
+            except Exception:  # a bug must not end the watch: it looks again
                 log.exception("epoch not read")
                 continue
             if epoch is not None and epoch != self.epoch:

@@ -120,7 +120,7 @@ class ChatNamespace(Namespace):
                 greeting = await self._admit(connection, auth, request)
             except AppError as error:
                 raise self._refused(connection, error, request) from None
-            except Exception:
+            except Exception:  # a bug: the client is told `internal`, like after an action
                 log.exception("connect crashed")
                 raise self._refused(connection, AppError(), request) from None
             metrics.CONNECTS.labels("ok").inc()
@@ -198,7 +198,7 @@ class ChatNamespace(Namespace):
                     await sessions.note_last_seen(tx, connection.session_id)
             except AppError as error:
                 log.warning("last seen not noted", extra={"outcome": error.code.value})
-            except Exception:
+            except Exception:  # the rest of the leaving must still happen
                 log.exception("last seen not noted")
             log.info("disconnect", extra={"reason": reason})
         self._presence.went(connection.user_id)

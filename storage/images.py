@@ -100,7 +100,7 @@ def _upright(image: Image.Image) -> Image.Image:
     try:
         image.load()
         plain = _in_plain_mode(image)
-    except Exception as error:
+    except Exception as error:  # a decoder of foreign bytes may raise anything
         raise BadImage from error
     orientation = _orientation(image)
     return plain.transpose(_TRANSPOSITIONS[orientation]) if orientation != 1 else plain

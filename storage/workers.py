@@ -104,7 +104,7 @@ class ImageWorkers:
         except (TimeoutError, EOFError, OSError) as error:
             await self._discard(worker)
             return {"outcome": "failed", "problem": type(error).__name__}, []
-        except BaseException:
+        except BaseException:  # cancelled: the worker would give this answer to the next job
             await self._discard(worker)
             raise
         self._idle.append(worker)

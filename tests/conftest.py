@@ -16,10 +16,10 @@ from db.embedded import EmbeddedPostgres
 from db.migrate import migrate
 from db.pool import Database
 from tests.support import contract
-from tests.support.clients import Town
+from tests.support.clients import ChatUsers
 from tests.support.raw_client import close_raw_clients
 from tests.support.running import RunningServer, run_server
-from tests.support.transport_server import PING_INTERVAL_S, PING_TIMEOUT_S, TransportServer, serving_transport
+from tests.support.transport_server import TransportServer, serving_transport
 
 _numbers = itertools.count(1)
 _WITNESS = pytest.StashKey[contract.Witness]()
@@ -97,17 +97,17 @@ async def running(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture
-async def town(running: RunningServer) -> AsyncIterator[Town]:
+async def chat_users(running: RunningServer) -> AsyncIterator[ChatUsers]:
     """People on the running server."""
-    town = Town(running.address)
-    yield town
-    await town.close()
+    chat_users = ChatUsers(running.address)
+    yield chat_users
+    await chat_users.close()
 
 
 @pytest.fixture(scope="module")
 async def fast_heartbeat_server() -> AsyncIterator[TransportServer]:
-    """The transport alone, with a heartbeat that a test can wait for."""
-    async with serving_transport(interval_s=PING_INTERVAL_S, timeout_s=PING_TIMEOUT_S) as server:
+    """The transport alone, with pings that a test can wait for, and any time to answer them."""
+    async with serving_transport(interval_s=0.05, timeout_s=60) as server:
         yield server
 
 

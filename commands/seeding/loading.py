@@ -88,8 +88,8 @@ async def make_chats(database: Database, plan: Plan, people: Sequence[Person], c
         async with asyncio.TaskGroup() as loaders:
             for _ in range(LOADERS):
                 loaders.create_task(load_batches())
-    except ExceptionGroup as failures:
-        raise failures.exceptions[0] from None  # the other loader was cancelled because of it
+    except ExceptionGroup as failures:  # of one exception: it had the other loaders cancelled
+        raise failures.exceptions[0] from None
     progress.end()
 
 

@@ -18,6 +18,7 @@ export class ChatScreen {
   private openChatId: string | null = null;
   private readonly asked = new Set<string>(); // people who were looked up
   private unknown: string[] = []; // people to look up
+  private early: { chatId: string; version: number; change: () => void }[] | null = null; // what came while the list is loaded
 
   constructor(private readonly url: string, private readonly token: () => string, private readonly draw: (screen: ChatScreen) => void) {
     this.socket = io(`${url}/chat`, { auth: (give) => give({ token: token() }) });
@@ -27,8 +28,8 @@ export class ChatScreen {
       await this.loadList();
       if (active_chat_id) await this.open(active_chat_id);
     });
-    this.socket.on("chat:updated", ({ chat }) => this.changed(() => this.putChat(chat)));
-    this.socket.on("chat:removed", ({ chat_id }) => this.changed(() => {
+    this.socket.on("chat:updated", ({ chat }) => this.onceListed(chat.id, chat.version, () => this.putChat(chat)));
+    this.socket.on("chat:removed", ({ chat_id }) => this.onceListed(chat_id, Infinity, () => {
       this.chats.delete(chat_id);
       if (chat_id === this.openChatId) this.openChatId = null;
     }));
@@ -153,9 +154,10 @@ export class ChatScreen {
 
   private async loadList(): Promise<void> {
     this.chats.clear();
+    this.early = [];
     for (let cursor: string | null = null, isFirst = true; isFirst || cursor; isFirst = false) {
       const answer: Ack<ChatPage> = await this.socket.emitWithAck("chat:list", cursor ? { limit: 100, cursor } : { limit: 100 });
-      if (!answer.data) return;
+      if (!answer.data) break;
       const page: ChatPage = answer.data;
       this.changed(() => {
         this.keep(page.users);
@@ -163,6 +165,16 @@ export class ChatScreen {
       });
       cursor = page.next_cursor;
     }
+    const early = this.early;
+    this.early = null;
+    const isNewer = ({ chatId, version }: { chatId: string; version: number }) => version >= (this.chats.get(chatId)?.version ?? 0);
+    for (const event of early) if (isNewer(event)) this.changed(event.change);
+  }
+
+  // The list may be older than an event that overtook it: such events wait.
+  private onceListed(chatId: string, version: number, change: () => void): void {
+    if (this.early) this.early.push({ chatId, version, change });
+    else this.changed(change);
   }
 
   private keep(users: Record<string, User>): void {

@@ -147,7 +147,7 @@ async def _spool(request: Request) -> IO[bytes]:
     try:
         async for chunk in request.stream():
             body.write(chunk)  # into the page cache: microseconds
-    except BaseException:
+    except BaseException:  # the caller, who would close it, never gets it
         body.close()
         raise
     return cast("IO[bytes]", body)

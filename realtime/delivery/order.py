@@ -54,7 +54,7 @@ class TurnQueue:
         try:
             if subject in self._doubtful:
                 await self._settle(subject)
-        except BaseException:
+        except BaseException:  # even cancelled: a turn that is kept would stop all later changes
             self.give_back(subject)
             raise
 
@@ -109,7 +109,7 @@ class TurnQueue:
                 await self._repair(subject)
         except (Unavailable, TimeoutError):
             self._doubtful[subject] = None
-        except Exception:
+        except Exception:  # a bug in one repair must not end the repairs of the other subjects
             log.exception("not reconciled", extra=about)
         else:
             log.info("reconciled", extra=about)

@@ -91,7 +91,7 @@ class Dispatcher:
                 reply = Reply(b"", error.body(request.request_id))
                 if declared is not None:
                     _note_undeclared(declared, error)
-            except Exception:
+            except Exception:  # a bug: logged whole, and the client is told `internal`
                 log.exception("action crashed")
                 reply = Reply(b"", AppError().body(request.request_id))
             finally:

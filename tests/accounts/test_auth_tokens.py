@@ -10,6 +10,7 @@ from accounts.tokens import NAMELESS
 from core.ids import new_id
 from core.tokens import RefreshClaim, RefreshTokens, read_refresh_token
 from tests.support.api_client import Api, open_api, open_connections, run_sql, wrong_code
+from tests.support.waiting import until
 
 PHONE, OTHER_PHONE = "+79161234567", "+79161234568"
 
@@ -94,9 +95,7 @@ async def test_user_registered_meanwhile_is_not_registered_again(api: Api, datab
     async with database.transaction() as tx:
         await tx.execute("test", "INSERT INTO users (id, phone, display_name) VALUES ($1, $2, 'Anna')", (user_id, PHONE))
         sign_in = asyncio.create_task(api.guess(PHONE, code))
-        async with asyncio.timeout(5):
-            while not await asyncio.create_task(run_sql(database, _WAITING)):  # on a connection of its own
-                pass
+        await until(lambda: asyncio.create_task(run_sql(database, _WAITING)))  # on a connection of its own
     answer = (await sign_in).json()
     assert (answer["user"]["id"], answer["is_new_user"]) == (user_id, False)
 

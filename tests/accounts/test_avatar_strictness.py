@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.support.bad_inputs import Bad, assert_outcome, name_of, nothing_breaks
-from tests.support.clients import Person, Town
+from tests.support.clients import ChatUsers, Person
 from tests.support.hostile_avatars import GIF_DOT, TABLES, TAKEN, Make, body_of
 from tests.support.pictures import base64_of, decoded
 from tests.support.running import RunningServer
@@ -20,9 +20,9 @@ SIZES = {"50": (50, 50), "100": (100, 100), "400": (400, 400)}
 @pytest.fixture(scope="module")
 async def pair(running: RunningServer) -> AsyncIterator[tuple[Person, Person]]:
     """Who uploads, and a neighbour."""
-    town = Town(running.address)
-    yield await town.register(), await town.register()
-    await town.close()
+    chat_users = ChatUsers(running.address)
+    yield await chat_users.register(), await chat_users.register()
+    await chat_users.close()
 
 
 async def put(person: Person, body: bytes) -> httpx.Response:
@@ -45,20 +45,20 @@ def test_inputs_are_many_and_told_apart():
 async def test_bad_picture_is_refused_and_the_old_one_stays(
     pair: tuple[Person, Person], row: Bad[Make], caplog: pytest.LogCaptureFixture
 ):
-    villain, neighbour = pair
-    old = (await put(villain, body_of(base64_of(GIF_DOT)))).json()["avatar"]
+    attacker, neighbour = pair
+    old = (await put(attacker, body_of(base64_of(GIF_DOT)))).json()["avatar"]
     async with nothing_breaks(neighbour, caplog):
-        assert_outcome(row, await put(villain, row.sent()))
-    assert await avatar_of(villain) == old
+        assert_outcome(row, await put(attacker, row.sent()))
+    assert await avatar_of(attacker) == old
 
 
 @pytest.mark.parametrize("row", TAKEN, ids=name_of)
 async def test_nothing_but_the_picture_comes_out(
     pair: tuple[Person, Person], row: Bad[Make], caplog: pytest.LogCaptureFixture
 ):
-    villain, neighbour = pair
+    attacker, neighbour = pair
     async with nothing_breaks(neighbour, caplog):
-        answer = await put(villain, row.sent())
+        answer = await put(attacker, row.sent())
         assert_outcome(row, answer)
         for size in (*SIZES, "original"):
             image = await neighbour.http.get(answer.json()["avatar"][size])

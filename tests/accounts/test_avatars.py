@@ -16,7 +16,7 @@ from storage import workers as workers_module
 from storage.avatar_body import BOUNDS
 from storage.jobs import BadImage, Bounds
 from storage.workers import ImageWorkers
-from tests.support.clients import Person, Town
+from tests.support.clients import ChatUsers, Person
 from tests.support.pictures import (
     GRASS,
     SKY,
@@ -31,6 +31,7 @@ from tests.support.pictures import (
     scene,
 )
 from tests.support.running import RunningServer
+from tests.support.waiting import DEADLINE_S
 
 pytestmark = pytest.mark.slow
 
@@ -65,8 +66,8 @@ async def images_of(person: Person, avatar: dict[str, str]) -> dict[str, Image.I
     return found
 
 
-async def test_phone_photo_is_served_in_four_sizes_upright_and_without_metadata(town: Town) -> None:
-    anna = await town.register()
+async def test_phone_photo_is_served_in_four_sizes_upright_and_without_metadata(chat_users: ChatUsers) -> None:
+    anna = await chat_users.register()
     taken = photo()
     assert decoded(taken).size == (4032, 3024), "it lies on its side"
     assert b"Molvaphone" in taken
@@ -82,16 +83,16 @@ async def test_phone_photo_is_served_in_four_sizes_upright_and_without_metadata(
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-async def test_every_orientation_of_a_camera_is_turned_upright(town: Town, orientation: int) -> None:
-    anna = await town.register()
+async def test_every_orientation_of_a_camera_is_turned_upright(chat_users: ChatUsers, orientation: int) -> None:
+    anna = await chat_users.register()
     images = await images_of(anna, await put_well(anna, photo(300, 400, orientation=orientation)))
     assert images["original"].size == (300, 400)
     for image in images.values():
         assert_upright(image, tolerance=60)
 
 
-async def test_avatar_is_in_the_profile_for_others_too(town: Town) -> None:
-    anna, boris = await town.register(), await town.register()
+async def test_avatar_is_in_the_profile_for_others_too(chat_users: ChatUsers) -> None:
+    anna, boris = await chat_users.register(), await chat_users.register()
     avatar = await put_well(anna, encoded(scene(60, 60)))
     assert set(avatar) == {"id", "50", "100", "400", "original"}
     seen = await boris.http.get(f"/v1/users/{anna.id}", headers=boris.headers)
@@ -99,8 +100,8 @@ async def test_avatar_is_in_the_profile_for_others_too(town: Town) -> None:
     assert (await anna.http.get("/v1/me", headers=anna.headers)).json()["avatar"] == avatar
 
 
-async def test_avatar_may_be_kept_for_ever_by_anybody(town: Town) -> None:
-    anna = await town.register()
+async def test_avatar_may_be_kept_for_ever_by_anybody(chat_users: ChatUsers) -> None:
+    anna = await chat_users.register()
     avatar = await put_well(anna, encoded(scene(60, 60)))
     answer = await anna.http.get(avatar["100"])
     assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
@@ -123,8 +124,8 @@ def unlike_any_other() -> bytes:
     return encoded(Image.effect_noise((60, 60), 80))
 
 
-async def test_new_picture_has_new_addresses_and_the_old_one_goes(town: Town) -> None:
-    anna = await town.register()
+async def test_new_picture_has_new_addresses_and_the_old_one_goes(chat_users: ChatUsers) -> None:
+    anna = await chat_users.register()
     first = await put_well(anna, unlike_any_other())
     second = await put_well(anna, unlike_any_other())
     assert set(first.values()).isdisjoint(second.values())
@@ -133,15 +134,15 @@ async def test_new_picture_has_new_addresses_and_the_old_one_goes(town: Town) ->
         assert (await fetch(anna, second, size)).status_code == 200
 
 
-async def test_same_picture_again_changes_nothing(town: Town) -> None:
-    anna = await town.register()
+async def test_same_picture_again_changes_nothing(chat_users: ChatUsers) -> None:
+    anna = await chat_users.register()
     first = await put_well(anna, encoded(scene(60, 60)))
     assert await put_well(anna, encoded(scene(60, 60))) == first
     assert (await fetch(anna, first, "50")).status_code == 200
 
 
-async def test_picture_of_two_people_stays_until_both_have_another(town: Town) -> None:
-    anna, boris = await town.register(), await town.register()
+async def test_picture_of_two_people_stays_until_both_have_another(chat_users: ChatUsers) -> None:
+    anna, boris = await chat_users.register(), await chat_users.register()
     picture = unlike_any_other()
     shared = await put_well(anna, picture)
     assert await put_well(boris, picture) == shared
@@ -151,8 +152,8 @@ async def test_picture_of_two_people_stays_until_both_have_another(town: Town) -
     assert (await fetch(boris, shared, "400")).status_code == 404
 
 
-async def test_removed_avatar_is_gone_and_may_be_removed_again(town: Town) -> None:
-    anna = await town.register()
+async def test_removed_avatar_is_gone_and_may_be_removed_again(chat_users: ChatUsers) -> None:
+    anna = await chat_users.register()
     avatar = await put_well(anna, unlike_any_other())
     for _ in range(2):
         assert (await anna.http.delete("/v1/me/avatar", headers=anna.headers)).status_code == 204
@@ -160,8 +161,8 @@ async def test_removed_avatar_is_gone_and_may_be_removed_again(town: Town) -> No
     assert (await fetch(anna, avatar, "original")).status_code == 404
 
 
-async def test_many_uploads_of_one_person_at_once_end_with_one_whole_picture(town: Town) -> None:
-    anna = await town.register()
+async def test_many_uploads_of_one_person_at_once_end_with_one_whole_picture(chat_users: ChatUsers) -> None:
+    anna = await chat_users.register()
     pictures = [encoded(Image.new("RGB", (80, 80), (25 * number, 100, 200))) for number in range(4)]
     answers = await asyncio.gather(*(put(anna, picture) for picture in pictures))
     assert {answer.status_code for answer in answers} == {200}
@@ -173,9 +174,9 @@ async def test_many_uploads_of_one_person_at_once_end_with_one_whole_picture(tow
             assert (await fetch(anna, answer.json()["avatar"], "50")).status_code == 404
 
 
-async def test_acquaintances_and_own_devices_hear_of_a_new_picture(town: Town) -> None:
-    anna, boris, _ = await town.pair()
-    person = town.people[0]
+async def test_acquaintances_and_own_devices_hear_of_a_new_picture(chat_users: ChatUsers) -> None:
+    anna, boris, _ = await chat_users.pair()
+    person = chat_users.people[0]
     avatar = await put_well(person, encoded(scene(60, 60)))
     for client in (anna, boris):
         told = (await client.expect_event("user:updated")).payload["user"]
@@ -183,8 +184,8 @@ async def test_acquaintances_and_own_devices_hear_of_a_new_picture(town: Town) -
         assert "phone" not in told
 
 
-async def test_picture_that_is_held_is_not_swept(town: Town, running: RunningServer) -> None:
-    anna = await town.register()
+async def test_picture_that_is_held_is_not_swept(chat_users: ChatUsers, running: RunningServer) -> None:
+    anna = await chat_users.register()
     avatar = await put_well(anna, encoded(Image.effect_noise((64, 64), 60)))
     molva = running.molva
     assert not await remove_unused_avatar(molva.database, molva.objects, avatar["id"])
@@ -195,8 +196,8 @@ async def test_picture_that_is_held_is_not_swept(town: Town, running: RunningSer
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF"])
-async def test_every_format_is_taken_bare_and_as_a_data_url_whatever_its_label(town: Town, kind: str) -> None:
-    anna = await town.register()
+async def test_every_format_is_taken_bare_and_as_a_data_url_whatever_its_label(chat_users: ChatUsers, kind: str) -> None:
+    anna = await chat_users.register()
     picture = encoded(scene(120, 120), kind)
     for label in ("", "data:image/png;base64,", "data:text/html;charset=utf-8;base64,", "DATA:;base64,"):
         images = await images_of(anna, await put_well(anna, picture, label=label))
@@ -205,16 +206,16 @@ async def test_every_format_is_taken_bare_and_as_a_data_url_whatever_its_label(t
     assert images["original"].format == kept
 
 
-async def test_line_breaks_in_base64_are_no_part_of_it(town: Town) -> None:
-    anna = await town.register()
+async def test_line_breaks_in_base64_are_no_part_of_it(chat_users: ChatUsers) -> None:
+    anna = await chat_users.register()
     text = base64_of(encoded(scene(60, 60)))
     broken = "\r\n".join(text[place : place + 76] for place in range(0, len(text), 76))
     answer = await anna.http.put("/v1/me/avatar", json={"image": broken}, headers=anna.headers)
     assert answer.status_code == 200
 
 
-async def test_transparent_parts_stay_transparent(town: Town) -> None:
-    anna = await town.register()
+async def test_transparent_parts_stay_transparent(chat_users: ChatUsers) -> None:
+    anna = await chat_users.register()
     picture = Image.new("RGBA", (200, 200), (255, 0, 0, 255))
     picture.paste((0, 0, 0, 0), (0, 0, 200, 100))
     for kind in ("PNG", "WEBP"):
@@ -224,8 +225,8 @@ async def test_transparent_parts_stay_transparent(town: Town) -> None:
             assert differs(image.convert("RGBA").getpixel((image.width // 2, image.height * 3 // 4)), (255, 0, 0)) < 20
 
 
-async def test_first_frame_of_an_animation_counts(town: Town) -> None:
-    anna = await town.register()
+async def test_first_frame_of_an_animation_counts(chat_users: ChatUsers) -> None:
+    anna = await chat_users.register()
     frames = [Image.new("RGB", (80, 80), colour) for colour in ((200, 30, 30), (30, 200, 30), (30, 30, 200))]
     for kind in ("GIF", "WEBP", "PNG"):
         moving = encoded(frames[0], kind, save_all=True, append_images=frames[1:], duration=50)
@@ -235,8 +236,8 @@ async def test_first_frame_of_an_animation_counts(town: Town) -> None:
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "I;16", "CMYK", "RGB", "RGBA"])
-async def test_every_mode_of_colour_looks_as_it_did(town: Town, mode: str) -> None:
-    anna = await town.register()
+async def test_every_mode_of_colour_looks_as_it_did(chat_users: ChatUsers, mode: str) -> None:
+    anna = await chat_users.register()
     grey = 156
     if mode == "I;16":
         picture, expected = encoded(Image.new("I;16", (90, 90), grey * 256)), (grey,) * 3
@@ -250,8 +251,8 @@ async def test_every_mode_of_colour_looks_as_it_did(town: Town, mode: str) -> No
         assert differs(image.convert("RGB").getpixel((20, 20)), expected) <= 12
 
 
-async def test_colours_of_a_profile_are_applied_before_it_is_removed(town: Town) -> None:
-    anna = await town.register()
+async def test_colours_of_a_profile_are_applied_before_it_is_removed(chat_users: ChatUsers) -> None:
+    anna = await chat_users.register()
     lab = ImageCms.createProfile("LAB")
     srgb = ImageCms.createProfile("sRGB")
     swapped = _profile_with_red_and_blue_swapped()
@@ -273,16 +274,16 @@ def _profile_with_red_and_blue_swapped() -> bytes:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 900), (900, 3), (49, 51), (16_383, 1)])
-async def test_odd_shapes_are_cropped_in_the_middle(town: Town, size: tuple[int, int]) -> None:
-    anna = await town.register()
+async def test_odd_shapes_are_cropped_in_the_middle(chat_users: ChatUsers, size: tuple[int, int]) -> None:
+    anna = await chat_users.register()
     images = await images_of(anna, await put_well(anna, encoded(Image.new("RGB", size, SKY))))
     assert {name: image.size for name, image in images.items()} == {**SIZES, "original": size}
 
 
 async def test_picture_that_claims_too_many_pixels_never_gets_to_a_worker(
-    town: Town, running: RunningServer, monkeypatch: pytest.MonkeyPatch
+    chat_users: ChatUsers, running: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    anna = await town.register()
+    anna = await chat_users.register()
 
     async def refuse(*_: Any) -> None:
         raise AssertionError("a worker was troubled")
@@ -294,15 +295,15 @@ async def test_picture_that_claims_too_many_pixels_never_gets_to_a_worker(
     assert (answer.status_code, answer.json()["code"]) == (413, "payload_too_large")
 
 
-async def test_body_is_not_read_before_its_sender_is_known(town: Town) -> None:
-    answer = await town.http.put("/v1/me/avatar", json={"image": "A" * 6_000_000})
+async def test_body_is_not_read_before_its_sender_is_known(chat_users: ChatUsers) -> None:
+    answer = await chat_users.http.put("/v1/me/avatar", json={"image": "A" * 6_000_000})
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
 
 
 async def test_storage_that_is_away_leaves_the_old_picture(
-    town: Town, running: RunningServer, monkeypatch: pytest.MonkeyPatch
+    chat_users: ChatUsers, running: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    anna = await town.register()
+    anna = await chat_users.register()
     avatar = await put_well(anna, encoded(scene(60, 60)))
 
     async def fail(*_: Any) -> None:
@@ -376,10 +377,10 @@ async def test_worker_sees_no_secret_and_ends_with_the_server(
     small = encoded(scene(60, 60))
     await workers.examine(BytesIO(small), len(small), BOUNDS)
     (worker,) = workers._all
-    with open(f"/proc/{worker.process.pid}/environ", "rb") as environ:  # noqa: ASYNC230, PTH123
+    with open(f"/proc/{worker.process.pid}/environ", "rb") as environ:  # noqa: ASYNC230, PTH123  (no disk)
         assert b"MOLVA" not in environ.read()
     assert os.getpriority(os.PRIO_PROCESS, worker.process.pid) >= 10
     assert worker.process.stdin is not None
     worker.process.stdin.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         assert await worker.process.wait() == 0

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.support.bad_inputs import Bad, assert_outcome, name_of, nothing_breaks
-from tests.support.clients import Person, Town
+from tests.support.clients import ChatUsers, Person
 from tests.support.hostile_codes import TABLES, Attempt, SignInApi
 from tests.support.running import RunningServer
 
@@ -14,9 +14,9 @@ ROWS = [row for rows in TABLES.values() for row in rows]
 
 @pytest.fixture(scope="module")
 async def neighbour(running: RunningServer) -> AsyncIterator[Person]:
-    town = Town(running.address)
-    yield await town.register()
-    await town.close()
+    chat_users = ChatUsers(running.address)
+    yield await chat_users.register()
+    await chat_users.close()
 
 
 @pytest.fixture(scope="module")

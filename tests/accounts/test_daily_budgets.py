@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from core.settings import Settings
-from tests.support.clients import Person, Town
+from tests.support.clients import ChatUsers, Person
 from tests.support.running import RunningServer, run_server
 
 LIMITS = {
@@ -29,10 +29,10 @@ async def server(settings: Settings) -> AsyncIterator[RunningServer]:
 
 
 @pytest.fixture
-async def small_town(server: RunningServer) -> AsyncIterator[Town]:
-    town = Town(server.address)
-    yield town
-    await town.close()
+async def small_chat_users(server: RunningServer) -> AsyncIterator[ChatUsers]:
+    chat_users = ChatUsers(server.address)
+    yield chat_users
+    await chat_users.close()
 
 
 async def run_sql(server: RunningServer, sql: str) -> Any:
@@ -57,8 +57,8 @@ def assert_limited(answer: httpx.Response) -> None:
     assert 1 <= answer.json()["retry_after"] <= 86_400
 
 
-async def test_new_account_opens_a_share_of_private_chats(small_town: Town, server: RunningServer) -> None:
-    anna, *others = [await small_town.register() for _ in range(6)]
+async def test_new_account_opens_a_share_of_private_chats(small_chat_users: ChatUsers, server: RunningServer) -> None:
+    anna, *others = [await small_chat_users.register() for _ in range(6)]
     for other in others[:2]:
         assert (await act(anna, "chat:create_private", user_id=other.id)).status_code == 200
     assert_limited(await act(anna, "chat:create_private", user_id=others[2].id))
@@ -72,8 +72,8 @@ async def test_new_account_opens_a_share_of_private_chats(small_town: Town, serv
     assert (await act(anna, "chat:create_private", user_id=others[4].id)).status_code == 200
 
 
-async def test_groups_and_strangers_have_their_budgets(small_town: Town, server: RunningServer) -> None:
-    anna, *others = [await small_town.register() for _ in range(6)]
+async def test_groups_and_strangers_have_their_budgets(small_chat_users: ChatUsers, server: RunningServer) -> None:
+    anna, *others = [await small_chat_users.register() for _ in range(6)]
     ids = [other.id for other in others]
     made = await act(anna, "chat:create_group", title="one", member_ids=ids[:2])
     assert made.status_code == 200
@@ -86,8 +86,8 @@ async def test_groups_and_strangers_have_their_budgets(small_town: Town, server:
     assert await run_sql(server, "SELECT count(*) FROM chats") == 2
 
 
-async def test_files_are_counted_by_number_and_bytes_and_in_all(small_town: Town, server: RunningServer) -> None:
-    anna = await small_town.register()
+async def test_files_are_counted_by_number_and_bytes_and_in_all(small_chat_users: ChatUsers, server: RunningServer) -> None:
+    anna = await small_chat_users.register()
     assert_limited(await upload(anna, 11_000))
     assert (await upload(anna, 0)).status_code == 422, "what was reserved for it is given back"
     for _ in range(3):

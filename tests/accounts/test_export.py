@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from accounts import export
-from tests.support.clients import Person, Town, new_client_id
+from tests.support.clients import ChatUsers, Person, new_client_id
 from tests.support.pictures import base64_of, decoded, encoded, scene
 
 
@@ -27,12 +27,12 @@ def json_in(archive: zipfile.ZipFile, name: str) -> Any:
 
 
 async def test_archive_holds_everything_of_ones_own_and_nothing_of_others(
-    town: Town, monkeypatch: pytest.MonkeyPatch
+    chat_users: ChatUsers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export, "WINDOW", 2)
     monkeypatch.setattr(export, "PAGE", 1)
-    anna, boris, chat_id = await town.pair()
-    person, other = town.people
+    anna, boris, chat_id = await chat_users.pair()
+    person, other = chat_users.people
     await anna.send("chat:create_group", title="Notes")
     mine = [(await anna.say(chat_id, f"mine {number}"))["seq"] for number in range(5)]
     said = await boris.say(chat_id, "a secret of Boris")
@@ -65,28 +65,28 @@ async def anna_uploads(person: Person, content: bytes) -> Any:
     return await person.http.post("/v1/files", files={"file": ("lake.png", content)}, headers=person.headers)
 
 
-async def test_archive_of_who_has_just_come_is_whole(town: Town) -> None:
-    archive = await archive_of(await town.register())
+async def test_archive_of_who_has_just_come_is_whole(chat_users: ChatUsers) -> None:
+    archive = await archive_of(await chat_users.register())
     for name in ("blocked.json", "chats.json", "messages.json", "likes.json", "files.json"):
         assert json_in(archive, name) == [], name
 
 
-async def test_archive_tells_the_removed_nothing_of_what_came_later(town: Town) -> None:
-    anna, boris = [await (await town.register()).connect() for _ in range(2)]
+async def test_archive_tells_the_removed_nothing_of_what_came_later(chat_users: ChatUsers) -> None:
+    anna, boris = [await (await chat_users.register()).connect() for _ in range(2)]
     boris_id = boris.ready["user"]["id"]
     chat_id = (await anna.send("chat:create_group", title="Ours", member_ids=[boris_id]))["chat"]["id"]
     mine = await boris.say(chat_id, "I was here")
     await anna.send("member:remove", chat_id=chat_id, user_id=boris_id)
     await anna.say(chat_id, "without him")
-    archive = await archive_of(town.people[1])
+    archive = await archive_of(chat_users.people[1])
     (chat,) = json_in(archive, "chats.json")
     assert (chat["chat_id"], chat["message_count"], chat["title"]) == (chat_id, None, None)
     assert chat["left_at"]
     assert [message["seq"] for message in json_in(archive, "messages.json")] == [mine["seq"]]
 
 
-async def test_one_archive_at_a_time(town: Town) -> None:
-    anna = await town.register()
+async def test_one_archive_at_a_time(chat_users: ChatUsers) -> None:
+    anna = await chat_users.register()
     await anna.http.post("/v1/files", files={"file": ("a", bytes(24_000_000))}, headers=anna.headers)
     async with anna.http.stream("GET", "/v1/me/export", headers=anna.headers) as first:
         assert first.status_code == 200
@@ -96,5 +96,5 @@ async def test_one_archive_at_a_time(town: Town) -> None:
     assert answer.status_code in {200, 429}
 
 
-async def test_archive_is_for_its_owner_alone(town: Town) -> None:
-    assert (await town.http.get("/v1/me/export")).status_code == 401
+async def test_archive_is_for_its_owner_alone(chat_users: ChatUsers) -> None:
+    assert (await chat_users.http.get("/v1/me/export")).status_code == 401

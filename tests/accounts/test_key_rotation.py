@@ -12,7 +12,7 @@ from core.errors import Unauthorized
 from core.ids import new_id
 from core.settings import Settings
 from core.tokens import AccessTokens
-from tests.support.clients import Client, Town
+from tests.support.clients import ChatUsers, Client
 from tests.support.running import run_server
 
 OLD, NEW, OTHER = (letter * 32 for letter in (b"o", b"n", b"x"))
@@ -52,17 +52,17 @@ async def test_people_stay_signed_in_through_a_rotation(settings: Settings) -> N
         update={"jwt_secret": SecretStr(NEW.decode()), "jwt_previous_secret": SecretStr(OLD.decode())}
     )
     async with run_server(before) as server:
-        town = Town(server.address)
-        anna = await town.register()
-        await town.close()
+        chat_users = ChatUsers(server.address)
+        anna = await chat_users.register()
+        await chat_users.close()
     async with run_server(after) as server:
-        town = Town(server.address)
+        chat_users = ChatUsers(server.address)
         client = await Client(server.address, anna.tokens["access_token"]).connect()
         await client.close()
-        answer = await town.http.post("/v1/auth/tokens/refresh", json={"refresh_token": anna.tokens["refresh_token"]})
+        answer = await chat_users.http.post("/v1/auth/tokens/refresh", json={"refresh_token": anna.tokens["refresh_token"]})
         assert answer.status_code == 200
         assert AccessTokens(NEW).verify(answer.json()["access_token"]).user_id == anna.id
-        await town.close()
+        await chat_users.close()
 
 
 @pytest.mark.parametrize("_attempt", range(20))

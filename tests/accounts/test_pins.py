@@ -9,7 +9,7 @@ import pytest
 from core.settings import Settings
 from db.pool import Database
 from tests.support.api_client import Api, open_api, run_sql
-from tests.support.clients import Town
+from tests.support.clients import ChatUsers
 
 ANNA = "+79161234567"
 PIN = "4711 correct horse"
@@ -126,10 +126,10 @@ async def test_log_has_no_pin(api: Api, caplog: pytest.LogCaptureFixture) -> Non
     assert PIN not in "\n".join(str(vars(record)) for record in caplog.records if record.name.startswith("molva"))
 
 
-async def test_other_devices_hear_of_a_sign_in(town: Town) -> None:
-    anna, boris = await town.register(), await town.register()
+async def test_other_devices_hear_of_a_sign_in(chat_users: ChatUsers) -> None:
+    anna, boris = await chat_users.register(), await chat_users.register()
     phone, stranger = await anna.connect(), await boris.connect()
-    laptop = await town.register(anna.phone, device_name="Anna's laptop")
+    laptop = await chat_users.register(anna.phone, device_name="Anna's laptop")
     opened = (await phone.expect_event("session:opened")).payload
     listed = (await anna.http.get("/v1/auth/sessions", headers=anna.headers)).json()["sessions"]
     (session,) = [one for one in listed if one["device_name"] == "Anna's laptop"]

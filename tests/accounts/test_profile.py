@@ -8,8 +8,9 @@ import pytest
 from db import account_deletion
 from maintenance.deleted_accounts import leave_groups_of_deleted_accounts
 from realtime.wire.context import Services
-from tests.support.clients import Client, Person, Town, new_phone
+from tests.support.clients import ChatUsers, Client, Person, new_phone
 from tests.support.running import RunningServer
+from tests.support.waiting import until
 
 OWN = {"phone", "created_at", "privacy"}
 """What nobody but the owner sees of a profile."""
@@ -30,8 +31,8 @@ def new_username() -> str:
     return f"u{new_phone()[1:]}"
 
 
-async def test_profile_is_changed_part_by_part(town: Town) -> None:
-    anna = await town.register()
+async def test_profile_is_changed_part_by_part(chat_users: ChatUsers) -> None:
+    anna = await chat_users.register()
     name = new_username()
     before = (await anna.http.get("/v1/me", headers=anna.headers)).json()
     assert await patch_well(anna, display_name="Anna") == before | {"display_name": "Anna"}
@@ -44,8 +45,8 @@ async def test_profile_is_changed_part_by_part(town: Town) -> None:
     assert (await patch_well(anna, about=""))["about"] is None
 
 
-async def test_others_see_everything_but_the_phone(town: Town) -> None:
-    anna, boris = await town.register(), await town.register()
+async def test_others_see_everything_but_the_phone(chat_users: ChatUsers) -> None:
+    anna, boris = await chat_users.register(), await chat_users.register()
     profile = await patch_well(anna, display_name="Anna", about="Here")
     seen = (await boris.http.get(f"/v1/users/{anna.id}", headers=boris.headers)).json()
     assert seen == {name: value for name, value in profile.items() if name not in OWN}
@@ -75,16 +76,16 @@ async def test_others_see_everything_but_the_phone(town: Town) -> None:
         ({"avatar": None}, "avatar"),
     ],
 )
-async def test_profile_that_does_not_fit_is_refused_whole(town: Town, change: dict[str, Any], path: str) -> None:
-    anna = await town.register()
+async def test_profile_that_does_not_fit_is_refused_whole(chat_users: ChatUsers, change: dict[str, Any], path: str) -> None:
+    anna = await chat_users.register()
     answer = await patch(anna, **{"about": "Here", **change})
     assert (answer.status_code, answer.json()["code"]) == (422, "validation_failed")
     assert [fault["path"] for fault in answer.json()["details"]] == [path]
     assert (await anna.http.get("/v1/me", headers=anna.headers)).json()["about"] is None
 
 
-async def test_longest_profile_is_kept(town: Town) -> None:
-    anna = await town.register()
+async def test_longest_profile_is_kept(chat_users: ChatUsers) -> None:
+    anna = await chat_users.register()
     profile = await patch_well(anna, display_name="я" * 64, about="🐈" * 256, username="a" + new_username()[-31:])
     assert (len(profile["display_name"]), len(profile["about"])) == (64, 256)
 
@@ -92,8 +93,8 @@ async def test_longest_profile_is_kept(town: Town) -> None:
 # --- usernames
 
 
-async def test_username_is_one_persons_whatever_its_case(town: Town) -> None:
-    anna, boris = await town.register(), await town.register()
+async def test_username_is_one_persons_whatever_its_case(chat_users: ChatUsers) -> None:
+    anna, boris = await chat_users.register(), await chat_users.register()
     name = new_username()
     assert (await patch_well(anna, username=name.upper()))["username"] == name.upper()
     answer = await patch(boris, username=name)
@@ -106,8 +107,8 @@ async def test_username_is_one_persons_whatever_its_case(town: Town) -> None:
     assert (await patch_well(boris, username=name))["username"] == name
 
 
-async def test_of_many_who_want_a_username_at_once_one_gets_it(town: Town) -> None:
-    people = [await town.register() for _ in range(5)]
+async def test_of_many_who_want_a_username_at_once_one_gets_it(chat_users: ChatUsers) -> None:
+    people = [await chat_users.register() for _ in range(5)]
     name = new_username()
     answers = await asyncio.gather(*(patch(person, username=name) for person in people))
     assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409, 409]
@@ -116,18 +117,18 @@ async def test_of_many_who_want_a_username_at_once_one_gets_it(town: Town) -> No
 # --- hearing of it
 
 
-async def test_whoever_shares_a_chat_hears_of_a_change_and_nobody_else(town: Town) -> None:
-    anna, boris, _ = await town.pair()
-    stranger = await (await town.register()).connect()
-    profile = await patch_well(town.people[0], display_name="Anna II")
+async def test_whoever_shares_a_chat_hears_of_a_change_and_nobody_else(chat_users: ChatUsers) -> None:
+    anna, boris, _ = await chat_users.pair()
+    stranger = await (await chat_users.register()).connect()
+    profile = await patch_well(chat_users.people[0], display_name="Anna II")
     for client in (anna, boris):
         told = (await client.expect_event("user:updated")).payload["user"]
         assert told == {name: value for name, value in profile.items() if name not in OWN}
     await stranger.expect_no_event("user:updated")
 
 
-async def test_change_is_heard_while_its_person_has_no_connection(town: Town) -> None:
-    anna, boris = await town.register(), await town.register()
+async def test_change_is_heard_while_its_person_has_no_connection(chat_users: ChatUsers) -> None:
+    anna, boris = await chat_users.register(), await chat_users.register()
     client = await boris.connect()
     chat = (await client.send("chat:create_private", user_id=anna.id))["chat"]
     client.forget_events()
@@ -137,8 +138,8 @@ async def test_change_is_heard_while_its_person_has_no_connection(town: Town) ->
     assert peer["display_name"] == "Anna from afar"
 
 
-async def test_change_is_found_by_who_was_away(town: Town) -> None:
-    anna, boris = await town.register(), await town.register()
+async def test_change_is_found_by_who_was_away(chat_users: ChatUsers) -> None:
+    anna, boris = await chat_users.register(), await chat_users.register()
     client = await boris.connect()
     chat = (await client.send("chat:create_private", user_id=anna.id))["chat"]
     cursor = (await client.send("session:sync"))["cursor"]
@@ -147,21 +148,21 @@ async def test_change_is_found_by_who_was_away(town: Town) -> None:
     assert [(found["id"], found["peer"]["display_name"]) for found in synced] == [(chat["id"], "Anna meanwhile")]
 
 
-async def test_who_shares_many_chats_hears_once_and_no_change_is_not_heard(town: Town) -> None:
-    anna, boris, _ = await town.pair()
+async def test_who_shares_many_chats_hears_once_and_no_change_is_not_heard(chat_users: ChatUsers) -> None:
+    anna, boris, _ = await chat_users.pair()
     people = [client.ready["user"]["id"] for client in (anna, boris)]
     await anna.send("chat:create_group", title="Both", member_ids=[people[1]])
     await boris.expect_event("chat:updated", lambda told: told["chat"]["type"] == "group")
-    await patch_well(town.people[0], about="once")
+    await patch_well(chat_users.people[0], about="once")
     await boris.expect_event("user:updated")
     await boris.expect_no_event("user:updated")
-    await patch_well(town.people[0], about="once")
+    await patch_well(chat_users.people[0], about="once")
     await boris.expect_no_event("user:updated")
 
 
-async def test_changes_are_heard_in_their_order(town: Town) -> None:
-    _, boris, _ = await town.pair()
-    anna = town.people[0]
+async def test_changes_are_heard_in_their_order(chat_users: ChatUsers) -> None:
+    _, boris, _ = await chat_users.pair()
+    anna = chat_users.people[0]
     await asyncio.gather(*(patch_well(anna, about=f"line {number}") for number in range(10)))
     last = (await anna.http.get("/v1/me", headers=anna.headers)).json()["about"]
     heard = [(await boris.expect_event("user:updated")).payload["user"]["about"] for _ in range(10)]
@@ -184,14 +185,13 @@ async def group_of(creator: Client, *others: Client) -> str:
     return str(chat["id"])
 
 
-async def test_deleted_account_is_signed_out_everywhere_at_once(town: Town) -> None:
-    anna = await town.register()
+async def test_deleted_account_is_signed_out_everywhere_at_once(chat_users: ChatUsers) -> None:
+    anna = await chat_users.register()
     phone, laptop = await anna.connect(), await anna.connect()
     await delete(anna)
     for client in (phone, laptop):
         assert (await client.expect_event("session:revoked")).payload["reason"] == "account_deleted"
-        async with asyncio.timeout(1):
-            await client.disconnected.wait()
+        await until(client.disconnected.is_set)
     refused = await anna.http.get("/v1/me", headers=anna.headers)
     assert (refused.status_code, refused.json()["code"]) == (401, "session_revoked")
     assert (await anna.act("chat:list")).json()["code"] == "session_revoked"
@@ -199,8 +199,8 @@ async def test_deleted_account_is_signed_out_everywhere_at_once(town: Town) -> N
     assert (refreshed.status_code, refreshed.json()["code"]) == (401, "session_revoked")
 
 
-async def test_deleted_account_is_found_no_more_and_its_number_and_name_are_free(town: Town) -> None:
-    anna, boris = await town.register(), await town.register()
+async def test_deleted_account_is_found_no_more_and_its_number_and_name_are_free(chat_users: ChatUsers) -> None:
+    anna, boris = await chat_users.register(), await chat_users.register()
     name = new_username()
     await patch_well(anna, username=name)
     await delete(anna)
@@ -209,15 +209,15 @@ async def test_deleted_account_is_found_no_more_and_its_number_and_name_are_free
     assert (await boris.act("user:find", username=name)).json()["users"] == []
     opened = (await boris.act("chat:create_private", user_id=anna.id)).json()
     assert (opened["code"], opened["details"]["reason"]) == ("conflict", "peer_unavailable")
-    again = await town.register(anna.phone)
+    again = await chat_users.register(anna.phone)
     assert again.id != anna.id
     assert again.tokens["is_new_user"]
     assert (await patch_well(again, username=name))["username"] == name
 
 
-async def test_what_a_deleted_account_said_stays_without_its_name(town: Town) -> None:
-    anna, boris, chat_id = await town.pair()
-    person = town.people[0]
+async def test_what_a_deleted_account_said_stays_without_its_name(chat_users: ChatUsers) -> None:
+    anna, boris, chat_id = await chat_users.pair()
+    person = chat_users.people[0]
     await patch_well(person, display_name="Anna", about="Here")
     said = await anna.say(chat_id, "Remember me")
     await boris.expect_event("user:updated")
@@ -239,12 +239,12 @@ async def test_what_a_deleted_account_said_stays_without_its_name(town: Town) ->
     assert (message["content"], message["sender_id"]) == (said["content"], person.id)
 
 
-async def test_group_of_a_deleted_account_passes_to_who_is_in_it_for_the_longest(town: Town) -> None:
-    anna, boris, vera = [await (await town.register()).connect() for _ in range(3)]
+async def test_group_of_a_deleted_account_passes_to_who_is_in_it_for_the_longest(chat_users: ChatUsers) -> None:
+    anna, boris, vera = [await (await chat_users.register()).connect() for _ in range(3)]
     chat_id = await group_of(anna, boris)
     await boris.send("member:add", chat_id=chat_id, user_ids=[vera.ready["user"]["id"]])
     boris.forget_events()
-    await delete(town.people[0])
+    await delete(chat_users.people[0])
     told = await boris.expect_event("chat:updated", lambda told: told["reason"] == "transferred")
     assert told.payload["chat"]["creator_id"] == boris.ready["user"]["id"]
     assert told.payload["chat"]["me"]["role"] == "creator"
@@ -252,20 +252,22 @@ async def test_group_of_a_deleted_account_passes_to_who_is_in_it_for_the_longest
     assert left.payload["chat"]["member_count"] == 2
     chat = (await vera.send("chat:get", chat_id=chat_id))["chat"]
     assert chat["creator_id"] == boris.ready["user"]["id"]
-    assert chat["last_message"]["content"] == {"event": "member_left", "user_id": town.people[0].id}
+    assert chat["last_message"]["content"] == {"event": "member_left", "user_id": chat_users.people[0].id}
     members = (await vera.send("member:list", chat_id=chat_id))["members"]
     assert [member["user"]["id"] for member in members] == [client.ready["user"]["id"] for client in (boris, vera)]
     await boris.send("chat:delete", chat_id=chat_id)
 
 
 @pytest.mark.parametrize("opener", [0, 1], ids=["who opened it", "the other one"])
-async def test_private_chat_with_a_deleted_account_becomes_a_group_of_the_living(town: Town, opener: int) -> None:
-    pair = [await (await town.register()).connect() for _ in range(2)]
-    vera = await (await town.register()).connect()
+async def test_private_chat_with_a_deleted_account_becomes_a_group_of_the_living(
+    chat_users: ChatUsers, opener: int
+) -> None:
+    pair = [await (await chat_users.register()).connect() for _ in range(2)]
+    vera = await (await chat_users.register()).connect()
     ids = [client.ready["user"]["id"] for client in (*pair, vera)]
     chat_id = (await pair[opener].send("chat:create_private", user_id=ids[1 - opener]))["chat"]["id"]
     await pair[1].send("chat:activate", chat_id=chat_id)
-    await delete(town.people[0])
+    await delete(chat_users.people[0])
     pair[1].forget_events()
     chat = (await pair[1].send("member:add", chat_id=chat_id, user_ids=[ids[2]]))["chat"]
     assert (chat["type"], chat["creator_id"], chat["member_count"]) == ("group", ids[1], 2)
@@ -282,27 +284,27 @@ async def test_private_chat_with_a_deleted_account_becomes_a_group_of_the_living
     await pair[1].send("chat:delete", chat_id=chat_id)
 
 
-async def test_member_who_deletes_the_account_leaves_the_group_as_it_is(town: Town) -> None:
-    anna, boris, vera = [await (await town.register()).connect() for _ in range(3)]
+async def test_member_who_deletes_the_account_leaves_the_group_as_it_is(chat_users: ChatUsers) -> None:
+    anna, boris, vera = [await (await chat_users.register()).connect() for _ in range(3)]
     chat_id = await group_of(anna, boris, vera)
-    await delete(town.people[1])
+    await delete(chat_users.people[1])
     chat = (await vera.send("chat:get", chat_id=chat_id))["chat"]
     assert (chat["creator_id"], chat["member_count"]) == (anna.ready["user"]["id"], 2)
 
 
-async def test_group_that_nobody_is_left_in_is_deleted(town: Town, running: RunningServer) -> None:
-    anna = await (await town.register()).connect()
+async def test_group_that_nobody_is_left_in_is_deleted(chat_users: ChatUsers, running: RunningServer) -> None:
+    anna = await (await chat_users.register()).connect()
     chat_id = await group_of(anna)
-    await delete(town.people[0])
+    await delete(chat_users.people[0])
     async with running.molva.database.reading() as tx:
         rows = await tx.fetch("test", "SELECT deleted_at FROM chats WHERE id = $1", [chat_id])
     assert rows[0][0] is not None
 
 
 async def test_interrupted_farewell_is_finished_by_the_sweeper(
-    town: Town, running: RunningServer, monkeypatch: pytest.MonkeyPatch
+    chat_users: ChatUsers, running: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    anna, boris = [await (await town.register()).connect() for _ in range(2)]
+    anna, boris = [await (await chat_users.register()).connect() for _ in range(2)]
     chat_id = await group_of(anna, boris)
 
     async def crash(services: Services, user_id: str) -> None:
@@ -310,15 +312,15 @@ async def test_interrupted_farewell_is_finished_by_the_sweeper(
 
     with monkeypatch.context() as patched:
         patched.setattr("realtime.account_changes.leave_groups", crash)
-        await delete(town.people[0])
+        await delete(chat_users.people[0])
     assert (await boris.send("chat:get", chat_id=chat_id))["chat"]["member_count"] == 2
     await leave_groups_of_deleted_accounts(running.molva.services)
     chat = (await boris.send("chat:get", chat_id=chat_id))["chat"]
     assert (chat["creator_id"], chat["member_count"]) == (boris.ready["user"]["id"], 1)
 
 
-async def test_nothing_personal_is_left_in_the_database(town: Town, running: RunningServer) -> None:
-    anna, boris = await town.register(), await town.register()
+async def test_nothing_personal_is_left_in_the_database(chat_users: ChatUsers, running: RunningServer) -> None:
+    anna, boris = await chat_users.register(), await chat_users.register()
     await patch_well(anna, display_name="Unforgettable", about="A secret", username=new_username())
     await anna.act("user:block", user_id=boris.id)
     await delete(anna)
@@ -331,14 +333,14 @@ async def test_nothing_personal_is_left_in_the_database(town: Town, running: Run
     assert not blocks
 
 
-async def test_deletion_that_is_repeated_is_answered_as_the_first_time(town: Town) -> None:
-    person = await town.register()
+async def test_deletion_that_is_repeated_is_answered_as_the_first_time(chat_users: ChatUsers) -> None:
+    person = await chat_users.register()
     for _ in range(2):
         assert (await person.http.delete("/v1/me", headers=person.headers)).status_code == 204
     assert (await person.http.get("/v1/me", headers=person.headers)).json()["code"] == "session_revoked"
 
 
-async def test_deletion_with_an_ended_session_is_refused(town: Town) -> None:
-    person = await town.register()
+async def test_deletion_with_an_ended_session_is_refused(chat_users: ChatUsers) -> None:
+    person = await chat_users.register()
     await person.http.delete("/v1/auth/sessions/current", headers=person.headers)
     assert (await person.http.delete("/v1/me", headers=person.headers)).json()["code"] == "session_revoked"

@@ -8,13 +8,13 @@ import pytest
 
 from core.clock import now_unix_s
 from tests.support.bad_inputs import Bad, assert_outcome, name_of, nothing_breaks
-from tests.support.clients import Person, Town
+from tests.support.clients import ChatUsers, Person
 from tests.support.hostile_tokens import CLAIMS, FORMS, HEADERS, LABELS, TABLES, Forge, Forger
 from tests.support.raw_socket import RawSocket
 from tests.support.running import RunningServer
 
 
-class Gate:
+class AttackedServer:
     """Who knocks, and a neighbour who wants to be served meanwhile."""
 
     def __init__(self, forger: Forger, neighbour: Person) -> None:
@@ -28,11 +28,11 @@ def session_of(person: Person) -> str:
 
 
 @pytest.fixture(scope="module")
-async def gate(running: RunningServer) -> AsyncIterator[Gate]:
-    town = Town(running.address)
-    anna, boris = await town.register(), await town.register()
-    other_device = await town.register(anna.phone)
-    await town.http.delete("/v1/auth/sessions/current", headers=other_device.headers)
+async def attacked_server(running: RunningServer) -> AsyncIterator[AttackedServer]:
+    chat_users = ChatUsers(running.address)
+    anna, boris = await chat_users.register(), await chat_users.register()
+    other_device = await chat_users.register(anna.phone)
+    await chat_users.http.delete("/v1/auth/sessions/current", headers=other_device.headers)
     forger = Forger(
         secret=running.settings.signing_secret(),
         now_s=now_unix_s(),
@@ -41,21 +41,21 @@ async def gate(running: RunningServer) -> AsyncIterator[Gate]:
         others_session_id=session_of(boris),
         revoked_session_id=session_of(other_device),
     )
-    yield Gate(forger, boris)
-    await town.close()
+    yield AttackedServer(forger, boris)
+    await chat_users.close()
 
 
-async def knock(gate: Gate, row: Bad[Forge], authorization: str) -> None:
+async def knock(attacked_server: AttackedServer, row: Bad[Forge], authorization: str) -> None:
     """The row's outcome over HTTP."""
     headers = {"Authorization": authorization.encode()} if authorization else {}
-    answer = await gate.neighbour.http.get("/v1/me", headers=headers)
+    answer = await attacked_server.neighbour.http.get("/v1/me", headers=headers)
     assert_outcome(row, answer)
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
-async def code_of_connect(gate: Gate, token: str) -> str | None:
+async def code_of_connect(attacked_server: AttackedServer, token: str) -> str | None:
     """How a connect with this token is refused; ``None``: it is not."""
-    raw = await RawSocket.open(gate.neighbour.address)
+    raw = await RawSocket.open(attacked_server.neighbour.address)
     try:
         raw.send("40/chat," + json.dumps({"token": token}))
         answer = await raw.receive()
@@ -70,26 +70,28 @@ def test_inputs_are_many_and_told_apart():
         assert len({row.what for row in rows}) == len(rows)
 
 
-async def test_token_that_was_signed_again_as_it_was_opens(gate: Gate):
+async def test_token_that_was_signed_again_as_it_was_opens(attacked_server: AttackedServer):
     """Otherwise the tables would show nothing."""
-    for token in (gate.forger.with_claims(), gate.forger.with_header()):
-        answer = await gate.neighbour.http.get("/v1/me", headers={"Authorization": f"Bearer {token}"})
+    for token in (attacked_server.forger.with_claims(), attacked_server.forger.with_header()):
+        answer = await attacked_server.neighbour.http.get("/v1/me", headers={"Authorization": f"Bearer {token}"})
         assert answer.status_code == 200
-        assert await code_of_connect(gate, token) is None
+        assert await code_of_connect(attacked_server, token) is None
 
 
 @pytest.mark.parametrize("row", [*CLAIMS, *HEADERS, *FORMS], ids=name_of)
-async def test_forged_token_opens_nothing(gate: Gate, row: Bad[Forge], caplog: pytest.LogCaptureFixture):
-    token = row.sent(gate.forger)
-    async with nothing_breaks(gate.neighbour, caplog):
+async def test_forged_token_opens_nothing(
+    attacked_server: AttackedServer, row: Bad[Forge], caplog: pytest.LogCaptureFixture
+):
+    token = row.sent(attacked_server.forger)
+    async with nothing_breaks(attacked_server.neighbour, caplog):
         if "\n" not in token:  # which no header can hold
-            await knock(gate, row, f"Bearer {token}".rstrip(" "))
-        assert await code_of_connect(gate, token) == row.code
+            await knock(attacked_server, row, f"Bearer {token}".rstrip(" "))
+        assert await code_of_connect(attacked_server, token) == row.code
 
 
 @pytest.mark.parametrize("row", LABELS, ids=name_of)
 async def test_good_token_in_another_form_of_the_header_opens_nothing(
-    gate: Gate, row: Bad[Forge], caplog: pytest.LogCaptureFixture
+    attacked_server: AttackedServer, row: Bad[Forge], caplog: pytest.LogCaptureFixture
 ):
-    async with nothing_breaks(gate.neighbour, caplog):
-        await knock(gate, row, row.sent(gate.forger))
+    async with nothing_breaks(attacked_server.neighbour, caplog):
+        await knock(attacked_server, row, row.sent(attacked_server.forger))

@@ -6,8 +6,8 @@ import httpx
 
 from admin.keys import Scope, make_key
 from core.ids import new_id
-from tests.support.clients import DEADLINE_S
 from tests.support.running import RunningServer
+from tests.support.waiting import DEADLINE_S
 
 
 class OperatorClient:

@@ -14,8 +14,9 @@ from core.settings import Settings
 from db.bans import BanRow
 from tests.admin.operator import OperatorClient, new_operator
 from tests.support.api_client import Api, open_api, run_sql
-from tests.support.clients import DEADLINE_S, Client, Town, new_phone
+from tests.support.clients import ChatUsers, Client, new_phone
 from tests.support.running import RunningServer, run_server
+from tests.support.waiting import DEADLINE_S
 
 pytestmark = pytest.mark.slow
 
@@ -25,11 +26,11 @@ async def expect_banned(client: Client) -> None:
     await client.disconnected.wait()
 
 
-async def test_banned_person_is_out_everywhere_and_stays_out(town: Town, operator: OperatorClient):
-    anna, boris, _ = await town.pair()
-    person = town.people[0]
-    laptop = await (await town.register(person.phone)).connect()
-    asked = await town.http.post("/v1/auth/codes", json={"phone": person.phone})
+async def test_banned_person_is_out_everywhere_and_stays_out(chat_users: ChatUsers, operator: OperatorClient):
+    anna, boris, _ = await chat_users.pair()
+    person = chat_users.people[0]
+    laptop = await (await chat_users.register(person.phone)).connect()
+    asked = await chat_users.http.post("/v1/auth/codes", json={"phone": person.phone})
     code = asked.json()["code"]
     ban = await operator.call("POST", "/bans", json={"user_id": person.id, "reason": "spam"})
     assert (ban["phone"], ban["user_id"], ban["network"]) == (person.phone, person.id, None)
@@ -38,20 +39,20 @@ async def test_banned_person_is_out_everywhere_and_stays_out(town: Town, operato
         await expect_banned(client)
     assert (await person.act("chat:list")).json()["code"] == "session_revoked"
     refresh = {"refresh_token": person.tokens["refresh_token"]}
-    assert (await town.http.post("/v1/auth/tokens/refresh", json=refresh)).json()["code"] == "session_revoked"
+    assert (await chat_users.http.post("/v1/auth/tokens/refresh", json=refresh)).json()["code"] == "session_revoked"
     with pytest.raises(socketio.exceptions.ConnectionError):
         await person.connect()
-    refused = await town.http.post("/v1/auth/tokens", json={"phone": person.phone, "code": code})
+    refused = await chat_users.http.post("/v1/auth/tokens", json={"phone": person.phone, "code": code})
     assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
-    asked = await town.http.post("/v1/auth/codes", json={"phone": person.phone})
+    asked = await chat_users.http.post("/v1/auth/codes", json={"phone": person.phone})
     assert asked.status_code == 429 or "code" not in asked.json()
     shown = await operator.call("GET", f"/users/{person.id}")
     assert (shown["user"]["is_banned"], [one["id"] for one in shown["bans"]]) == (True, [ban["id"]])
     await boris.send("chat:list")
 
 
-async def test_lifted_ban_lets_in_again(town: Town, operator: OperatorClient):
-    person = await town.register()
+async def test_lifted_ban_lets_in_again(chat_users: ChatUsers, operator: OperatorClient):
+    person = await chat_users.register()
     ban = await operator.call("POST", "/bans", json={"phone": person.phone})
     assert (await person.act("chat:list")).json()["code"] == "session_revoked"
     listed = (await operator.call("GET", "/bans", params={"limit": 100}))["bans"]
@@ -59,7 +60,7 @@ async def test_lifted_ban_lets_in_again(town: Town, operator: OperatorClient):
     lifted = await operator.call("DELETE", f"/bans/{ban['id']}")
     assert lifted["lifted_at"]
     assert await operator.call("DELETE", f"/bans/{ban['id']}") == lifted
-    again = await town.register(person.phone)
+    again = await chat_users.register(person.phone)
     assert again.id == person.id
     listed = (await operator.call("GET", "/bans", params={"limit": 100}))["bans"]
     assert ban["id"] not in {one["id"] for one in listed}
@@ -67,30 +68,30 @@ async def test_lifted_ban_lets_in_again(town: Town, operator: OperatorClient):
     assert ban["id"] in {one["id"] for one in with_past}
 
 
-async def test_ban_of_a_number_holds_for_whoever_registers_with_it(town: Town, operator: OperatorClient):
+async def test_ban_of_a_number_holds_for_whoever_registers_with_it(chat_users: ChatUsers, operator: OperatorClient):
     phone = new_phone()
     ban = await operator.call("POST", "/bans", json={"phone": f"8{phone[2:]}"})
     assert (ban["phone"], ban["user_id"]) == (phone, None)
-    answer = (await town.http.post("/v1/auth/codes", json={"phone": phone})).raise_for_status().json()
+    answer = (await chat_users.http.post("/v1/auth/codes", json={"phone": phone})).raise_for_status().json()
     assert set(answer) == {"phone", "verification_id", "expires_in", "retry_after"}, "no code was sent, so none is shown"
 
 
-async def test_ban_outlives_the_account(town: Town, operator: OperatorClient):
-    person = await town.register()
+async def test_ban_outlives_the_account(chat_users: ChatUsers, operator: OperatorClient):
+    person = await chat_users.register()
     await operator.call("POST", "/bans", json={"user_id": person.id})
     await operator.call("DELETE", f"/users/{person.id}")
-    answer = await town.http.post("/v1/auth/codes", json={"phone": person.phone})
+    answer = await chat_users.http.post("/v1/auth/codes", json={"phone": person.phone})
     assert "code" not in answer.json()
 
 
-async def test_ban_ends_by_itself(town: Town, operator: OperatorClient, running: RunningServer):
-    person = await town.register()
+async def test_ban_ends_by_itself(chat_users: ChatUsers, operator: OperatorClient, running: RunningServer):
+    person = await chat_users.register()
     soon = wire_time(datetime.now(UTC) + timedelta(hours=1))
     ban = await operator.call("POST", "/bans", json={"phone": person.phone, "expires_at": soon})
     assert ban["expires_at"] == soon
     past = "UPDATE bans SET expires_at = wire_now() WHERE id = $1"
     await run_sql(running.molva.database, past, ban["id"])
-    assert (await town.register(person.phone)).id == person.id
+    assert (await chat_users.register(person.phone)).id == person.id
     assert not (await operator.call("GET", f"/users/{person.id}"))["bans"]
 
 
@@ -161,8 +162,8 @@ async def proxied(settings: Settings) -> AsyncIterator[RunningServer]:
 
 
 async def test_banned_network_is_served_nothing(proxied: RunningServer):
-    town, operator = Town(proxied.address), await new_operator(proxied)
-    person = await town.register()
+    chat_users, operator = ChatUsers(proxied.address), await new_operator(proxied)
+    person = await chat_users.register()
     away, near = {"X-Forwarded-For": "203.0.113.7"}, {"X-Forwarded-For": "198.51.100.1"}
     outside, inside = (Client(proxied.address, person.tokens["access_token"]) for _ in range(2))
     for client, headers in ((outside, away), (inside, near)):
@@ -171,17 +172,17 @@ async def test_banned_network_is_served_nothing(proxied: RunningServer):
     assert ban["network"] == "203.0.113.0/24"
     await expect_banned(outside)
     await inside.push("chat:list")
-    answer = await town.http.get("/v1/me", headers=person.headers | away)
+    answer = await chat_users.http.get("/v1/me", headers=person.headers | away)
     assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
-    assert (await town.http.get("/v1/me", headers=person.headers | near)).status_code == 200
-    assert (await town.http.get("/health/live", headers=away)).status_code == 200
+    assert (await chat_users.http.get("/v1/me", headers=person.headers | near)).status_code == 200
+    assert (await chat_users.http.get("/health/live", headers=away)).status_code == 200
     refused = Client(proxied.address, person.tokens["access_token"])
     with pytest.raises(socketio.exceptions.ConnectionError):
         await refused.sio.connect(proxied.address, namespaces=["/chat"], auth={"token": refused.token}, headers=away)
     assert (await operator.http.delete(f"/bans/{ban['id']}", headers=away)).status_code == 200, "or nobody could lift it"
-    assert (await town.http.get("/v1/me", headers=person.headers | away)).status_code == 200
+    assert (await chat_users.http.get("/v1/me", headers=person.headers | away)).status_code == 200
     await inside.close()
-    await town.close()
+    await chat_users.close()
     await operator.http.aclose()
 
 

@@ -11,7 +11,7 @@ from core.errors import StartupError
 from core.ids import new_id
 from tests.admin.operator import OperatorClient
 from tests.support.api_client import run_sql
-from tests.support.clients import Town
+from tests.support.clients import ChatUsers
 from tests.support.contract import Witness
 from tests.support.running import RunningServer
 
@@ -29,9 +29,9 @@ def admin_calls(witness: Witness) -> list[tuple[str, str]]:
 
 
 async def test_no_other_key_opens_any_call(
-    running: RunningServer, town: Town, operator: OperatorClient, witness: Witness
+    running: RunningServer, chat_users: ChatUsers, operator: OperatorClient, witness: Witness
 ) -> None:
-    person = await town.register()
+    person = await chat_users.register()
     revoked = await make_key(running.molva.database, name := f"gone {new_id()}", [Scope.ADMIN])
     await revoke_key(running.molva.database, name)
     powerless = await make_key(running.molva.database, f"powerless {new_id()}", [])
@@ -58,8 +58,8 @@ async def test_no_other_key_opens_any_call(
     assert await operator.log() == before
 
 
-async def test_key_of_an_operator_is_no_access_token(town: Town, operator: OperatorClient) -> None:
-    answer = await town.http.get("/v1/me", headers={"Authorization": f"Bearer {operator.key}"})
+async def test_key_of_an_operator_is_no_access_token(chat_users: ChatUsers, operator: OperatorClient) -> None:
+    answer = await chat_users.http.get("/v1/me", headers={"Authorization": f"Bearer {operator.key}"})
     assert answer.json()["code"] == "unauthorized"
 
 
@@ -106,10 +106,10 @@ def filled(template: Any, names: dict[str, str]) -> Any:
     return template.format(**names) if isinstance(template, str) else template
 
 
-async def test_every_call_is_in_the_audit_log(town: Town, operator: OperatorClient) -> None:
-    anna, boris, chat_id = await town.pair()
+async def test_every_call_is_in_the_audit_log(chat_users: ChatUsers, operator: OperatorClient) -> None:
+    anna, boris, chat_id = await chat_users.pair()
     user_id = boris.ready["user"]["id"]
-    await town.register(town.people[1].phone)
+    await chat_users.register(chat_users.people[1].phone)
     seq = (await boris.say(chat_id, "x"))["seq"]
     await anna.send("report:create", chat_id=chat_id, seq=seq, reason="spam")
     shown = await operator.call("GET", f"/users/{user_id}")

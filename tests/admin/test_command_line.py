@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.operations.test_cli import Ended, is_a_sentence, run
-from tests.support.clients import Town
+from tests.support.clients import ChatUsers
 from tests.support.running import RunningServer
 
 pytestmark = pytest.mark.slow
@@ -48,9 +48,11 @@ async def test_key_is_made_listed_and_revoked(running: RunningServer, key: str, 
     assert "everything" in unknown.err
 
 
-async def test_operator_works_from_the_command_line(running: RunningServer, town: Town, key: str, tmp_path: Path):
-    anna, boris, chat_id = await town.pair()
-    anna_person = town.people[0]
+async def test_operator_works_from_the_command_line(
+    running: RunningServer, chat_users: ChatUsers, key: str, tmp_path: Path
+):
+    anna, boris, chat_id = await chat_users.pair()
+    anna_person = chat_users.people[0]
     found = await molva_admin(running, key, "find", anna_person.phone)
     assert found.status == 0, found.err
     assert found.out.splitlines()[0].split()[:3] == ["id", "phone", "name"]

@@ -4,13 +4,13 @@ import pytest
 
 from core.ids import new_id
 from tests.admin.operator import OperatorClient
-from tests.support.clients import Town
+from tests.support.clients import ChatUsers
 
 pytestmark = pytest.mark.slow
 
 
-async def test_deleted_message_is_told_like_any_other(town: Town, operator: OperatorClient):
-    anna, boris, chat_id = await town.pair()
+async def test_deleted_message_is_told_like_any_other(chat_users: ChatUsers, operator: OperatorClient):
+    anna, boris, chat_id = await chat_users.pair()
     await anna.send("chat:activate", chat_id=chat_id)
     seq = (await boris.say(chat_id, "buy now"))["seq"]
     await boris.send("message:pin", chat_id=chat_id, seq=seq)
@@ -28,8 +28,8 @@ async def test_deleted_message_is_told_like_any_other(town: Town, operator: Oper
     assert (entries[1]["target"], entries[1]["before"]["content"]) == (f"chat {chat_id}", {"text": "buy now"})
 
 
-async def test_message_is_deleted_that_the_creator_cannot_see(town: Town, operator: OperatorClient):
-    anna, boris, chat_id = await town.pair()
+async def test_message_is_deleted_that_the_creator_cannot_see(chat_users: ChatUsers, operator: OperatorClient):
+    anna, boris, chat_id = await chat_users.pair()
     seq = (await boris.say(chat_id, "old"))["seq"]
     await anna.send("chat:clear", chat_id=chat_id)
     await operator.call("DELETE", f"/chats/{chat_id}/messages/{seq}")
@@ -37,8 +37,8 @@ async def test_message_is_deleted_that_the_creator_cannot_see(town: Town, operat
     assert message["content"] is None
 
 
-async def test_what_is_not_there_cannot_be_deleted(town: Town, operator: OperatorClient):
-    anna, boris, _ = await town.pair()
+async def test_what_is_not_there_cannot_be_deleted(chat_users: ChatUsers, operator: OperatorClient):
+    anna, boris, _ = await chat_users.pair()
     group = (await anna.send("chat:create_group", title="G", member_ids=[boris.ready["user"]["id"]]))["chat"]["id"]
     problem = await operator.refused("DELETE", f"/chats/{group}/messages/99")
     assert problem["details"] == {"field": "seq"}
@@ -50,8 +50,8 @@ async def test_what_is_not_there_cannot_be_deleted(town: Town, operator: Operato
     assert (await operator.refused("DELETE", f"/chats/{group}/messages/0"))["code"] == "validation_failed"
 
 
-async def test_deleted_chat_is_gone_for_all_and_a_pair_may_begin_anew(town: Town, operator: OperatorClient):
-    anna, boris, chat_id = await town.pair()
+async def test_deleted_chat_is_gone_for_all_and_a_pair_may_begin_anew(chat_users: ChatUsers, operator: OperatorClient):
+    anna, boris, chat_id = await chat_users.pair()
     await anna.send("chat:pin", chat_id=chat_id)
     await operator.call("DELETE", f"/chats/{chat_id}")
     for client in (anna, boris):
@@ -64,8 +64,8 @@ async def test_deleted_chat_is_gone_for_all_and_a_pair_may_begin_anew(town: Town
     await boris.say(other, "again")
 
 
-async def test_reports_are_read_and_settled(town: Town, operator: OperatorClient):
-    anna, boris, chat_id = await town.pair()
+async def test_reports_are_read_and_settled(chat_users: ChatUsers, operator: OperatorClient):
+    anna, boris, chat_id = await chat_users.pair()
     seq = (await boris.say(chat_id, "buy now"))["seq"]
     await anna.send("report:create", chat_id=chat_id, seq=seq, reason="spam", comment="every day")
     await anna.send("report:create", user_id=boris.ready["user"]["id"], reason="abuse")

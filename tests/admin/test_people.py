@@ -8,13 +8,13 @@ import pytest
 
 from core.ids import new_id
 from tests.admin.operator import OperatorClient
-from tests.support.clients import Client, Town, new_client_id
+from tests.support.clients import ChatUsers, Client, new_client_id
 
 pytestmark = pytest.mark.slow
 
 
-async def test_person_is_found_by_what_is_theirs(town: Town, operator: OperatorClient):
-    person = await town.register(display_name="Zoë 100%_\\")
+async def test_person_is_found_by_what_is_theirs(chat_users: ChatUsers, operator: OperatorClient):
+    person = await chat_users.register(display_name="Zoë 100%_\\")
     username = f"zoe_{new_client_id()[:8]}"
     (await person.http.patch("/v1/me", json={"username": username}, headers=person.headers)).raise_for_status()
     spelled = f"8 ({person.phone[2:5]}) {person.phone[5:]}"
@@ -29,11 +29,11 @@ async def test_person_is_found_by_what_is_theirs(town: Town, operator: OperatorC
     assert not (await operator.call("GET", "/users", params={"query": new_id()}))["users"]
 
 
-async def test_operator_sees_where_somebody_is_signed_in_and_connected(town: Town, operator: OperatorClient):
-    anna, _, chat_id = await town.pair()
+async def test_operator_sees_where_somebody_is_signed_in_and_connected(chat_users: ChatUsers, operator: OperatorClient):
+    anna, _, chat_id = await chat_users.pair()
     await anna.send("chat:activate", chat_id=chat_id)
-    person = town.people[0]
-    await town.register(person.phone, device_name="Laptop")
+    person = chat_users.people[0]
+    await chat_users.register(person.phone, device_name="Laptop")
     shown = await operator.call("GET", f"/users/{person.id}")
     assert shown["user"]["id"] == person.id
     assert {one["device_name"] for one in shown["sessions"]} == {None, "Laptop"}
@@ -50,9 +50,9 @@ async def expect_end(client: Client, reason: str) -> None:
     await client.disconnected.wait()
 
 
-async def test_sessions_are_ended_at_once(town: Town, operator: OperatorClient):
-    person = await town.register()
-    elsewhere = await town.register(person.phone)
+async def test_sessions_are_ended_at_once(chat_users: ChatUsers, operator: OperatorClient):
+    person = await chat_users.register()
+    elsewhere = await chat_users.register(person.phone)
     here, there = await person.connect(), await elsewhere.connect()
     await operator.call("DELETE", f"/users/{person.id}/sessions/{here.ready['session_id']}")
     await expect_end(here, "ended_by_operator")
@@ -66,8 +66,8 @@ async def test_sessions_are_ended_at_once(town: Town, operator: OperatorClient):
     assert (await operator.refused("DELETE", f"/users/{new_id()}/sessions"))["details"] == {"field": "user_id"}
 
 
-async def test_connection_is_ended_and_the_session_goes_on(town: Town, operator: OperatorClient):
-    person = await town.register()
+async def test_connection_is_ended_and_the_session_goes_on(chat_users: ChatUsers, operator: OperatorClient):
+    person = await chat_users.register()
     first, second = await person.connect(), await person.connect()
     shown = await operator.call("GET", f"/users/{person.id}")
     assert len(shown["connections"]) == 2
@@ -80,10 +80,10 @@ async def test_connection_is_ended_and_the_session_goes_on(town: Town, operator:
     assert problem["details"] == {"field": "connection_id"}
 
 
-async def test_export_for_somebody_is_what_they_get_themselves(town: Town, operator: OperatorClient):
-    anna, _, chat_id = await town.pair()
+async def test_export_for_somebody_is_what_they_get_themselves(chat_users: ChatUsers, operator: OperatorClient):
+    anna, _, chat_id = await chat_users.pair()
     await anna.say(chat_id, "mine")
-    person = town.people[0]
+    person = chat_users.people[0]
     answer = await operator.http.get(f"/users/{person.id}/export")
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         assert json.loads(archive.read("profile.json"))["phone"] == person.phone
@@ -91,9 +91,9 @@ async def test_export_for_somebody_is_what_they_get_themselves(town: Town, opera
     assert (await operator.refused("GET", f"/users/{new_id()}/export"))["details"] == {"field": "user_id"}
 
 
-async def test_erasing_somebody_deletes_the_account(town: Town, operator: OperatorClient):
-    anna, boris, chat_id = await town.pair()
-    person = town.people[0]
+async def test_erasing_somebody_deletes_the_account(chat_users: ChatUsers, operator: OperatorClient):
+    anna, boris, chat_id = await chat_users.pair()
+    person = chat_users.people[0]
     await operator.call("DELETE", f"/users/{person.id}")
     await expect_end(anna, "account_deleted")
     assert (await boris.send("chat:get", chat_id=chat_id))["chat"]["peer"]["is_deleted"]

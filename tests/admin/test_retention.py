@@ -6,7 +6,7 @@ from core.ids import new_id
 from maintenance.old_messages import delete_old_messages
 from tests.admin.operator import OperatorClient
 from tests.support.api_client import run_sql
-from tests.support.clients import Client, Town, new_client_id
+from tests.support.clients import ChatUsers, Client, new_client_id
 from tests.support.running import RunningServer
 
 pytestmark = pytest.mark.slow
@@ -29,8 +29,10 @@ async def kept(client: Client, chat_id: str) -> list[int]:
     return sorted(one["seq"] for one in messages if one["deleted_at"] is None)
 
 
-async def test_rule_of_a_chat_deletes_what_is_older(town: Town, running: RunningServer, operator: OperatorClient):
-    anna, boris, chat_id = await town.pair()
+async def test_rule_of_a_chat_deletes_what_is_older(
+    chat_users: ChatUsers, running: RunningServer, operator: OperatorClient
+):
+    anna, boris, chat_id = await chat_users.pair()
     other = (await anna.send("chat:create_group", title="G", member_ids=[boris.ready["user"]["id"]]))["chat"]["id"]
     for number in range(4):
         await anna.say(chat_id, str(number))
@@ -49,8 +51,8 @@ async def test_rule_of_a_chat_deletes_what_is_older(town: Town, running: Running
     assert chat_id not in {one["chat_id"] for one in (await operator.call("GET", "/retention"))["rules"]}
 
 
-async def test_media_may_be_kept_shorter(town: Town, running: RunningServer, operator: OperatorClient):
-    anna, _, chat_id = await town.pair()
+async def test_media_may_be_kept_shorter(chat_users: ChatUsers, running: RunningServer, operator: OperatorClient):
+    anna, _, chat_id = await chat_users.pair()
     await anna.say(chat_id, "words")
     await anna.send("message:send", chat_id=chat_id, client_id=new_client_id(), **LOCATION)
     await anna.say(chat_id, "a picture")
@@ -68,11 +70,11 @@ async def test_media_may_be_kept_shorter(town: Town, running: RunningServer, ope
 
 
 async def test_more_than_a_batch_is_deleted_in_one_pass(
-    town: Town, running: RunningServer, operator: OperatorClient, monkeypatch: pytest.MonkeyPatch
+    chat_users: ChatUsers, running: RunningServer, operator: OperatorClient, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("maintenance.old_messages._BATCH", 3)
     monkeypatch.setattr("maintenance.old_messages._CHATS", 2)
-    anna, _, chat_id = await town.pair()
+    anna, _, chat_id = await chat_users.pair()
     for number in range(8):
         await anna.say(chat_id, str(number))
     await age(running, chat_id, dict.fromkeys(range(1, 8), 2))

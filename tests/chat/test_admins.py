@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.clients import Client, Town
+from tests.support.clients import ChatUsers, Client
 
 pytestmark = pytest.mark.slow
 
@@ -14,9 +14,9 @@ def id_of(client: Client) -> str:
     return user_id
 
 
-async def group_of(town: Town, count: int) -> tuple[list[Client], str]:
+async def group_of(chat_users: ChatUsers, count: int) -> tuple[list[Client], str]:
     """So many connected people in a group; the first is the creator, the second an admin."""
-    people = [await (await town.register()).connect() for _ in range(count)]
+    people = [await (await chat_users.register()).connect() for _ in range(count)]
     others = [id_of(one) for one in people[1:]]
     chat_id = (await people[0].send("chat:create_group", title="Group", member_ids=others))["chat"]["id"]
     await people[0].send("member:set_role", chat_id=chat_id, user_id=others[0], role="admin")
@@ -28,8 +28,8 @@ async def roles(client: Client, chat_id: str) -> dict[str, str]:
     return {member["user"]["id"]: member["role"] for member in listed}
 
 
-async def test_role_is_in_the_list_of_members_and_in_me(town: Town):
-    (anna, boris, clara), chat_id = await group_of(town, 3)
+async def test_role_is_in_the_list_of_members_and_in_me(chat_users: ChatUsers):
+    (anna, boris, clara), chat_id = await group_of(chat_users, 3)
     assert await roles(clara, chat_id) == {id_of(anna): "creator", id_of(boris): "admin", id_of(clara): "member"}
     assert (await boris.send("chat:get", chat_id=chat_id))["chat"]["me"]["role"] == "admin"
     told = await boris.expect_event("chat:updated", lambda payload: payload["reason"] == "role_changed")
@@ -38,8 +38,8 @@ async def test_role_is_in_the_list_of_members_and_in_me(town: Town):
     assert "me" not in told.payload["chat"]
 
 
-async def test_setting_a_role_again_changes_nothing(town: Town):
-    (anna, boris, clara), chat_id = await group_of(town, 3)
+async def test_setting_a_role_again_changes_nothing(chat_users: ChatUsers):
+    (anna, boris, clara), chat_id = await group_of(chat_users, 3)
     before = (await clara.send("chat:get", chat_id=chat_id))["chat"]["version"]
     await anna.send("member:set_role", chat_id=chat_id, user_id=id_of(boris), role="admin")
     await anna.send("member:set_role", chat_id=chat_id, user_id=id_of(clara), role="member")
@@ -49,8 +49,8 @@ async def test_setting_a_role_again_changes_nothing(town: Town):
     )
 
 
-async def test_admin_removes_members_but_no_admin_and_not_the_creator(town: Town):
-    (anna, boris, clara, dora), chat_id = await group_of(town, 4)
+async def test_admin_removes_members_but_no_admin_and_not_the_creator(chat_users: ChatUsers):
+    (anna, boris, clara, dora), chat_id = await group_of(chat_users, 4)
     await anna.send("member:set_role", chat_id=chat_id, user_id=id_of(clara), role="admin")
     for other in (anna, boris, clara):
         await boris.expect_refusal("member:remove", "forbidden", chat_id=chat_id, user_id=id_of(other))
@@ -60,16 +60,16 @@ async def test_admin_removes_members_but_no_admin_and_not_the_creator(town: Town
     await anna.send("member:remove", chat_id=chat_id, user_id=id_of(clara))
 
 
-async def test_admin_deletes_messages_of_others(town: Town):
-    (anna, boris, clara), chat_id = await group_of(town, 3)
+async def test_admin_deletes_messages_of_others(chat_users: ChatUsers):
+    (anna, boris, clara), chat_id = await group_of(chat_users, 3)
     seq = (await anna.say(chat_id, "oops"))["seq"]
     await clara.expect_refusal("message:delete", "forbidden", chat_id=chat_id, seq=seq)
     deleted: dict[str, Any] = await boris.send("message:delete", chat_id=chat_id, seq=seq)
     assert deleted["message"]["deleted_at"]
 
 
-async def test_former_creator_becomes_an_admin(town: Town):
-    (anna, boris, clara), chat_id = await group_of(town, 3)
+async def test_former_creator_becomes_an_admin(chat_users: ChatUsers):
+    (anna, boris, clara), chat_id = await group_of(chat_users, 3)
     answer = await anna.send("chat:transfer", chat_id=chat_id, user_id=id_of(boris))
     assert answer["chat"]["me"]["role"] == "admin"
     assert await roles(clara, chat_id) == {id_of(anna): "admin", id_of(boris): "creator", id_of(clara): "member"}
@@ -77,8 +77,8 @@ async def test_former_creator_becomes_an_admin(town: Town):
     assert (await roles(anna, chat_id))[id_of(boris)] == "admin"
 
 
-async def test_admin_who_comes_back_is_a_plain_member(town: Town):
-    (anna, boris), chat_id = await group_of(town, 2)
+async def test_admin_who_comes_back_is_a_plain_member(chat_users: ChatUsers):
+    (anna, boris), chat_id = await group_of(chat_users, 2)
     await boris.send("chat:leave", chat_id=chat_id)
     await anna.send("member:add", chat_id=chat_id, user_ids=[id_of(boris)])
     assert (await roles(anna, chat_id))[id_of(boris)] == "member"
@@ -87,8 +87,8 @@ async def test_admin_who_comes_back_is_a_plain_member(town: Town):
 # --- what a group shows
 
 
-async def test_new_title_is_told_by_a_system_message(town: Town):
-    (_, boris, clara), chat_id = await group_of(town, 3)
+async def test_new_title_is_told_by_a_system_message(chat_users: ChatUsers):
+    (_, boris, clara), chat_id = await group_of(chat_users, 3)
     chat = (await boris.send("chat:update", chat_id=chat_id, title="Hikers", description="Every Sunday"))["chat"]
     assert (chat["title"], chat["description"], chat["metadata"], chat["avatar"]) == ("Hikers", "Every Sunday", {}, None)
     last = (await clara.send("chat:get", chat_id=chat_id))["chat"]["last_message"]
@@ -96,8 +96,8 @@ async def test_new_title_is_told_by_a_system_message(town: Town):
     assert last["sender_id"] == id_of(boris)
 
 
-async def test_update_leaves_what_it_does_not_name(town: Town):
-    (anna, *_), chat_id = await group_of(town, 2)
+async def test_update_leaves_what_it_does_not_name(chat_users: ChatUsers):
+    (anna, *_), chat_id = await group_of(chat_users, 2)
     await anna.send("chat:update", chat_id=chat_id, description="About", metadata={"a": [1, {"b": None}], "c": 1.5})
     chat = (await anna.send("chat:update", chat_id=chat_id, description=None))["chat"]
     assert (chat["title"], chat["description"], chat["metadata"]) == ("Group", None, {"a": [1, {"b": None}], "c": 1.5})
@@ -122,12 +122,12 @@ async def test_update_leaves_what_it_does_not_name(town: Town):
     ],
     ids=str,
 )
-async def test_bad_update_is_refused(town: Town, change: dict[str, Any]):
-    (anna, *_), chat_id = await group_of(town, 2)
+async def test_bad_update_is_refused(chat_users: ChatUsers, change: dict[str, Any]):
+    (anna, *_), chat_id = await group_of(chat_users, 2)
     await anna.expect_refusal("chat:update", "validation_failed", chat_id=chat_id, **change)
 
 
-async def test_metadata_may_speak_of_nul(town: Town):
-    (anna, *_), chat_id = await group_of(town, 2)
+async def test_metadata_may_speak_of_nul(chat_users: ChatUsers):
+    (anna, *_), chat_id = await group_of(chat_users, 2)
     metadata = {"text": "\\u0000 is written with a backslash"}
     assert (await anna.send("chat:update", chat_id=chat_id, metadata=metadata))["chat"]["metadata"] == metadata

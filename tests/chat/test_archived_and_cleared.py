@@ -3,7 +3,7 @@
 import pytest
 
 from tests.chat.test_admins import group_of, id_of
-from tests.support.clients import Client, Town
+from tests.support.clients import ChatUsers, Client
 
 pytestmark = pytest.mark.slow
 
@@ -12,8 +12,8 @@ async def listed(client: Client, *, archived: bool = False) -> list[str]:
     return [chat["id"] for chat in (await client.send("chat:list", archived=archived))["chats"]]
 
 
-async def test_archived_chat_is_in_the_list_of_archived_chats_alone(town: Town):
-    (anna, boris), chat_id = await group_of(town, 2)
+async def test_archived_chat_is_in_the_list_of_archived_chats_alone(chat_users: ChatUsers):
+    (anna, boris), chat_id = await group_of(chat_users, 2)
     for _ in range(2):
         assert (await anna.send("chat:archive", chat_id=chat_id))["chat"]["me"]["archived"] is True
     assert (await listed(anna), await listed(anna, archived=True)) == ([], [chat_id])
@@ -23,8 +23,8 @@ async def test_archived_chat_is_in_the_list_of_archived_chats_alone(town: Town):
     assert await listed(anna) == [chat_id]
 
 
-async def test_message_of_somebody_else_brings_an_archived_chat_back(town: Town):
-    (anna, boris), chat_id = await group_of(town, 2)
+async def test_message_of_somebody_else_brings_an_archived_chat_back(chat_users: ChatUsers):
+    (anna, boris), chat_id = await group_of(chat_users, 2)
     await anna.send("chat:archive", chat_id=chat_id)
     await anna.say(chat_id, "my own")
     assert await listed(anna) == []
@@ -35,8 +35,8 @@ async def test_message_of_somebody_else_brings_an_archived_chat_back(town: Town)
     assert await listed(anna) == [chat_id]
 
 
-async def test_muted_archived_chat_stays_away(town: Town):
-    (anna, boris), chat_id = await group_of(town, 2)
+async def test_muted_archived_chat_stays_away(chat_users: ChatUsers):
+    (anna, boris), chat_id = await group_of(chat_users, 2)
     await anna.send("chat:mute", chat_id=chat_id, until="2040-01-01T00:00:00Z")
     await anna.send("chat:archive", chat_id=chat_id)
     await boris.say(chat_id, "hello")
@@ -47,8 +47,8 @@ async def test_muted_archived_chat_stays_away(town: Town):
     assert await listed(anna) == [chat_id]
 
 
-async def test_archived_chat_is_not_pinned_and_pins_keep_no_gap(town: Town):
-    (anna, _), first = await group_of(town, 2)
+async def test_archived_chat_is_not_pinned_and_pins_keep_no_gap(chat_users: ChatUsers):
+    (anna, _), first = await group_of(chat_users, 2)
     second = (await anna.send("chat:create_group", title="Second"))["chat"]["id"]
     for chat_id in (second, first):
         await anna.send("chat:pin", chat_id=chat_id)
@@ -59,8 +59,8 @@ async def test_archived_chat_is_not_pinned_and_pins_keep_no_gap(town: Town):
     assert (pinned["pinned"], pinned["archived"]) == (1, False)
 
 
-async def test_cleared_chat_has_no_history_for_the_one_who_cleared_it(town: Town):
-    (anna, boris), chat_id = await group_of(town, 2)
+async def test_cleared_chat_has_no_history_for_the_one_who_cleared_it(chat_users: ChatUsers):
+    (anna, boris), chat_id = await group_of(chat_users, 2)
     seq = (await boris.say(chat_id, "between us"))["seq"]
     await anna.send("message:pin", chat_id=chat_id, seq=seq)
     for _ in range(2):
@@ -76,8 +76,8 @@ async def test_cleared_chat_has_no_history_for_the_one_who_cleared_it(town: Town
     assert [one["seq"] for one in (await anna.send("message:list", chat_id=chat_id))["messages"]] == [new["seq"]]
 
 
-async def test_one_who_cleared_a_chat_hides_nothing_from_others(town: Town):
-    (anna, boris), chat_id = await group_of(town, 2)
+async def test_one_who_cleared_a_chat_hides_nothing_from_others(chat_users: ChatUsers):
+    (anna, boris), chat_id = await group_of(chat_users, 2)
     seq = (await boris.say(chat_id, "still here"))["seq"]
     await anna.send("chat:clear", chat_id=chat_id)
     boris.forget_events()

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 import realtime.users.actions as user_actions
-from tests.support.clients import Client, Town, new_client_id
+from tests.support.clients import ChatUsers, Client, new_client_id
 from tests.support.running import RunningServer
 
 
@@ -14,9 +14,9 @@ def id_of(client: Client) -> str:
     return user_id
 
 
-async def blocked_pair(town: Town) -> tuple[Client, Client, str]:
+async def blocked_pair(chat_users: ChatUsers) -> tuple[Client, Client, str]:
     """Anna, who has blocked Boris, and their private chat with a message of each."""
-    anna, boris, chat_id = await town.pair()
+    anna, boris, chat_id = await chat_users.pair()
     await anna.say(chat_id, "hello")
     await boris.say(chat_id, "hello yourself")
     await anna.send("chat:activate", chat_id=chat_id)
@@ -26,9 +26,9 @@ async def blocked_pair(town: Town) -> tuple[Client, Client, str]:
     return anna, boris, chat_id
 
 
-async def test_blocked_person_has_no_detour_into_the_private_chat(town: Town):
-    anna, boris, chat_id = await blocked_pair(town)
-    clara = await (await town.register()).connect()
+async def test_blocked_person_has_no_detour_into_the_private_chat(chat_users: ChatUsers):
+    anna, boris, chat_id = await blocked_pair(chat_users)
+    clara = await (await chat_users.register()).connect()
     text = {"type": "text", "content": {"text": "listen!"}, "client_id": new_client_id()}
     for action, payload in {
         "message:send": text,
@@ -49,38 +49,38 @@ async def test_blocked_person_has_no_detour_into_the_private_chat(town: Town):
     ]
 
 
-async def test_blocked_person_may_take_back_what_they_said(town: Town):
-    anna, boris, chat_id = await blocked_pair(town)
+async def test_blocked_person_may_take_back_what_they_said(chat_users: ChatUsers):
+    anna, boris, chat_id = await blocked_pair(chat_users)
     assert (await boris.send("message:delete", chat_id=chat_id, seq=2))["message"]["content"] is None
     assert (await boris.send("chat:get", chat_id=chat_id))["chat"]["peer"]["id"] == id_of(anna)
 
 
-async def test_unblocked_person_may_speak_again(town: Town):
-    anna, boris, chat_id = await blocked_pair(town)
+async def test_unblocked_person_may_speak_again(chat_users: ChatUsers):
+    anna, boris, chat_id = await blocked_pair(chat_users)
     await anna.send("user:unblock", user_id=id_of(boris))
     await boris.send("message:edit", chat_id=chat_id, seq=2, content={"text": "sorry"})
     assert (await boris.say(chat_id, "again"))["seq"] == 3
 
 
-async def test_in_a_group_both_are_heard(town: Town):
-    anna, boris, _ = await blocked_pair(town)
-    clara = await (await town.register()).connect()
+async def test_in_a_group_both_are_heard(chat_users: ChatUsers):
+    anna, boris, _ = await blocked_pair(chat_users)
+    clara = await (await chat_users.register()).connect()
     ids = [id_of(anna), id_of(boris)]
     chat_id = (await clara.send("chat:create_group", title="All", member_ids=ids))["chat"]["id"]
     await boris.say(chat_id, "hello all")
     await anna.expect_event("chat:updated", lambda told: told["chat"]["id"] == chat_id and told["reason"] == "message")
 
 
-async def test_retry_finds_the_group_even_if_a_member_has_blocked_since(town: Town):
-    anna, boris, _ = await town.pair()
+async def test_retry_finds_the_group_even_if_a_member_has_blocked_since(chat_users: ChatUsers):
+    anna, boris, _ = await chat_users.pair()
     wish = {"title": "Once", "member_ids": [id_of(boris)], "client_id": new_client_id()}
     first = (await anna.send("chat:create_group", **wish))["chat"]
     await boris.send("user:block", user_id=id_of(anna))
     assert (await anna.send("chat:create_group", **wish))["chat"]["id"] == first["id"]
 
 
-async def test_retry_names_those_who_were_not_added_then(town: Town):
-    anna, boris, _ = await blocked_pair(town)
+async def test_retry_names_those_who_were_not_added_then(chat_users: ChatUsers):
+    anna, boris, _ = await blocked_pair(chat_users)
     wish = {"title": "Without her", "member_ids": [id_of(anna)], "client_id": new_client_id()}
     first = await boris.send("chat:create_group", **wish)
     await anna.send("user:unblock", user_id=id_of(boris))
@@ -88,9 +88,9 @@ async def test_retry_names_those_who_were_not_added_then(town: Town):
     assert (again["chat"]["id"], again["not_added"]) == (first["chat"]["id"], first["not_added"])
 
 
-async def test_blocker_is_told_of_their_own_block_and_the_chat_stays_private(town: Town):
-    anna, boris, chat_id = await blocked_pair(town)
-    clara = await (await town.register()).connect()
+async def test_blocker_is_told_of_their_own_block_and_the_chat_stays_private(chat_users: ChatUsers):
+    anna, boris, chat_id = await blocked_pair(chat_users)
+    clara = await (await chat_users.register()).connect()
     for action, payload in {
         "message:edit": {"seq": 1, "content": {"text": "and another thing"}},
         "message:like": {"seq": 2},
@@ -101,9 +101,9 @@ async def test_blocker_is_told_of_their_own_block_and_the_chat_stays_private(tow
         assert (await client.send("chat:get", chat_id=chat_id))["chat"]["type"] == "private"
 
 
-async def test_blocked_person_finds_the_profile_as_anybody(town: Town):
-    anna, boris, _ = await blocked_pair(town)
-    asked, asker = town.people[0], town.people[1]
+async def test_blocked_person_finds_the_profile_as_anybody(chat_users: ChatUsers):
+    anna, boris, _ = await blocked_pair(chat_users)
+    asked, asker = chat_users.people[0], chat_users.people[1]
     renamed = await asked.http.patch("/v1/me", headers=asked.headers, json={"username": f"anna_{new_client_id()[:8]}"})
     found = (await boris.send("user:find", username=renamed.json()["username"]))["users"]
     assert [user["id"] for user in found] == [id_of(anna)]
@@ -111,9 +111,11 @@ async def test_blocked_person_finds_the_profile_as_anybody(town: Town):
     assert (shown.status_code, shown.json()["id"]) == (200, id_of(anna))
 
 
-async def test_blocks_are_bounded_and_blocking_again_changes_nothing(town: Town, monkeypatch: pytest.MonkeyPatch):
+async def test_blocks_are_bounded_and_blocking_again_changes_nothing(
+    chat_users: ChatUsers, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(user_actions, "_BLOCKED_MAX", 2)
-    anna, *others = [await (await town.register()).connect() for _ in range(4)]
+    anna, *others = [await (await chat_users.register()).connect() for _ in range(4)]
     for other in others[:2]:
         await anna.send("user:block", user_id=id_of(other))
     await anna.expect_refusal("user:block", "conflict", "block_limit", user_id=id_of(others[2]))
@@ -121,8 +123,8 @@ async def test_blocks_are_bounded_and_blocking_again_changes_nothing(town: Town,
     assert [user["id"] for user in (await anna.send("user:blocked"))["users"]] == [id_of(others[1]), id_of(others[0])]
 
 
-async def test_blocked_person_may_block_back(town: Town):
-    anna, boris, _ = await blocked_pair(town)
+async def test_blocked_person_may_block_back(chat_users: ChatUsers):
+    anna, boris, _ = await blocked_pair(chat_users)
     await boris.expect_refusal("user:block", "not_found", user_id=new_client_id())
     assert await boris.send("user:block", user_id=id_of(anna)) == {}
     assert [user["id"] for user in (await boris.send("user:blocked"))["users"]] == [id_of(anna)]
@@ -130,8 +132,8 @@ async def test_blocked_person_may_block_back(town: Town):
     assert (await boris.send("user:blocked"))["users"] == []
 
 
-async def test_whoever_blocked_first_sees_no_difference_when_blocked_too(town: Town, running: RunningServer):
-    anna, boris, _ = await town.pair()
+async def test_whoever_blocked_first_sees_no_difference_when_blocked_too(chat_users: ChatUsers, running: RunningServer):
+    anna, boris, _ = await chat_users.pair()
     async with running.molva.database.reading() as tx:
         await tx.execute("test", "UPDATE users SET last_seen_at = wire_now() WHERE id = $1", [id_of(anna)])
     await boris.send("user:block", user_id=id_of(anna))
@@ -146,9 +148,9 @@ async def test_whoever_blocked_first_sees_no_difference_when_blocked_too(town: T
 
 
 async def test_sender_who_blocked_first_hears_of_their_own_block_whatever_the_other_does(
-    town: Town, running: RunningServer
+    chat_users: ChatUsers, running: RunningServer
 ):
-    anna, boris, chat_id = await blocked_pair(town)
+    anna, boris, chat_id = await blocked_pair(chat_users)
     text = {"type": "text", "content": {"text": "hello?"}}
     await anna.expect_refusal("message:send", "conflict", chat_id=chat_id, client_id=new_client_id(), **text)
     async with running.molva.database.reading() as tx:  # as when both do at once

@@ -16,7 +16,7 @@ import asyncpg
 import pytest
 
 from db.query import STATEMENTS
-from tests.support.clients import ActionFailed, Client, Town
+from tests.support.clients import ActionFailed, ChatUsers, Client
 from tests.support.replica import Replica
 from tests.support.running import RunningServer
 
@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 ACTIONS = int(os.environ.get("MOLVA_TEST_ACTIONS", "1000"))
 
 
-async def connected(town: Town, count: int) -> list[Client]:
-    return [await (await town.register()).connect() for _ in range(count)]
+async def connected(chat_users: ChatUsers, count: int) -> list[Client]:
+    return [await (await chat_users.register()).connect() for _ in range(count)]
 
 
 def id_of(client: Client) -> str:
@@ -61,8 +61,8 @@ def ids(page: dict[str, Any]) -> set[str]:
 # --- under concurrent commits
 
 
-async def test_change_that_commits_after_a_sync_is_in_the_next_one(running: RunningServer, town: Town):
-    anna, boris = await connected(town, 2)
+async def test_change_that_commits_after_a_sync_is_in_the_next_one(running: RunningServer, chat_users: ChatUsers):
+    anna, boris = await connected(chat_users, 2)
     slow, quick = await new_group(anna, boris, title="Slow"), await new_group(anna, boris, title="Quick")
     before = await anna.send("session:sync")
     async with by_hand(running) as hand:
@@ -83,8 +83,8 @@ async def test_change_that_commits_after_a_sync_is_in_the_next_one(running: Runn
     assert (quiet["chats"], quiet["removed_chat_ids"], quiet["has_more"]) == ([], [], False)
 
 
-async def test_change_that_commits_between_two_pages_is_not_lost(running: RunningServer, town: Town):
-    anna, boris = await connected(town, 2)
+async def test_change_that_commits_between_two_pages_is_not_lost(running: RunningServer, chat_users: ChatUsers):
+    anna, boris = await connected(chat_users, 2)
     chat_ids = [await new_group(anna, boris, title=f"{place}") for place in range(5)]
     async with by_hand(running) as hand:
         transaction = hand.transaction()
@@ -109,8 +109,8 @@ async def test_change_that_commits_between_two_pages_is_not_lost(running: Runnin
 # --- many, lost, gone
 
 
-async def test_pages_of_a_sync_bring_every_chat_once_while_nothing_changes(town: Town):
-    anna, boris = await connected(town, 2)
+async def test_pages_of_a_sync_bring_every_chat_once_while_nothing_changes(chat_users: ChatUsers):
+    anna, boris = await connected(chat_users, 2)
     chat_ids = [await new_group(anna, boris, title=f"{place}") for place in range(23)]
     brought, page = [], {"cursor": None, "has_more": True}
     while page["has_more"]:
@@ -120,8 +120,8 @@ async def test_pages_of_a_sync_bring_every_chat_once_while_nothing_changes(town:
     assert sorted(brought) == sorted(chat_ids)
 
 
-async def test_sync_brings_what_is_ones_own(town: Town):
-    anna, boris = await connected(town, 2)
+async def test_sync_brings_what_is_ones_own(chat_users: ChatUsers):
+    anna, boris = await connected(chat_users, 2)
     chat_id = await new_group(anna, boris)
     await boris.say(chat_id, "one")
     cursor = (await anna.send("session:sync"))["cursor"]
@@ -140,8 +140,8 @@ async def test_sync_brings_what_is_ones_own(town: Town):
     assert (await anna.send("session:sync", cursor=cursor))["chats"] == [], "what is Boris' own is not told"
 
 
-async def test_lost_chat_is_told_once_and_what_happens_in_it_afterwards_never(town: Town):
-    anna, boris = await connected(town, 2)
+async def test_lost_chat_is_told_once_and_what_happens_in_it_afterwards_never(chat_users: ChatUsers):
+    anna, boris = await connected(chat_users, 2)
     chat_id = await new_group(anna, boris)
     cursor = (await boris.send("session:sync"))["cursor"]
     await anna.send("member:remove", chat_id=chat_id, user_id=id_of(boris))
@@ -156,8 +156,8 @@ async def test_lost_chat_is_told_once_and_what_happens_in_it_afterwards_never(to
     assert again["removed_chat_ids"] == [chat_id], "an old cursor is told for ever"
 
 
-async def test_who_comes_back_to_a_chat_has_it_and_has_not_lost_it(town: Town):
-    anna, boris = await connected(town, 2)
+async def test_who_comes_back_to_a_chat_has_it_and_has_not_lost_it(chat_users: ChatUsers):
+    anna, boris = await connected(chat_users, 2)
     chat_id = await new_group(anna, boris)
     cursor = (await boris.send("session:sync"))["cursor"]
     await boris.send("chat:leave", chat_id=chat_id)
@@ -169,22 +169,22 @@ async def test_who_comes_back_to_a_chat_has_it_and_has_not_lost_it(town: Town):
 @pytest.mark.parametrize(
     "cursor", ["nonsense", "synced.-1", "synced.1e99", "synced.1.2", "sync.1", "sync.1.2.3.no id", "chats.1"]
 )
-async def test_foreign_cursor_is_refused(town: Town, cursor: str):
-    (anna,) = await connected(town, 1)
+async def test_foreign_cursor_is_refused(chat_users: ChatUsers, cursor: str):
+    (anna,) = await connected(chat_users, 1)
     error = await anna.expect_refusal("session:sync", "validation_failed", cursor=cursor)
     assert error["details"][0]["path"] == "cursor"
 
 
-async def test_cursor_of_a_database_that_was_ahead_of_this_one_is_a_conflict(town: Town):
-    (anna,) = await connected(town, 1)
+async def test_cursor_of_a_database_that_was_ahead_of_this_one_is_a_conflict(chat_users: ChatUsers):
+    (anna,) = await connected(chat_users, 1)
     await anna.expect_refusal("session:sync", "conflict", "cursor_unknown", cursor=f"synced.{10**15 - 1}")
 
 
 # --- message:changes
 
 
-async def test_changes_bring_each_changed_message_once_as_it_is(town: Town):
-    anna, boris, chat_id = await town.pair()
+async def test_changes_bring_each_changed_message_once_as_it_is(chat_users: ChatUsers):
+    anna, boris, chat_id = await chat_users.pair()
     for place in range(10):
         await anna.say(chat_id, f"{place}")
     version = (await boris.send("chat:get", chat_id=chat_id))["chat"]["version"]
@@ -207,8 +207,8 @@ async def test_changes_bring_each_changed_message_once_as_it_is(town: Town):
     assert (nothing["messages"], nothing["version"]) == ([], changes["version"])
 
 
-async def test_pages_of_changes_go_on_where_the_last_one_ended(town: Town):
-    anna, boris, chat_id = await town.pair()
+async def test_pages_of_changes_go_on_where_the_last_one_ended(chat_users: ChatUsers):
+    anna, boris, chat_id = await chat_users.pair()
     for place in range(10):
         await anna.say(chat_id, f"{place}")
     await anna.send("message:edit", chat_id=chat_id, seq=1, content={"text": "moved to the end"})
@@ -222,8 +222,8 @@ async def test_pages_of_changes_go_on_where_the_last_one_ended(town: Town):
     assert version == (await boris.send("chat:get", chat_id=chat_id))["chat"]["version"]
 
 
-async def test_version_of_changes_counts_what_is_no_message(town: Town):
-    anna, boris = await connected(town, 2)
+async def test_version_of_changes_counts_what_is_no_message(chat_users: ChatUsers):
+    anna, boris = await connected(chat_users, 2)
     chat_id = await new_group(anna, boris)
     await anna.send("chat:transfer", chat_id=chat_id, user_id=id_of(boris))
     changes = await anna.send("message:changes", chat_id=chat_id, version=1)
@@ -276,9 +276,9 @@ class Mischief:
             await self.act()
 
 
-async def test_everybody_holds_the_same_after_a_storm(town: Town):
-    anna, boris = await connected(town, 2)
-    clara_person = await town.register()
+async def test_everybody_holds_the_same_after_a_storm(chat_users: ChatUsers):
+    anna, boris = await connected(chat_users, 2)
+    clara_person = await chat_users.register()
     clara = await clara_person.connect()
     chat_ids = [await new_group(anna, boris, clara, title=f"{place}") for place in range(6)]
     private = (await anna.send("chat:create_private", user_id=id_of(boris)))["chat"]["id"]

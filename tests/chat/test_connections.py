@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from realtime.connections import EXPIRY_NOTICE_S, ChatConnection
-from tests.support.raw_client import until
+from tests.support.waiting import until
 
 
 class RecordingExpiryHandler:

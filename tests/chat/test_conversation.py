@@ -1,10 +1,10 @@
 """The main job: two people register by phone and talk."""
 
-from tests.support.clients import Town, new_client_id
+from tests.support.clients import ChatUsers, new_client_id
 
 
-async def test_two_people_register_and_talk(town: Town):
-    anna, boris = await (await town.register()).connect(), await (await town.register()).connect()
+async def test_two_people_register_and_talk(chat_users: ChatUsers):
+    anna, boris = await (await chat_users.register()).connect(), await (await chat_users.register()).connect()
     opened = await anna.send("chat:create_private", user_id=boris.ready["user"]["id"])
     chat_id = opened["chat"]["id"]
     assert opened["created"]
@@ -24,8 +24,8 @@ async def test_two_people_register_and_talk(town: Town):
     assert (await boris.send("message:read", chat_id=chat_id, seq=1)) == {"read_seq": 1, "unread_count": 0}
 
 
-async def test_repeated_send_is_stored_once(town: Town):
-    anna, boris, chat_id = await town.pair()
+async def test_repeated_send_is_stored_once(chat_users: ChatUsers):
+    anna, boris, chat_id = await chat_users.pair()
     once = {"chat_id": chat_id, "client_id": new_client_id(), "type": "text", "content": {"text": "once"}}
     first = await anna.send("message:send", **once)
     again = await anna.send("message:send", **once)

@@ -15,7 +15,7 @@ from core.ids import new_id
 from db import chats, likes, members, messages, users
 from db.pool import Database, Tx
 from realtime.wire.registry import ACTIONS
-from tests.support.clients import Client, Town, new_client_id, new_phone
+from tests.support.clients import ChatUsers, Client, new_client_id, new_phone
 
 pytestmark = pytest.mark.slow
 
@@ -146,9 +146,9 @@ async def try_everything(spy: Spy, chat_id: str, first_seq: int) -> None:
             assert answer["error"]["code"] == "not_found", (action, payload)
 
 
-async def test_newcomer_gets_nothing_of_what_was_private(town: Town):
-    anna, boris, chat_id = await town.pair()
-    clara, dora = [await (await town.register()).connect() for _ in range(2)]
+async def test_newcomer_gets_nothing_of_what_was_private(chat_users: ChatUsers):
+    anna, boris, chat_id = await chat_users.pair()
+    clara, dora = [await (await chat_users.register()).connect() for _ in range(2)]
     await tell_secrets(anna, boris, chat_id)
     for place, (newcomer, host) in enumerate(((clara, anna), (dora, boris))):  # one converts the chat, one comes later
         spy = Spy(newcomer)
@@ -164,9 +164,9 @@ async def test_newcomer_gets_nothing_of_what_was_private(town: Town):
         spy.expect_no_word_of("secret", chat_id, first_seq)
 
 
-async def test_who_was_removed_and_comes_back_gets_nothing_from_before(town: Town):
-    anna, boris, chat_id = await town.pair()
-    clara = await (await town.register()).connect()
+async def test_who_was_removed_and_comes_back_gets_nothing_from_before(chat_users: ChatUsers):
+    anna, boris, chat_id = await chat_users.pair()
+    clara = await (await chat_users.register()).connect()
     await tell_secrets(anna, boris, chat_id, 10)
     await anna.send("member:add", chat_id=chat_id, user_ids=[id_of(clara)])
     await clara.say(chat_id, "my own old words")
@@ -195,8 +195,8 @@ async def try_as_outsider(spy: Spy, chat_id: str) -> None:
 
 
 @pytest.mark.parametrize("history", ["all", "none"])
-async def test_history_of_a_born_group_is_what_was_chosen(town: Town, history: str):
-    anna, boris, clara = [await (await town.register()).connect() for _ in range(3)]
+async def test_history_of_a_born_group_is_what_was_chosen(chat_users: ChatUsers, history: str):
+    anna, boris, clara = [await (await chat_users.register()).connect() for _ in range(3)]
     group = await anna.send("chat:create_group", title="G", member_ids=[id_of(boris)])
     chat_id = group["chat"]["id"]
     await tell_secrets(anna, boris, chat_id, 10)
@@ -242,10 +242,10 @@ async def test_who_is_no_member_is_shown_nothing_by_any_statement(database: Data
         assert await shown(tx) == [0] * 6
 
 
-async def test_pair_finds_its_chat_or_a_new_one_while_it_becomes_a_group(town: Town):
-    clara = await (await town.register()).connect()
+async def test_pair_finds_its_chat_or_a_new_one_while_it_becomes_a_group(chat_users: ChatUsers):
+    clara = await (await chat_users.register()).connect()
     for _ in range(5):
-        anna, boris, chat_id = await town.pair()
+        anna, boris, chat_id = await chat_users.pair()
         added, opened = await asyncio.gather(
             anna.send("member:add", chat_id=chat_id, user_ids=[id_of(clara)]),
             boris.send("chat:create_private", user_id=id_of(anna)),

@@ -9,7 +9,7 @@ from core.logs import Request, request_scope
 from db import chats, likes, messages, users
 from db.pool import Database
 from maintenance import deleted_chats
-from tests.support.clients import ActionFailed, Client, Town, new_phone
+from tests.support.clients import ActionFailed, ChatUsers, Client, new_phone
 from tests.support.running import RunningServer
 
 
@@ -18,8 +18,8 @@ def id_of(client: Client) -> str:
     return user_id
 
 
-async def group_of(town: Town, count: int) -> tuple[list[Client], str]:
-    clients = [await (await town.register()).connect() for _ in range(count)]
+async def group_of(chat_users: ChatUsers, count: int) -> tuple[list[Client], str]:
+    clients = [await (await chat_users.register()).connect() for _ in range(count)]
     others = [id_of(client) for client in clients[1:]]
     return clients, (await clients[0].send("chat:create_group", title="Doomed", member_ids=others))["chat"]["id"]
 
@@ -33,8 +33,8 @@ async def rows_of(database: Database, chat_id: str) -> tuple[int, int]:
     return row[0], row[1]
 
 
-async def test_deleted_group_is_gone_for_everybody_at_once(town: Town):
-    (anna, boris, clara), chat_id = await group_of(town, 3)
+async def test_deleted_group_is_gone_for_everybody_at_once(chat_users: ChatUsers):
+    (anna, boris, clara), chat_id = await group_of(chat_users, 3)
     await boris.send("chat:activate", chat_id=chat_id)
     seq = (await boris.say(chat_id, "last words"))["seq"]
     assert await anna.send("chat:delete", chat_id=chat_id) == {}
@@ -75,13 +75,13 @@ async def test_messages_go_in_bounded_batches(database: Database, monkeypatch: p
     assert request.statement_count == 2, "nothing is left to do"
 
 
-async def test_sync_tells_of_a_deletion_for_ever(running: RunningServer, town: Town):
-    (anna, boris), chat_id = await group_of(town, 2)
+async def test_sync_tells_of_a_deletion_for_ever(running: RunningServer, chat_users: ChatUsers):
+    (anna, boris), chat_id = await group_of(chat_users, 2)
     cursor = (await boris.send("session:sync"))["cursor"]
     await boris.close()
     await anna.send("chat:delete", chat_id=chat_id)
     await deleted_chats.remove_deleted_chats(running.molva.database)
-    back = await town.people[1].connect()
+    back = await chat_users.people[1].connect()
     for _ in range(2):
         page = await back.send("session:sync", cursor=cursor)
         assert (page["chats"], page["removed_chat_ids"]) == ([], [chat_id])
@@ -89,8 +89,8 @@ async def test_sync_tells_of_a_deletion_for_ever(running: RunningServer, town: T
     assert back.ready["active_chat_id"] is None
 
 
-async def test_deletion_and_sends_at_once_leave_nothing_behind(running: RunningServer, town: Town):
-    (anna, boris), chat_id = await group_of(town, 2)
+async def test_deletion_and_sends_at_once_leave_nothing_behind(running: RunningServer, chat_users: ChatUsers):
+    (anna, boris), chat_id = await group_of(chat_users, 2)
     sends = [asyncio.create_task(boris.say(chat_id, f"{place}")) for place in range(50)]
     await anna.send("chat:delete", chat_id=chat_id)
     outcomes = await asyncio.gather(*sends, return_exceptions=True)
@@ -99,9 +99,9 @@ async def test_deletion_and_sends_at_once_leave_nothing_behind(running: RunningS
     assert await rows_of(running.molva.database, chat_id) == (0, 0)
 
 
-async def test_group_that_was_private_leaves_the_pair_free(town: Town):
-    anna, boris, chat_id = await town.pair()
-    clara = await (await town.register()).connect()
+async def test_group_that_was_private_leaves_the_pair_free(chat_users: ChatUsers):
+    anna, boris, chat_id = await chat_users.pair()
+    clara = await (await chat_users.register()).connect()
     await anna.send("member:add", chat_id=chat_id, user_ids=[id_of(clara)])
     await anna.send("chat:delete", chat_id=chat_id)
     opened = await boris.send("chat:create_private", user_id=id_of(anna))

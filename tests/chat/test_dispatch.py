@@ -11,10 +11,11 @@ import pytest
 from core.ids import new_id
 from core.settings import Settings
 from realtime.wire.registry import ACTIONS
-from tests.support.clients import DEADLINE_S, Client, Town, new_client_id
+from tests.support.clients import ChatUsers, Client, new_client_id
 from tests.support.database_proxy import DatabaseProxy, proxy_to
 from tests.support.raw_client import RawClient, close_raw_clients
 from tests.support.running import RunningServer, run_server
+from tests.support.waiting import DEADLINE_S, until
 
 pytestmark = pytest.mark.slow
 
@@ -28,14 +29,14 @@ async def _raw_clients() -> AsyncIterator[None]:
 @pytest.fixture(scope="module")
 async def raw(running: RunningServer) -> AsyncIterator[RawClient]:
     """Somebody's connection, by hand; every test must leave it as it was."""
-    town = Town(running.address)
-    person = await town.register()
+    chat_users = ChatUsers(running.address)
+    person = await chat_users.register()
     raw = await RawClient.open(running.address)
     RawClient.opened.remove(raw)
     await raw.enter(person.tokens["access_token"])
     yield raw
     await raw.close()
-    await town.close()
+    await chat_users.close()
 
 
 async def lives(raw: RawClient) -> None:
@@ -160,8 +161,8 @@ async def test_binary_does_not_fit(raw: RawClient):
     await lives(raw)
 
 
-async def test_python_client_that_sends_bytes_is_told(town: Town):
-    client = await (await town.register()).connect()
+async def test_python_client_that_sends_bytes_is_told(chat_users: ChatUsers):
+    client = await (await chat_users.register()).connect()
     answer = await client.sio.call("message:send", {"content": b"picture"}, namespace="/chat", timeout=DEADLINE_S)
     assert code_of(answer) == "validation_failed"
 
@@ -211,12 +212,12 @@ async def test_crash_of_a_handler_is_internal_and_the_connection_lives(raw: RawC
     await lives(raw)
 
 
-async def test_crash_over_http_is_a_problem(town: Town, monkeypatch: pytest.MonkeyPatch):
+async def test_crash_over_http_is_a_problem(chat_users: ChatUsers, monkeypatch: pytest.MonkeyPatch):
     async def crash(context: Any, payload: Any) -> Any:
         raise RuntimeError("planted")
 
     monkeypatch.setitem(ACTIONS, "chat:get", dataclasses.replace(ACTIONS["chat:get"], handler=crash))
-    answer = await (await town.register()).act("chat:get", chat_id=new_id())
+    answer = await (await chat_users.register()).act("chat:get", chat_id=new_id())
     assert answer.status_code == 500
     assert answer.json()["code"] == "internal"
     assert "planted" not in answer.text
@@ -226,10 +227,10 @@ async def test_crash_over_http_is_a_problem(town: Town, monkeypatch: pytest.Monk
 # --- order
 
 
-async def test_pipelined_sends_are_stored_and_acked_in_order(running: RunningServer, town: Town):
-    _anna, _boris, chat_id = await town.pair()
+async def test_pipelined_sends_are_stored_and_acked_in_order(running: RunningServer, chat_users: ChatUsers):
+    _anna, _boris, chat_id = await chat_users.pair()
     raw = await RawClient.open(running.address)
-    await raw.enter(town.people[0].tokens["access_token"])
+    await raw.enter(chat_users.people[0].tokens["access_token"])
     count = 200
     for number in range(count):
         payload = {"chat_id": chat_id, "client_id": new_client_id(), "type": "text", "content": {"text": str(number)}}
@@ -243,10 +244,10 @@ async def test_pipelined_sends_are_stored_and_acked_in_order(running: RunningSer
         assert answer["data"]["message"]["content"]["text"] == str(number)
 
 
-async def test_pipelined_actions_over_polling_keep_their_order(town: Town):
-    person = await town.register()
+async def test_pipelined_actions_over_polling_keep_their_order(chat_users: ChatUsers):
+    person = await chat_users.register()
     client = await person.connect(transports=["polling"])
-    other = await town.register()
+    other = await chat_users.register()
     chat = (await client.send("chat:create_private", user_id=other.id))["chat"]
     acks: asyncio.Queue[int] = asyncio.Queue()
     count = 100
@@ -262,12 +263,12 @@ async def test_pipelined_actions_over_polling_keep_their_order(town: Town):
         assert [await acks.get() for _ in range(count)] == list(range(1, count + 1))
 
 
-async def test_actions_take_effect_in_the_order_in_which_they_were_sent(running: RunningServer, town: Town):
-    _anna, boris, first = await town.pair()
-    clara = await town.register()
-    second = (await (await town.people[0].connect()).send("chat:create_private", user_id=clara.id))["chat"]["id"]
+async def test_actions_take_effect_in_the_order_in_which_they_were_sent(running: RunningServer, chat_users: ChatUsers):
+    _anna, boris, first = await chat_users.pair()
+    clara = await chat_users.register()
+    second = (await (await chat_users.people[0].connect()).send("chat:create_private", user_id=clara.id))["chat"]["id"]
     raw = await RawClient.open(running.address)
-    await raw.enter(town.people[0].tokens["access_token"])
+    await raw.enter(chat_users.people[0].tokens["access_token"])
 
     def saying(text: str) -> list[Any]:
         return ["message:send", {"client_id": new_client_id(), "type": "text", "content": {"text": text}}]
@@ -296,45 +297,49 @@ async def proxy(database_url: str) -> AsyncIterator[DatabaseProxy]:
 @pytest.fixture
 async def tethered(settings: Settings, proxy: DatabaseProxy) -> AsyncIterator[RunningServer]:
     """A server whose database can be taken away."""
-    changes = {"database_url": proxy.url, "database_timeout_s": 0.5, "rate_limits": "off"}
+    changes = {"database_url": proxy.url, "rate_limits": "off"}
     async with run_server(Settings(**(settings.model_dump() | changes))) as server:
         yield server
         await proxy.mend()
 
 
 async def recovered(client: Client) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while "error" in await client.push("chat:list", {}):
-            pass
+    async def is_served() -> bool:
+        return "data" in await client.push("chat:list", {})
+
+    await until(is_served)
 
 
 async def test_action_without_a_database_is_unavailable_and_succeeds_afterwards(
     tethered: RunningServer, proxy: DatabaseProxy
 ):
-    town = Town(tethered.address)
-    anna, boris, chat_id = await town.pair()
+    chat_users = ChatUsers(tethered.address)
+    anna, boris, chat_id = await chat_users.pair()
     await proxy.cut()
     send = {"chat_id": chat_id, "client_id": new_client_id(), "type": "text", "content": {"text": "patience"}}
     await anna.expect_refusal("message:send", "unavailable", **send)
     assert (await anna.expect_refusal("chat:list", "unavailable"))["retry_after"] > 0
-    answer = await town.people[0].act("chat:list")
+    answer = await chat_users.people[0].act("chat:list")
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     raw = await RawClient.open(tethered.address)
-    error = await raw.refused_with({"token": town.people[0].tokens["access_token"]})
+    error = await raw.refused_with({"token": chat_users.people[0].tokens["access_token"]})
     assert error["data"] == {"code": "unavailable"}
     await proxy.mend()
     await recovered(anna)
     assert (await anna.send("message:send", **send))["message"]["seq"] == 1
     await boris.expect_event("chat:updated", lambda told: told["chat"]["message_count"] == 1)
-    await town.close()
+    await chat_users.close()
 
 
-async def test_frozen_database_is_unavailable_within_its_timeout(tethered: RunningServer, proxy: DatabaseProxy):
-    town = Town(tethered.address)
-    anna, boris, chat_id = await town.pair()
+async def test_frozen_database_is_unavailable(
+    tethered: RunningServer, proxy: DatabaseProxy, monkeypatch: pytest.MonkeyPatch
+):
+    chat_users = ChatUsers(tethered.address)
+    anna, boris, chat_id = await chat_users.pair()
     proxy.freeze()
     send = {"chat_id": chat_id, "client_id": new_client_id(), "type": "text", "content": {"text": "patience"}}
-    async with asyncio.timeout(3):
+    with monkeypatch.context() as patch:
+        patch.setattr(tethered.molva.database, "_timeout_s", 0.5)
         await anna.expect_refusal("message:send", "unavailable", **send)
     await proxy.cut()
     await proxy.mend()
@@ -342,15 +347,15 @@ async def test_frozen_database_is_unavailable_within_its_timeout(tethered: Runni
     message = (await anna.send("message:send", **send))["message"]
     assert message["seq"] == 1
     await boris.expect_event("chat:updated", lambda told: told["chat"]["message_count"] == 1)
-    await town.close()
+    await chat_users.close()
 
 
 # --- HTTP
 
 
-async def test_action_over_http_answers_what_the_ack_holds(town: Town):
-    anna, _boris, chat_id = await town.pair()
-    person = town.people[0]
+async def test_action_over_http_answers_what_the_ack_holds(chat_users: ChatUsers):
+    anna, _boris, chat_id = await chat_users.pair()
+    person = chat_users.people[0]
     await anna.say(chat_id, "hello")
     for action, payload in (
         ("chat:list", {}),
@@ -364,16 +369,16 @@ async def test_action_over_http_answers_what_the_ack_holds(town: Town):
         assert answer.headers["x-request-id"]
 
 
-async def test_action_over_http_without_a_body_is_one_without_a_payload(town: Town):
-    person = await town.register()
-    answer = await town.http.post("/v1/actions/chat:list", headers=person.headers)
+async def test_action_over_http_without_a_body_is_one_without_a_payload(chat_users: ChatUsers):
+    person = await chat_users.register()
+    answer = await chat_users.http.post("/v1/actions/chat:list", headers=person.headers)
     assert answer.json()["chats"] == []
 
 
-async def test_send_over_http_and_over_the_socket_are_one(town: Town):
-    anna, boris, chat_id = await town.pair()
+async def test_send_over_http_and_over_the_socket_are_one(chat_users: ChatUsers):
+    anna, boris, chat_id = await chat_users.pair()
     send = {"chat_id": chat_id, "client_id": new_client_id(), "type": "text", "content": {"text": "once"}}
-    first = (await town.people[0].act("message:send", **send)).json()
+    first = (await chat_users.people[0].act("message:send", **send)).json()
     await boris.expect_event("chat:updated", lambda told: told["chat"]["message_count"] == 1)
     assert await anna.send("message:send", **send) == {"message": first["message"], "duplicate": True}
 
@@ -393,10 +398,10 @@ async def test_send_over_http_and_over_the_socket_are_one(town: Town):
     ],
 )
 async def test_refusal_over_http_is_the_problem_of_the_same_code(
-    running: RunningServer, town: Town, action: str, payload: Any, status: int, code: str
+    running: RunningServer, chat_users: ChatUsers, action: str, payload: Any, status: int, code: str
 ):
-    person = await town.register()
-    answer = await town.http.post(
+    person = await chat_users.register()
+    answer = await chat_users.http.post(
         f"/v1/actions/{action}",
         content=json.dumps(payload),
         headers=person.headers | {"Content-Type": "application/json"},

@@ -16,7 +16,7 @@ import pytest
 import realtime.actions  # noqa: F401  (declares every event)
 from realtime.model.events import Reason, Removal
 from realtime.wire.registry import EVENTS
-from tests.support.clients import Client, Town, new_client_id
+from tests.support.clients import ChatUsers, Client, new_client_id
 from tests.support.replica import Replica
 from tests.support.running import RunningServer
 
@@ -75,11 +75,11 @@ def expects(*told: str) -> Callable[[Scenario], Scenario]:
 
 @pytest.fixture(scope="module")
 async def people(running: RunningServer) -> AsyncIterator[Participants]:
-    town = Town(running.address)
-    people = {name: await town.register() for name in NAMES if name != "anna_too"}
-    people["anna_too"] = await town.register(people["anna"].phone)
+    chat_users = ChatUsers(running.address)
+    people = {name: await chat_users.register() for name in NAMES if name != "anna_too"}
+    people["anna_too"] = await chat_users.register(people["anna"].phone)
     yield Participants(running, {name: await people[name].connect() for name in NAMES})
-    await town.close()
+    await chat_users.close()
 
 
 # --- the list
@@ -262,12 +262,12 @@ async def adding_somebody_to_a_private_chat(people: Participants) -> AsyncIterat
 
 @expects("chat:updated became_group", "chat:updated transferred", "chat:updated member_left", "chat:updated member_added")
 async def adding_somebody_to_a_private_chat_whose_opener_deleted_the_account(people: Participants) -> AsyncIterator[None]:
-    town = Town(people.running.address)
-    gone = await town.register()
+    chat_users = ChatUsers(people.running.address)
+    gone = await chat_users.register()
     people.chat_id = (await gone.act("chat:create_private", user_id=people.id_of("boris"))).json()["chat"]["id"]
     await people.say("boris", "are you there?")
     await gone.http.delete("/v1/me", headers=gone.headers)
-    await town.close()
+    await chat_users.close()
     people.look("boris")
     yield
     await people.boris.send("member:add", chat_id=people.chat_id, user_ids=[people.id_of("dora"), people.id_of("eve")])

@@ -4,7 +4,7 @@ from typing import Any
 
 from maintenance.unused_files import remove_unused_files
 from tests.http.test_files import expire, get, send, upload_well
-from tests.support.clients import Client, Town, new_client_id
+from tests.support.clients import ChatUsers, Client, new_client_id
 from tests.support.pictures import encoded, scene
 from tests.support.running import RunningServer
 
@@ -21,8 +21,8 @@ async def group_of(client: Client, *others: Client) -> str:
     return chat_id
 
 
-async def test_forwarded_message_names_its_first_sender(town: Town) -> None:
-    anna, boris, chat_id = await town.pair()
+async def test_forwarded_message_names_its_first_sender(chat_users: ChatUsers) -> None:
+    anna, boris, chat_id = await chat_users.pair()
     first = await anna.send(
         "message:send",
         chat_id=chat_id,
@@ -50,8 +50,8 @@ async def test_forwarded_message_names_its_first_sender(town: Town) -> None:
     assert [one["forwarded_from"] for one in listed][-2:] == [origin, origin]
 
 
-async def test_repeated_forward_stores_once_even_if_the_message_has_gone(town: Town) -> None:
-    anna, boris, chat_id = await town.pair()
+async def test_repeated_forward_stores_once_even_if_the_message_has_gone(chat_users: ChatUsers) -> None:
+    anna, boris, chat_id = await chat_users.pair()
     seq = (await anna.say(chat_id, "news"))["seq"]
     other = (await anna.say(chat_id, "other"))["seq"]
     group_id, client_id = await group_of(boris), new_client_id()
@@ -66,8 +66,8 @@ async def test_repeated_forward_stores_once_even_if_the_message_has_gone(town: T
     )
 
 
-async def test_only_what_one_may_see_is_forwarded_and_only_to_where_one_may_write(town: Town) -> None:
-    anna, boris, chat_id = await town.pair()
+async def test_only_what_one_may_see_is_forwarded_and_only_to_where_one_may_write(chat_users: ChatUsers) -> None:
+    anna, boris, chat_id = await chat_users.pair()
     seq = (await anna.say(chat_id, "news"))["seq"]
     group_id = await group_of(anna)
     system = (await anna.send("message:list", chat_id=group_id))["messages"][0]["seq"]
@@ -84,20 +84,22 @@ async def test_only_what_one_may_see_is_forwarded_and_only_to_where_one_may_writ
     )
 
 
-async def test_members_of_the_target_get_the_file_as_long_as_a_message_holds_it(town: Town, running: RunningServer) -> None:
-    anna, boris, chat_id = await town.pair()
-    clara = await (await town.register()).connect()
+async def test_members_of_the_target_get_the_file_as_long_as_a_message_holds_it(
+    chat_users: ChatUsers, running: RunningServer
+) -> None:
+    anna, boris, chat_id = await chat_users.pair()
+    clara = await (await chat_users.register()).connect()
     group_id = await group_of(boris, clara)
-    file = await upload_well(town.people[0], encoded(scene(40, 40)), "a.png")
+    file = await upload_well(chat_users.people[0], encoded(scene(40, 40)), "a.png")
     message = await send(anna, chat_id, "image", file)
-    assert (await get(town.people[2], file["url"])).status_code == 404
+    assert (await get(chat_users.people[2], file["url"])).status_code == 404
     forwarded = (await forward(boris, chat_id, message["seq"], group_id))["message"]
     assert forwarded["content"] == message["content"]
     await anna.send("message:delete", chat_id=chat_id, seq=message["seq"])
     await expire(running, file["id"])
     await remove_unused_files(running.molva.database, running.molva.objects)
-    assert (await get(town.people[2], file["url"])).content == encoded(scene(40, 40))
+    assert (await get(chat_users.people[2], file["url"])).content == encoded(scene(40, 40))
     shown = (await clara.send("message:list", chat_id=group_id))["messages"][-1]["content"]
-    assert (await town.http.get(shown["url"])).content == encoded(scene(40, 40))
+    assert (await chat_users.http.get(shown["url"])).content == encoded(scene(40, 40))
     await boris.send("message:delete", chat_id=group_id, seq=forwarded["seq"])
-    assert (await get(town.people[2], file["url"])).status_code == 404
+    assert (await get(chat_users.people[2], file["url"])).status_code == 404

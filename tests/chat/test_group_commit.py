@@ -23,14 +23,14 @@ from realtime.model.objects import Avatar, Chat, Message, MessageView, User
 from realtime.model.sender_profiles import SenderProfiles
 from realtime.wire.changes import Subject
 from realtime.wire.effects import Emit
-from tests.support.clients import Town
+from tests.support.clients import ChatUsers
 
 
 def encoded(content: dict[str, Any]) -> orjson.Fragment:
     return orjson.Fragment(orjson.dumps(content))
 
 
-class House:
+class SendersAndChats:
     """People, a private chat, a group, a blocked pair, a chat of strangers."""
 
     def __init__(self) -> None:
@@ -103,11 +103,11 @@ def key_of(one: Draft) -> tuple[str, str, str]:
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_batch_becomes_what_single_sends_become(database: Database, seed: int):
-    house, dice = House(), random.Random(seed)
-    await house.build(database)
+    senders_and_chats, dice = SendersAndChats(), random.Random(seed)
+    await senders_and_chats.build(database)
     together = []
     batches: list[list[Draft]] = [[]]
-    for one in house.drafts(dice, 120):
+    for one in senders_and_chats.drafts(dice, 120):
         if any(key_of(one) == key_of(other) for other in batches[-1]) or len(batches[-1]) == 15:
             batches.append([])
         batches[-1].append(one)
@@ -129,9 +129,9 @@ async def test_batch_becomes_what_single_sends_become(database: Database, seed: 
 
 @pytest.mark.parametrize("together", [False, True], ids=["alone", "in a batch"])
 async def test_send_brings_back_what_others_archived_and_did_not_mute(database: Database, together: bool):
-    house = House()
-    await house.build(database)
-    (anna, boris, clara, *_), group = house.people, house.chats[1]
+    senders_and_chats = SendersAndChats()
+    await senders_and_chats.build(database)
+    (anna, boris, clara, *_), group = senders_and_chats.people, senders_and_chats.chats[1]
     async with database.transaction() as tx:
         for user_id in (anna, boris, clara):
             await members.archive_chat(tx, group, user_id)
@@ -156,40 +156,43 @@ async def queue_on(database: Database) -> SendQueue:
 
 
 async def test_sends_of_one_chat_keep_their_order(database: Database):
-    house = House()
-    await house.build(database)
+    senders_and_chats = SendersAndChats()
+    await senders_and_chats.build(database)
     queue = await queue_on(database)
-    drafts = [draft(house.chats[1], house.people[place % 3]) for place in range(300)]
+    drafts = [draft(senders_and_chats.chats[1], senders_and_chats.people[place % 3]) for place in range(300)]
     sent = await asyncio.gather(*(queue.send(one) for one in drafts))
     assert [one.row.seq for one in sent] == list(range(1, 301))
     assert [one.row.stored.version for one in sent if one.row.stored] == list(range(1, 301))
 
 
 async def test_equal_sends_at_once_are_stored_once(database: Database):
-    house = House()
-    await house.build(database)
+    senders_and_chats = SendersAndChats()
+    await senders_and_chats.build(database)
     queue = await queue_on(database)
     client_id = new_id()
-    sent = await asyncio.gather(*(queue.send(draft(house.chats[0], house.people[0], client_id)) for _ in range(20)))
+    sent = await asyncio.gather(
+        *(queue.send(draft(senders_and_chats.chats[0], senders_and_chats.people[0], client_id)) for _ in range(20))
+    )
     assert sorted(one.row.outcome for one in sent) == ["duplicate"] * 19 + ["sent"]
     assert {one.row.seq for one in sent} == {1}
 
 
 async def test_a_lost_database_fails_those_who_wait_and_no_one_after(database: Database):
-    house = House()
-    await house.build(database)
+    senders_and_chats = SendersAndChats()
+    await senders_and_chats.build(database)
     queue = await queue_on(database)
     async with database.reading() as tx:
         await tx.execute("break", "ALTER FUNCTION send_message RENAME TO away", [])
         await tx.execute("break", "ALTER FUNCTION send_messages RENAME TO away_too", [])
     outcomes = await asyncio.gather(
-        *(queue.send(draft(house.chats[0], house.people[0])) for _ in range(5)), return_exceptions=True
+        *(queue.send(draft(senders_and_chats.chats[0], senders_and_chats.people[0])) for _ in range(5)),
+        return_exceptions=True,
     )
     assert all(isinstance(outcome, Exception) for outcome in outcomes)
     async with database.reading() as tx:
         await tx.execute("mend", "ALTER FUNCTION away RENAME TO send_message", [])
         await tx.execute("mend", "ALTER FUNCTION away_too RENAME TO send_messages", [])
-    assert (await queue.send(draft(house.chats[0], house.people[0]))).row.seq == 1
+    assert (await queue.send(draft(senders_and_chats.chats[0], senders_and_chats.people[0]))).row.seq == 1
 
 
 @pytest.mark.parametrize("title", [None, 'The "old" tower\\ \u2028'])
@@ -247,7 +250,7 @@ def test_what_is_said_of_a_stored_message_is_what_the_models_say(title: str | No
                 assert made.narrowed.from_seq(first_seq).encode() == modelled.narrowed.from_seq(first_seq).encode()
 
 
-async def test_busy_chats_share_commits(town: Town):
-    anna, boris, chat_id = await town.pair()
+async def test_busy_chats_share_commits(chat_users: ChatUsers):
+    anna, boris, chat_id = await chat_users.pair()
     sent = await asyncio.gather(*(client.say(chat_id, f"{place}") for place in range(50) for client in (anna, boris)))
     assert sorted(message["seq"] for message in sent) == list(range(1, 101))

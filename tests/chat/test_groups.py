@@ -1,18 +1,18 @@
 """Groups: who may do what, what each sees, what becomes of a private chat to which somebody is added."""
 
-from tests.support.clients import Client, Person, Town
+from tests.support.clients import ChatUsers, Client, Person
 
 
-async def connected(town: Town, count: int) -> list[Client]:
-    return [await (await town.register()).connect() for _ in range(count)]
+async def connected(chat_users: ChatUsers, count: int) -> list[Client]:
+    return [await (await chat_users.register()).connect() for _ in range(count)]
 
 
 def id_of(client: Client) -> str:
     return client.ready["user"]["id"]
 
 
-async def test_creator_opens_a_group_and_everybody_hears_of_it(town: Town):
-    anna, boris, clara = await connected(town, 3)
+async def test_creator_opens_a_group_and_everybody_hears_of_it(chat_users: ChatUsers):
+    anna, boris, clara = await connected(chat_users, 3)
     chat = (await anna.send("chat:create_group", title="Hike", member_ids=[id_of(boris), id_of(clara)]))["chat"]
     assert (chat["type"], chat["title"], chat["member_count"], chat["me"]["role"]) == ("group", "Hike", 3, "creator")
     assert chat["me"]["unread_count"] == 0
@@ -29,19 +29,19 @@ async def test_creator_opens_a_group_and_everybody_hears_of_it(town: Town):
     }
 
 
-async def test_retry_of_create_group_finds_the_group(town: Town):
-    anna, boris = await connected(town, 2)
+async def test_retry_of_create_group_finds_the_group(chat_users: ChatUsers):
+    anna, boris = await connected(chat_users, 2)
     wish = {"title": "Once", "member_ids": [id_of(boris)], "client_id": "6f1c2b9e-3d84-4f7a-9b0c-1e2d3f4a5b6c"}
     first = (await anna.send("chat:create_group", **wish))["chat"]
     assert (await anna.send("chat:create_group", **wish))["chat"]["id"] == first["id"]
     await anna.expect_refusal("chat:create_group", "conflict", "client_id_reused", **{**wish, "title": "Other"})
 
 
-async def test_private_chat_becomes_a_group_in_place(town: Town):
-    anna, boris, chat_id = await town.pair()
+async def test_private_chat_becomes_a_group_in_place(chat_users: ChatUsers):
+    anna, boris, chat_id = await chat_users.pair()
     for number in range(5):
         await anna.say(chat_id, f"secret {number}")
-    clara = (await connected(town, 1))[0]
+    clara = (await connected(chat_users, 1))[0]
     await boris.send("chat:activate", chat_id=chat_id)
     await anna.expect_refusal("member:add", "forbidden", chat_id=chat_id, user_ids=[id_of(clara)], history="all")
     answer = await boris.send("member:add", chat_id=chat_id, user_ids=[id_of(clara)])
@@ -66,8 +66,8 @@ async def test_private_chat_becomes_a_group_in_place(town: Town):
     assert again["chat"]["id"] != chat_id
 
 
-async def test_removed_member_gets_no_later_message(town: Town):
-    anna, boris, clara = await connected(town, 3)
+async def test_removed_member_gets_no_later_message(chat_users: ChatUsers):
+    anna, boris, clara = await connected(chat_users, 3)
     chat_id = (await anna.send("chat:create_group", title="G", member_ids=[id_of(boris), id_of(clara)]))["chat"]["id"]
     await boris.send("chat:activate", chat_id=chat_id)
     await boris.expect_refusal("member:remove", "forbidden", chat_id=chat_id, user_id=id_of(clara))
@@ -80,8 +80,8 @@ async def test_removed_member_gets_no_later_message(town: Town):
     assert (await boris.send("chat:list"))["active_chat_id"] is None
 
 
-async def test_leaving_transferring_and_deleting(town: Town):
-    anna, boris, clara = await connected(town, 3)
+async def test_leaving_transferring_and_deleting(chat_users: ChatUsers):
+    anna, boris, clara = await connected(chat_users, 3)
     chat_id = (await anna.send("chat:create_group", title="G", member_ids=[id_of(boris), id_of(clara)]))["chat"]["id"]
     await anna.expect_refusal("chat:leave", "conflict", "creator_cannot_leave", chat_id=chat_id)
     await clara.expect_refusal("chat:delete", "forbidden", chat_id=chat_id)
@@ -96,8 +96,8 @@ async def test_leaving_transferring_and_deleting(town: Town):
     await clara.expect_refusal("chat:get", "not_found", chat_id=chat_id)
 
 
-async def test_name_of_ones_own_is_seen_by_nobody_else(town: Town):
-    anna, boris = await connected(town, 2)
+async def test_name_of_ones_own_is_seen_by_nobody_else(chat_users: ChatUsers):
+    anna, boris = await connected(chat_users, 2)
     chat_id = (await anna.send("chat:create_group", title="Group", member_ids=[id_of(boris)]))["chat"]["id"]
     await anna.expect_event("chat:updated")
     await boris.expect_event("chat:updated")
@@ -108,8 +108,8 @@ async def test_name_of_ones_own_is_seen_by_nobody_else(town: Town):
     assert (seen["title"], seen["me"]["title"]) == ("Group", None)
 
 
-async def test_pins_keep_their_order(town: Town):
-    anna = (await connected(town, 1))[0]
+async def test_pins_keep_their_order(chat_users: ChatUsers):
+    anna = (await connected(chat_users, 1))[0]
     ids = [(await anna.send("chat:create_group", title=f"G{n}"))["chat"]["id"] for n in range(11)]
     for chat_id in ids[:10]:
         await anna.send("chat:pin", chat_id=chat_id)
@@ -121,8 +121,8 @@ async def test_pins_keep_their_order(town: Town):
     assert [chat["me"]["pinned"] for chat in listed] == [1, 2, 3, 4, 5, 6, 7, 8, 9, None, None]
 
 
-async def test_edit_delete_and_likes_reach_who_looks(town: Town):
-    anna, boris, chat_id = await town.pair()
+async def test_edit_delete_and_likes_reach_who_looks(chat_users: ChatUsers):
+    anna, boris, chat_id = await chat_users.pair()
     await boris.send("chat:activate", chat_id=chat_id)
     sent = await anna.say(chat_id, "first")
     await boris.expect_event("message:created")
@@ -143,9 +143,9 @@ async def test_edit_delete_and_likes_reach_who_looks(town: Town):
     assert changes["version"] == gone["version"]
 
 
-async def test_blocked_person_gets_what_a_stranger_gets_but_cannot_write(town: Town):
-    anna, boris, chat_id = await town.pair()
-    person: Person = town.people[0]
+async def test_blocked_person_gets_what_a_stranger_gets_but_cannot_write(chat_users: ChatUsers):
+    anna, boris, chat_id = await chat_users.pair()
+    person: Person = chat_users.people[0]
     assert await anna.send("user:block", user_id=id_of(boris)) == {}
     await boris.expect_refusal("message:send", "conflict", "peer_unavailable", chat_id=chat_id, type="text",
                                content={"text": "hi"}, client_id="6f1c2b9e-3d84-4f7a-9b0c-1e2d3f4a5b6c")  # fmt: skip
@@ -159,8 +159,8 @@ async def test_blocked_person_gets_what_a_stranger_gets_but_cannot_write(town: T
     assert (await boris.say(chat_id, "again"))["seq"] == 1
 
 
-async def test_sync_tells_what_changed_and_what_was_lost(town: Town):
-    anna, boris, chat_id = await town.pair()
+async def test_sync_tells_what_changed_and_what_was_lost(chat_users: ChatUsers):
+    anna, boris, chat_id = await chat_users.pair()
     group = (await boris.send("chat:create_group", title="G", member_ids=[id_of(anna)]))["chat"]["id"]
     everything = await anna.send("session:sync")
     assert {chat["id"] for chat in everything["chats"]} == {chat_id, group}
@@ -175,8 +175,8 @@ async def test_sync_tells_what_changed_and_what_was_lost(town: Town):
     assert changed["removed_chat_ids"] == [group]
 
 
-async def test_typing_and_other_types(town: Town):
-    anna, boris, chat_id = await town.pair()
+async def test_typing_and_other_types(chat_users: ChatUsers):
+    anna, boris, chat_id = await chat_users.pair()
     await boris.send("chat:activate", chat_id=chat_id)
     assert await anna.send("chat:typing", chat_id=chat_id) == {}
     assert (await boris.expect_event("chat:typing")).payload == {"chat_id": chat_id, "user_id": id_of(anna)}

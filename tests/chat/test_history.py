@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from core.ids import new_id
-from tests.support.clients import Client, Town
+from tests.support.clients import ChatUsers, Client
 from tests.support.running import RunningServer
 
 pytestmark = pytest.mark.slow
@@ -17,12 +17,12 @@ COUNT = 30
 @pytest.fixture(scope="module")
 async def told(running: RunningServer) -> AsyncIterator[tuple[Client, Client, str]]:
     """Two people and what they said: ``COUNT`` messages."""
-    town = Town(running.address)
-    anna, boris, chat_id = await town.pair()
+    chat_users = ChatUsers(running.address)
+    anna, boris, chat_id = await chat_users.pair()
     for number in range(COUNT):
         await (anna, boris)[number % 2].say(chat_id, f"message {number + 1}")
     yield anna, boris, chat_id
-    await town.close()
+    await chat_users.close()
 
 
 async def page(client: Client, chat_id: str, **bounds: Any) -> tuple[list[int], bool]:
@@ -110,24 +110,24 @@ async def test_bounds_that_make_no_page_do_not_fit(told: tuple[Client, Client, s
     await anna.expect_refusal("message:list", "validation_failed", chat_id=chat_id, **bounds)
 
 
-async def test_empty_chat_has_an_empty_page(town: Town):
-    anna, _boris, chat_id = await town.pair()
+async def test_empty_chat_has_an_empty_page(chat_users: ChatUsers):
+    anna, _boris, chat_id = await chat_users.pair()
     for bounds in ({}, {"before": 5}, {"after": 0}, {"around": 5}):
         assert await page(anna, chat_id, **bounds) == ([], False)
 
 
-async def test_history_of_the_active_chat_needs_no_name(town: Town):
-    anna, _boris, chat_id = await town.pair()
+async def test_history_of_the_active_chat_needs_no_name(chat_users: ChatUsers):
+    anna, _boris, chat_id = await chat_users.pair()
     message = await anna.say(chat_id, "here")
     await anna.send("chat:activate", chat_id=chat_id)
     assert (await anna.send("message:list"))["messages"] == [message]
 
 
-async def test_who_came_later_pages_through_what_they_may_see(town: Town):
-    anna, boris, chat_id = await town.pair()
+async def test_who_came_later_pages_through_what_they_may_see(chat_users: ChatUsers):
+    anna, boris, chat_id = await chat_users.pair()
     for number in range(5):
         await anna.say(chat_id, f"secret {number}")
-    clara = await (await town.register()).connect()
+    clara = await (await chat_users.register()).connect()
     await boris.send("member:add", chat_id=chat_id, user_ids=[clara.ready["user"]["id"]])
     for number in range(3):
         await anna.say(chat_id, f"open {number}")
@@ -144,8 +144,8 @@ async def test_who_came_later_pages_through_what_they_may_see(town: Town):
 # --- reading
 
 
-async def test_read_mark_moves_only_forward(town: Town):
-    anna, boris, chat_id = await town.pair()
+async def test_read_mark_moves_only_forward(chat_users: ChatUsers):
+    anna, boris, chat_id = await chat_users.pair()
     for number in range(10):
         await anna.say(chat_id, f"message {number}")
     for seq, expected in ((3, 3), (7, 7), (5, 7), (1, 7), (7, 7), (10, 10), (9, 10)):
@@ -155,8 +155,8 @@ async def test_read_mark_moves_only_forward(town: Town):
 
 
 @pytest.mark.parametrize("beyond", [6, 100, 2**53 - 1])
-async def test_reading_beyond_the_newest_reads_the_newest(town: Town, beyond: int):
-    anna, boris, chat_id = await town.pair()
+async def test_reading_beyond_the_newest_reads_the_newest(chat_users: ChatUsers, beyond: int):
+    anna, boris, chat_id = await chat_users.pair()
     for number in range(5):
         await anna.say(chat_id, f"message {number}")
     assert await boris.send("message:read", chat_id=chat_id, seq=beyond) == {"read_seq": 5, "unread_count": 0}
@@ -164,15 +164,15 @@ async def test_reading_beyond_the_newest_reads_the_newest(town: Town, beyond: in
     assert (await boris.send("chat:get", chat_id=chat_id))["chat"]["me"]["unread_count"] == 1
 
 
-async def test_reading_an_empty_chat_reads_nothing(town: Town):
-    anna, _boris, chat_id = await town.pair()
+async def test_reading_an_empty_chat_reads_nothing(chat_users: ChatUsers):
+    anna, _boris, chat_id = await chat_users.pair()
     assert await anna.send("message:read", chat_id=chat_id, seq=5) == {"read_seq": 0, "unread_count": 0}
 
 
-async def test_reading_is_told_to_who_looks_and_to_the_own_devices(town: Town):
-    anna, boris, chat_id = await town.pair()
-    device = await (await town.register(town.people[1].phone)).connect()
-    away = await (await town.register(town.people[0].phone)).connect()
+async def test_reading_is_told_to_who_looks_and_to_the_own_devices(chat_users: ChatUsers):
+    anna, boris, chat_id = await chat_users.pair()
+    device = await (await chat_users.register(chat_users.people[1].phone)).connect()
+    away = await (await chat_users.register(chat_users.people[0].phone)).connect()
     await anna.send("chat:activate", chat_id=chat_id)
     await anna.say(chat_id, "hello")
     for client in (boris, device):
@@ -192,8 +192,8 @@ async def test_reading_is_told_to_who_looks_and_to_the_own_devices(town: Town):
         await away.expect_no_event(name)
 
 
-async def test_reading_again_tells_nobody(town: Town):
-    anna, boris, chat_id = await town.pair()
+async def test_reading_again_tells_nobody(chat_users: ChatUsers):
+    anna, boris, chat_id = await chat_users.pair()
     await anna.send("chat:activate", chat_id=chat_id)
     await anna.say(chat_id, "hello")
     await boris.send("message:read", chat_id=chat_id, seq=1)
@@ -204,8 +204,8 @@ async def test_reading_again_tells_nobody(town: Town):
     await boris.expect_no_event("chat:updated")
 
 
-async def test_reading_does_not_change_the_shared_version(town: Town):
-    anna, boris, chat_id = await town.pair()
+async def test_reading_does_not_change_the_shared_version(chat_users: ChatUsers):
+    anna, boris, chat_id = await chat_users.pair()
     await anna.say(chat_id, "hello")
     before = (await anna.send("chat:get", chat_id=chat_id))["chat"]
     await boris.send("message:read", chat_id=chat_id, seq=1)
@@ -213,12 +213,12 @@ async def test_reading_does_not_change_the_shared_version(town: Town):
 
 
 @pytest.mark.parametrize("seq", [0, -1, 2**53, "1", 1.0, True, None])
-async def test_read_takes_a_seq(town: Town, seq: Any):
-    anna, _boris, chat_id = await town.pair()
+async def test_read_takes_a_seq(chat_users: ChatUsers, seq: Any):
+    anna, _boris, chat_id = await chat_users.pair()
     await anna.expect_refusal("message:read", "validation_failed", chat_id=chat_id, seq=seq)
 
 
-async def test_invented_chat_has_no_history(town: Town):
-    anna, _boris, _chat_id = await town.pair()
+async def test_invented_chat_has_no_history(chat_users: ChatUsers):
+    anna, _boris, _chat_id = await chat_users.pair()
     await anna.expect_refusal("message:list", "not_found", chat_id=new_id())
     await anna.expect_refusal("message:read", "not_found", chat_id=new_id(), seq=1)

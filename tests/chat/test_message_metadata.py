@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 
 from core.limits import METADATA_BYTES_MAX
-from tests.support.clients import Town, new_client_id
+from tests.support.clients import ChatUsers, new_client_id
 
 
 def text(chat_id: str, **more: Any) -> dict[str, Any]:
     return {"chat_id": chat_id, "client_id": new_client_id(), "type": "text", "content": {"text": "hello"}, **more}
 
 
-async def test_metadata_comes_back_as_it_was_sent(town: Town) -> None:
-    anna, boris, chat_id = await town.pair()
+async def test_metadata_comes_back_as_it_was_sent(chat_users: ChatUsers) -> None:
+    anna, boris, chat_id = await chat_users.pair()
     await boris.send("chat:activate", chat_id=chat_id)
     metadata = {"order": {"id": 7, "paid": True, "sum": 12.5, "notes": [None, "ж", {}]}, "": []}
     asked = text(chat_id, metadata=metadata)
@@ -41,15 +41,15 @@ async def test_metadata_comes_back_as_it_was_sent(town: Town) -> None:
     ],
     ids=["list", "text", "too long", "NUL in a value", "NUL in a key", "too large a number"],
 )
-async def test_metadata_that_cannot_be_kept_is_refused(town: Town, metadata: Any) -> None:
-    anna, _, chat_id = await town.pair()
-    response = await town.people[0].act("message:send", **text(chat_id, metadata=metadata))
+async def test_metadata_that_cannot_be_kept_is_refused(chat_users: ChatUsers, metadata: Any) -> None:
+    anna, _, chat_id = await chat_users.pair()
+    response = await chat_users.people[0].act("message:send", **text(chat_id, metadata=metadata))
     assert (response.status_code, response.json()["code"]) == (422, "validation_failed")
     assert response.json()["details"][0]["path"].startswith("metadata")
     assert anna.ready
 
 
-async def test_largest_metadata_is_kept(town: Town) -> None:
-    anna, _, chat_id = await town.pair()
+async def test_largest_metadata_is_kept(chat_users: ChatUsers) -> None:
+    anna, _, chat_id = await chat_users.pair()
     metadata = {"a": "x" * (METADATA_BYTES_MAX - len('{"a":""}')), }  # fmt: skip
     assert (await anna.send("message:send", **text(chat_id, metadata=metadata)))["message"]["metadata"] == metadata

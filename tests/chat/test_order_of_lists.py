@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from core.settings import Settings
-from tests.support.clients import Client, Town
+from tests.support.clients import ChatUsers, Client
 from tests.support.running import run_server
 
 pytestmark = pytest.mark.slow
@@ -25,12 +25,12 @@ async def people(settings: Settings) -> AsyncIterator[list[Client]]:
     """Five connected people whose ids rise, on a server whose database's clock stands still."""
     unlimited = settings.model_copy(update={"rate_limits": "off"})
     async with run_server(unlimited) as server:
-        town = Town(server.address)
-        clients = [await (await town.register()).connect() for _ in range(5)]
+        chat_users = ChatUsers(server.address)
+        clients = [await (await chat_users.register()).connect() for _ in range(5)]
         async with server.molva.database.reading() as tx:
             await tx.execute("test", STOP_THE_CLOCK, [])
         yield sorted(clients, key=id_of)
-        await town.close()
+        await chat_users.close()
 
 
 def id_of(client: Client) -> str:

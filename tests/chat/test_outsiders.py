@@ -15,7 +15,7 @@ import realtime.actions  # noqa: F401  (declares every action)
 from core.ids import new_id
 from realtime.documents.examples import build_examples
 from realtime.wire.registry import ACTIONS, Role
-from tests.support.clients import Client, Person, Town, new_client_id, new_phone
+from tests.support.clients import ChatUsers, Client, Person, new_client_id, new_phone
 from tests.support.running import RunningServer
 
 pytestmark = pytest.mark.slow
@@ -24,7 +24,7 @@ SECRET_TITLE, SECRET_TEXT = "The hidden garden", "The key is under the stone"
 
 
 @dataclass
-class Scene:
+class ChatsOfOthers:
     """Two chats of others, and those who are not in them."""
 
     host: Client
@@ -41,9 +41,9 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-async def scene(running: RunningServer) -> AsyncIterator[Scene]:
-    town = Town(running.address)
-    host, guest, removed, stranger = [await town.register() for _ in range(4)]
+async def others_chats(running: RunningServer) -> AsyncIterator[ChatsOfOthers]:
+    chat_users = ChatUsers(running.address)
+    host, guest, removed, stranger = [await chat_users.register() for _ in range(4)]
     client = await host.connect()
     opened = await client.send("chat:create_group", title=SECRET_TITLE, member_ids=[guest.id, removed.id])
     chat_ids = {"group": opened["chat"]["id"]}
@@ -52,8 +52,8 @@ async def scene(running: RunningServer) -> AsyncIterator[Scene]:
     for chat_id in chat_ids.values():
         await client.say(chat_id, SECRET_TEXT)
     outsiders = {"stranger": (stranger, await stranger.connect()), "removed": (removed, await removed.connect())}
-    yield Scene(client, guest, host.phone, chat_ids, outsiders)
-    await town.close()
+    yield ChatsOfOthers(client, guest, host.phone, chat_ids, outsiders)
+    await chat_users.close()
 
 
 def payloads_of(name: str) -> dict[str, dict[str, Any]]:
@@ -79,12 +79,12 @@ def _properties(schema: Any, schemas: Any) -> set[str]:
 TRIES = [(name, variant) for name in sorted(ACTIONS) for variant in payloads_of(name)]
 
 
-def aim(payload: dict[str, Any], scene: Scene, person: Person, chat_id: str) -> dict[str, Any]:
+def aim(payload: dict[str, Any], others_chats: ChatsOfOthers, person: Person, chat_id: str) -> dict[str, Any]:
     """The payload against what is there: that chat, its people, its first message."""
     real = {
         "chat_id": chat_id, "seq": 1, "before": 2, "version": 0, "reply_to": 1, "client_id": new_client_id(),
-        "user_id": scene.guest.id, "user_ids": [scene.guest.id], "member_ids": [scene.guest.id],
-        "phone": new_phone(), "phones": [scene.host_phone], "token": person.tokens["access_token"],
+        "user_id": others_chats.guest.id, "user_ids": [others_chats.guest.id], "member_ids": [others_chats.guest.id],
+        "phone": new_phone(), "phones": [others_chats.host_phone], "token": person.tokens["access_token"],
     }  # fmt: skip
     return payload | {name: real[name] for name in payload if name in real}
 
@@ -102,21 +102,23 @@ def test_action_for_members_names_its_chat(name: str):
 
 @pytest.mark.parametrize("who", ["stranger", "removed"])
 @pytest.mark.parametrize(("name", "variant"), TRIES, ids=[f"{name} {variant}" for name, variant in TRIES])
-async def test_outsider_gets_what_an_invented_chat_gets(scene: Scene, name: str, variant: str, who: str):
-    person, client = scene.outsiders[who]
+async def test_outsider_gets_what_an_invented_chat_gets(others_chats: ChatsOfOthers, name: str, variant: str, who: str):
+    person, client = others_chats.outsiders[who]
     payload = payloads_of(name)[variant]
-    before = await scene.state()
-    scene.host.forget_events()
-    for chat_id in scene.chat_ids.values():
+    before = await others_chats.state()
+    others_chats.host.forget_events()
+    for chat_id in others_chats.chat_ids.values():
         if "chat_id" in payload:
-            await refused_alike(client, person, name, *(aim(payload, scene, person, it) for it in (chat_id, new_id())))
+            await refused_alike(
+                client, person, name, *(aim(payload, others_chats, person, it) for it in (chat_id, new_id()))
+            )
         else:
             assert ACTIONS[name].role is Role.USER
-            await keeps_the_secrets(client, person, name, aim(payload, scene, person, chat_id))
+            await keeps_the_secrets(client, person, name, aim(payload, others_chats, person, chat_id))
     if "chat_id" in payload:
-        assert await scene.state() == before
-        await scene.host.expect_no_event("chat:updated")
-        await scene.host.expect_no_event("chat:typing")
+        assert await others_chats.state() == before
+        await others_chats.host.expect_no_event("chat:updated")
+        await others_chats.host.expect_no_event("chat:typing")
 
 
 async def refused_alike(client: Client, person: Person, name: str, real: Any, invented: Any) -> None:
@@ -138,8 +140,8 @@ async def keeps_the_secrets(client: Client, person: Person, name: str, payload: 
 
 
 @pytest.mark.parametrize("name", sorted(ACTIONS))
-async def test_nobody_acts_without_a_token(scene: Scene, name: str):
-    person, _ = scene.outsiders["stranger"]
+async def test_nobody_acts_without_a_token(others_chats: ChatsOfOthers, name: str):
+    person, _ = others_chats.outsiders["stranger"]
     for payload in payloads_of(name).values():
         for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": "Basic eDp5"}):
             answer = await person.http.post(f"/v1/actions/{name}", json=payload, headers=headers)
@@ -147,9 +149,11 @@ async def test_nobody_acts_without_a_token(scene: Scene, name: str):
 
 
 @pytest.mark.parametrize("name", sorted(name for name, declared in ACTIONS.items() if declared.role is Role.CREATOR))
-async def test_what_is_the_creators_is_forbidden_to_members(scene: Scene, name: str):
+async def test_what_is_the_creators_is_forbidden_to_members(others_chats: ChatsOfOthers, name: str):
     (payload,) = payloads_of(name).values()
-    answer = await scene.guest.act(name, **aim(payload, scene, scene.guest, scene.chat_ids["group"]))
+    answer = await others_chats.guest.act(
+        name, **aim(payload, others_chats, others_chats.guest, others_chats.chat_ids["group"])
+    )
     assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
 
 
@@ -198,14 +202,14 @@ def test_action_that_names_a_thing_is_tried_with_a_missing_one(name: str):
 
 
 @pytest.mark.parametrize(("field", "name"), [(field, name) for field, names in MISSING.items() for name in names])
-async def test_not_found_names_the_field_of_what_is_missing(scene: Scene, field: str, name: str):
-    chat_id = scene.chat_ids["group"]
-    said = await scene.host.send(
+async def test_not_found_names_the_field_of_what_is_missing(others_chats: ChatsOfOthers, field: str, name: str):
+    chat_id = others_chats.chat_ids["group"]
+    said = await others_chats.host.send(
         "message:send", chat_id=chat_id, client_id=new_client_id(), type="text", content={"text": "x"}
     )
     variant = "image" if field == "file_id" else "text"
     payloads = payloads_of(name)
-    payload = aim(payloads.get(variant, next(iter(payloads.values()))), scene, scene.guest, chat_id)
+    payload = aim(payloads.get(variant, next(iter(payloads.values()))), others_chats, others_chats.guest, chat_id)
     for known, value in {"seq": said["message"]["seq"], "reply_to": None, "mentions": []}.items():
         if known in payload:
             payload[known] = value
@@ -213,5 +217,5 @@ async def test_not_found_names_the_field_of_what_is_missing(scene: Scene, field:
         payload["content"]["file_id"] = new_id()
     else:
         payload[field] = [new_id()] if field.endswith("_ids") else new_id() if field.endswith("_id") else 1_000_000
-    answer = await scene.host.push(name, payload)
+    answer = await others_chats.host.push(name, payload)
     assert (answer["error"]["code"], answer["error"]["details"]) == ("not_found", {"field": field})

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.chat.test_admins import group_of, id_of
-from tests.support.clients import Client, Town, new_client_id
+from tests.support.clients import ChatUsers, Client, new_client_id
 
 pytestmark = pytest.mark.slow
 
@@ -12,8 +12,8 @@ async def pinned(client: Client, chat_id: str) -> list[int]:
     return [message["seq"] for message in (await client.send("message:pinned", chat_id=chat_id))["messages"]]
 
 
-async def test_pinned_messages_come_newest_first(town: Town):
-    (anna, boris, clara), chat_id = await group_of(town, 3)
+async def test_pinned_messages_come_newest_first(chat_users: ChatUsers):
+    (anna, boris, clara), chat_id = await group_of(chat_users, 3)
     first, second, third = [(await clara.say(chat_id, text))["seq"] for text in ("one", "two", "three")]
     for seq in (second, third, first, second):
         chat = (await boris.send("message:pin", chat_id=chat_id, seq=seq))["chat"]
@@ -27,9 +27,9 @@ async def test_pinned_messages_come_newest_first(town: Town):
         assert chat["pinned_seqs"] == [third, first]
 
 
-async def test_people_of_pinned_messages_come_with_them(town: Town):
-    (anna, boris, clara), chat_id = await group_of(town, 3)
-    _, other, private = await town.pair()
+async def test_people_of_pinned_messages_come_with_them(chat_users: ChatUsers):
+    (anna, boris, clara), chat_id = await group_of(chat_users, 3)
+    _, other, private = await chat_users.pair()
     dora = (await other.send("chat:create_private", user_id=id_of(clara)))["chat"]["id"]
     said = await other.say(dora, "from elsewhere")
     forwarded = await clara.send(
@@ -44,8 +44,8 @@ async def test_people_of_pinned_messages_come_with_them(town: Town):
     assert (await other.send("message:pinned", chat_id=private))["users"] == {}
 
 
-async def test_both_pin_in_a_private_chat(town: Town):
-    anna, boris, chat_id = await town.pair()
+async def test_both_pin_in_a_private_chat(chat_users: ChatUsers):
+    anna, boris, chat_id = await chat_users.pair()
     seq = (await anna.say(chat_id, "remember"))["seq"]
     await boris.send("message:pin", chat_id=chat_id, seq=seq)
     assert await pinned(anna, chat_id) == [seq]
@@ -53,8 +53,8 @@ async def test_both_pin_in_a_private_chat(town: Town):
     assert await pinned(boris, chat_id) == []
 
 
-async def test_deleted_message_is_not_pinned(town: Town):
-    (anna, boris), chat_id = await group_of(town, 2)
+async def test_deleted_message_is_not_pinned(chat_users: ChatUsers):
+    (anna, boris), chat_id = await group_of(chat_users, 2)
     seq = (await boris.say(chat_id, "oops"))["seq"]
     await anna.send("message:pin", chat_id=chat_id, seq=seq)
     await boris.send("message:delete", chat_id=chat_id, seq=seq)
@@ -63,8 +63,8 @@ async def test_deleted_message_is_not_pinned(town: Town):
     await anna.expect_refusal("message:pin", "conflict", "message_deleted", chat_id=chat_id, seq=seq)
 
 
-async def test_who_may_not_see_a_message_does_not_see_it_pinned(town: Town):
-    (anna, boris, clara), chat_id = await group_of(town, 3)
+async def test_who_may_not_see_a_message_does_not_see_it_pinned(chat_users: ChatUsers):
+    (anna, boris, clara), chat_id = await group_of(chat_users, 3)
     early = (await anna.say(chat_id, "before"))["seq"]
     await clara.send("chat:leave", chat_id=chat_id)
     await anna.send("member:add", chat_id=chat_id, user_ids=[id_of(clara)], history="none")
@@ -80,8 +80,8 @@ async def test_who_may_not_see_a_message_does_not_see_it_pinned(town: Town):
     assert told.payload["chat"]["pinned_seqs"] == []
 
 
-async def test_at_most_fifty_messages_are_pinned(town: Town):
-    (anna, _), chat_id = await group_of(town, 2)
+async def test_at_most_fifty_messages_are_pinned(chat_users: ChatUsers):
+    (anna, _), chat_id = await group_of(chat_users, 2)
     seqs = [(await anna.say(chat_id, f"{place}"))["seq"] for place in range(51)]
     for seq in seqs[:50]:
         await anna.send("message:pin", chat_id=chat_id, seq=seq)

@@ -9,7 +9,7 @@ import pytest
 
 from realtime.chats.payloads import ChatMute
 from realtime.wire.fields import CHAT_ID
-from tests.support.clients import Client, Town
+from tests.support.clients import ChatUsers, Client
 
 pytestmark = pytest.mark.slow
 
@@ -19,8 +19,8 @@ def id_of(client: Client) -> str:
     return user_id
 
 
-async def connected(town: Town, count: int) -> list[Client]:
-    return [await (await town.register()).connect() for _ in range(count)]
+async def connected(chat_users: ChatUsers, count: int) -> list[Client]:
+    return [await (await chat_users.register()).connect() for _ in range(count)]
 
 
 async def groups(anna: Client, count: int, *others: Client) -> list[str]:
@@ -50,8 +50,8 @@ async def pages(client: Client, limit: int, **more: Any) -> Any:
 # --- order and pages
 
 
-async def test_newest_message_brings_its_chat_to_the_top(town: Town):
-    anna, boris = await connected(town, 2)
+async def test_newest_message_brings_its_chat_to_the_top(chat_users: ChatUsers):
+    anna, boris = await connected(chat_users, 2)
     first, second, third = await groups(anna, 3, boris)
     assert await listed(boris) == [third, second, first]
     await anna.say(first, "up")
@@ -61,8 +61,8 @@ async def test_newest_message_brings_its_chat_to_the_top(town: Town):
     assert await listed(boris) == [second, first, third], "neither edits nor likes move a chat"
 
 
-async def test_pages_meet_every_chat_once(town: Town):
-    (anna,) = await connected(town, 1)
+async def test_pages_meet_every_chat_once(chat_users: ChatUsers):
+    (anna,) = await connected(chat_users, 1)
     ids = await groups(anna, 11)
     for chat_id in ids[3:6]:
         await anna.send("chat:pin", chat_id=chat_id)
@@ -71,8 +71,8 @@ async def test_pages_meet_every_chat_once(town: Town):
         assert met == [ids[5], ids[4], ids[3], *reversed(ids[6:]), *reversed(ids[:3])]
 
 
-async def test_page_goes_on_below_the_last_one_while_chats_move_up(town: Town):
-    anna, boris = await connected(town, 2)
+async def test_page_goes_on_below_the_last_one_while_chats_move_up(chat_users: ChatUsers):
+    anna, boris = await connected(chat_users, 2)
     ids = await groups(anna, 9, boris)
     met = []
     async for page in pages(boris, 3):
@@ -83,8 +83,8 @@ async def test_page_goes_on_below_the_last_one_while_chats_move_up(town: Town):
     assert len(set(met)) == len(met)
 
 
-async def test_type_narrows_the_list_and_its_pages(town: Town):
-    anna, boris, private = await town.pair()
+async def test_type_narrows_the_list_and_its_pages(chat_users: ChatUsers):
+    anna, boris, private = await chat_users.pair()
     ids = await groups(anna, 3, boris)
     assert await listed(anna, type="private") == [private]
     assert [page async for page in pages(anna, 2, type="group")] == [[ids[2], ids[1]], [ids[0]]]
@@ -109,8 +109,8 @@ async def test_type_narrows_the_list_and_its_pages(town: Town):
         f"1.1767225600000.{CHAT_ID}.1",
     ],
 )
-async def test_forged_cursor_is_refused(town: Town, position: str):
-    (anna,) = await connected(town, 1)
+async def test_forged_cursor_is_refused(chat_users: ChatUsers, position: str):
+    (anna,) = await connected(chat_users, 1)
     error = await anna.expect_refusal("chat:list", "validation_failed", cursor=f"chats.{position}")
     assert error["details"][0]["path"] == "cursor"
 
@@ -123,24 +123,26 @@ async def test_forged_cursor_is_refused(town: Town, position: str):
         ("session:sync", {"cursor": f"sync2.00000000-1.{10**15 - 1}.{10**15 - 1}.{10**15 - 1}.{CHAT_ID}"}),
     ],
 )
-async def test_whatever_fits_the_pattern_of_a_cursor_is_a_position(town: Town, action: str, payload: dict[str, Any]):
-    (anna,) = await connected(town, 1)
+async def test_whatever_fits_the_pattern_of_a_cursor_is_a_position(
+    chat_users: ChatUsers, action: str, payload: dict[str, Any]
+):
+    (anna,) = await connected(chat_users, 1)
     if action == "session:sync":  # a position in another history of the database
         await anna.expect_refusal(action, "conflict", "cursor_unknown", **payload)
     else:
         assert await anna.send(action, **payload)
 
 
-async def test_cursor_of_one_list_is_none_of_another(town: Town):
-    anna, boris, clara = await connected(town, 3)
+async def test_cursor_of_one_list_is_none_of_another(chat_users: ChatUsers):
+    anna, boris, clara = await connected(chat_users, 3)
     ids = await groups(anna, 2, boris, clara)
     cursor = (await anna.send("member:list", chat_id=ids[0], limit=1))["next_cursor"]
     await anna.expect_refusal("chat:list", "validation_failed", cursor=cursor)
     await anna.expect_refusal("message:likes", "validation_failed", chat_id=ids[0], seq=1, cursor=cursor)
 
 
-async def test_members_and_likers_are_met_once_while_others_come(town: Town):
-    anna, *others = await connected(town, 6)
+async def test_members_and_likers_are_met_once_while_others_come(chat_users: ChatUsers):
+    anna, *others = await connected(chat_users, 6)
     (chat_id,) = await groups(anna, 1, *others[:4])
     for client in (anna, *others[:4]):
         await client.send("message:like", chat_id=chat_id, seq=1)
@@ -166,8 +168,8 @@ async def test_members_and_likers_are_met_once_while_others_come(town: Town):
 # --- pins
 
 
-async def test_pin_goes_on_top_and_moves_where_it_is_put(town: Town):
-    (anna,) = await connected(town, 1)
+async def test_pin_goes_on_top_and_moves_where_it_is_put(chat_users: ChatUsers):
+    (anna,) = await connected(chat_users, 1)
     ids = await groups(anna, 4)
     for chat_id in ids:
         assert (await anna.send("chat:pin", chat_id=chat_id))["chat"]["me"]["pinned"] == 1
@@ -178,8 +180,8 @@ async def test_pin_goes_on_top_and_moves_where_it_is_put(town: Town):
     assert await listed(anna) == [ids[0], ids[2], ids[1], ids[3]]
 
 
-async def test_lost_chat_gives_its_pin_back(town: Town):
-    anna, boris = await connected(town, 2)
+async def test_lost_chat_gives_its_pin_back(chat_users: ChatUsers):
+    anna, boris = await connected(chat_users, 2)
     ids = await groups(anna, 11, boris)
     for chat_id in ids[:10]:
         await boris.send("chat:pin", chat_id=chat_id)
@@ -192,8 +194,8 @@ async def test_lost_chat_gives_its_pin_back(town: Town):
     assert (await boris.send("chat:get", chat_id=ids[4]))["chat"]["me"]["pinned"] is None
 
 
-async def test_every_pin_that_moved_is_told(town: Town):
-    (anna,) = await connected(town, 1)
+async def test_every_pin_that_moved_is_told(chat_users: ChatUsers):
+    (anna,) = await connected(chat_users, 1)
     ids = await groups(anna, 3)
     for chat_id in ids:
         await anna.send("chat:pin", chat_id=chat_id)
@@ -207,8 +209,8 @@ async def test_every_pin_that_moved_is_told(town: Town):
     assert told == {ids[2]: None, ids[1]: 1, ids[0]: 2}
 
 
-async def test_what_is_told_of_a_moved_pin_is_never_older_than_what_was_told_before(town: Town):
-    anna, boris = await connected(town, 2)
+async def test_what_is_told_of_a_moved_pin_is_never_older_than_what_was_told_before(chat_users: ChatUsers):
+    anna, boris = await connected(chat_users, 2)
     ids = await groups(anna, 5, boris)
     for chat_id in ids:
         await anna.send("chat:pin", chat_id=chat_id)
@@ -247,8 +249,8 @@ async def test_what_is_told_of_a_moved_pin_is_never_older_than_what_was_told_bef
         (None, None),
     ],
 )
-async def test_mute_is_until_a_time_or_not_at_all(town: Town, until: str | None, kept: str | None):
-    (anna,) = await connected(town, 1)
+async def test_mute_is_until_a_time_or_not_at_all(chat_users: ChatUsers, until: str | None, kept: str | None):
+    (anna,) = await connected(chat_users, 1)
     (chat_id,) = await groups(anna, 1)
     assert (await anna.send("chat:mute", chat_id=chat_id, until=until))["chat"]["me"]["muted_until"] == kept
 
@@ -264,8 +266,8 @@ async def test_mute_is_until_a_time_or_not_at_all(town: Town, until: str | None,
         "２031-01-01T00:00:00Z", "+2031-01-01T00:00:00Z",
     ],
 )  # fmt: skip
-async def test_mute_until_anything_but_rfc_3339_does_not_fit(town: Town, until: object):
-    (anna,) = await connected(town, 1)
+async def test_mute_until_anything_but_rfc_3339_does_not_fit(chat_users: ChatUsers, until: object):
+    (anna,) = await connected(chat_users, 1)
     (chat_id,) = await groups(anna, 1)
     error = await anna.expect_refusal("chat:mute", "validation_failed", chat_id=chat_id, until=until)
     assert [fault["path"] for fault in error["details"]] == ["until"]
@@ -278,8 +280,8 @@ def test_time_is_documented_by_what_it_is_read_by():
     assert not re.search(schema["pattern"], "2031-01-01T00:00Z")
 
 
-async def test_own_name_is_taken_back_with_null(town: Town):
-    anna, boris = await connected(town, 2)
+async def test_own_name_is_taken_back_with_null(chat_users: ChatUsers):
+    anna, boris = await connected(chat_users, 2)
     (chat_id,) = await groups(anna, 1, boris)
     for title in ("Mine", "Моя", None):
         chat = (await boris.send("chat:rename", chat_id=chat_id, title=title))["chat"]
@@ -301,11 +303,11 @@ async def test_own_name_is_taken_back_with_null(town: Town):
     ],
 )
 async def test_what_is_personal_is_told_to_every_connection_of_its_owner_alone(
-    town: Town, action: str, payload: dict[str, Any], reason: str
+    chat_users: ChatUsers, action: str, payload: dict[str, Any], reason: str
 ):
-    anna, boris = await connected(town, 2)
-    phone = town.people[1].phone
-    same_device, other_device = await town.people[1].connect(), await (await town.register(phone)).connect()
+    anna, boris = await connected(chat_users, 2)
+    phone = chat_users.people[1].phone
+    same_device, other_device = await chat_users.people[1].connect(), await (await chat_users.register(phone)).connect()
     (chat_id,) = await groups(anna, 1, boris)
     await anna.say(chat_id, "hello")
     version = (await anna.send("chat:get", chat_id=chat_id))["chat"]["version"]
@@ -321,12 +323,12 @@ async def test_what_is_personal_is_told_to_every_connection_of_its_owner_alone(
     await anna.expect_no_event("chat:updated")
 
 
-async def test_device_that_comes_back_has_its_chat_on_the_screen(town: Town):
-    anna, boris = await connected(town, 2)
+async def test_device_that_comes_back_has_its_chat_on_the_screen(chat_users: ChatUsers):
+    anna, boris = await connected(chat_users, 2)
     (chat_id,) = await groups(anna, 1, boris)
     await boris.send("chat:activate", chat_id=chat_id)
     await boris.close()
-    again = await town.people[1].connect()
+    again = await chat_users.people[1].connect()
     assert again.ready["active_chat_id"] == chat_id
     await anna.say(chat_id, "still looking?")
     await again.expect_event("message:created")

@@ -3,7 +3,7 @@
 import pytest
 
 from core.limits import WATCH_LIST_MAX
-from tests.support.clients import Client, Town
+from tests.support.clients import ChatUsers, Client
 
 pytestmark = pytest.mark.slow
 
@@ -21,30 +21,30 @@ async def presence_of(watcher: Client, *watched: Client) -> list[tuple[str, bool
     return [(one["user_id"], one["online"]) for one in answer["presence"]]
 
 
-async def test_watcher_hears_of_going_and_coming(town: Town):
-    anna, boris, _ = await town.pair()
+async def test_watcher_hears_of_going_and_coming(chat_users: ChatUsers):
+    anna, boris, _ = await chat_users.pair()
     assert await presence_of(anna, boris) == [(id_of(boris), True)]
     await boris.close()
     gone = (await anna.expect_event("presence:updated", about(boris))).payload
     assert gone["online"] is False
     assert gone["last_seen_at"]
-    await town.people[1].connect()
+    await chat_users.people[1].connect()
     assert (await anna.expect_event("presence:updated", about(boris))).payload["online"] is True
 
 
-async def test_quick_reconnect_does_not_blink(town: Town):
-    anna, boris, _ = await town.pair()
+async def test_quick_reconnect_does_not_blink(chat_users: ChatUsers):
+    anna, boris, _ = await chat_users.pair()
     await presence_of(anna, boris)
     await boris.close()
-    again = await town.people[1].connect()
+    again = await chat_users.people[1].connect()
     await again.send("chat:list")
     await anna.expect_no_event("presence:updated")
     assert await presence_of(anna, boris) == [(id_of(boris), True)]
 
 
-async def test_person_with_two_devices_goes_with_the_last(town: Town):
-    anna, boris, _ = await town.pair()
-    second = await town.people[1].connect()
+async def test_person_with_two_devices_goes_with_the_last(chat_users: ChatUsers):
+    anna, boris, _ = await chat_users.pair()
+    second = await chat_users.people[1].connect()
     await presence_of(anna, boris)
     await boris.close()
     await anna.expect_no_event("presence:updated")
@@ -52,9 +52,9 @@ async def test_person_with_two_devices_goes_with_the_last(town: Town):
     assert (await anna.expect_event("presence:updated", about(boris))).payload["online"] is False
 
 
-async def test_strangers_and_invented_people_are_left_out(town: Town):
-    anna, boris, _ = await town.pair()
-    stranger = await (await town.register()).connect()
+async def test_strangers_and_invented_people_are_left_out(chat_users: ChatUsers):
+    anna, boris, _ = await chat_users.pair()
+    stranger = await (await chat_users.register()).connect()
     assert await presence_of(stranger, anna, boris) == []
     assert await presence_of(anna, stranger, anna, boris) == [(id_of(boris), True)]
     answer = await anna.send("presence:watch", user_ids=["0192f0c0-1d2e-7f30-9a4b-5c6d7e8f9012"])
@@ -62,19 +62,19 @@ async def test_strangers_and_invented_people_are_left_out(town: Town):
 
 
 @pytest.mark.parametrize("blocker", [0, 1])
-async def test_block_hides_presence_both_ways(town: Town, blocker: int):
-    anna, boris, _ = await town.pair()
+async def test_block_hides_presence_both_ways(chat_users: ChatUsers, blocker: int):
+    anna, boris, _ = await chat_users.pair()
     await presence_of(anna, boris)
     pair = (anna, boris)
     await pair[blocker].send("user:block", user_id=id_of(pair[1 - blocker]))
     await boris.close()
     assert await presence_of(anna, boris) == []
-    await town.people[1].connect()
+    await chat_users.people[1].connect()
     await anna.expect_no_event("presence:updated")
 
 
-async def test_who_shares_no_chat_any_more_hears_nothing(town: Town):
-    anna, boris, clara = [await (await town.register()).connect() for _ in range(3)]
+async def test_who_shares_no_chat_any_more_hears_nothing(chat_users: ChatUsers):
+    anna, boris, clara = [await (await chat_users.register()).connect() for _ in range(3)]
     members = [id_of(boris), id_of(clara)]
     chat_id = (await anna.send("chat:create_group", title="G", member_ids=members))["chat"]["id"]
     await presence_of(boris, clara)
@@ -85,25 +85,25 @@ async def test_who_shares_no_chat_any_more_hears_nothing(town: Town):
     await boris.expect_no_event("presence:updated")
 
 
-async def test_new_list_replaces_the_old_one(town: Town):
-    anna, boris, _ = await town.pair()
+async def test_new_list_replaces_the_old_one(chat_users: ChatUsers):
+    anna, boris, _ = await chat_users.pair()
     await presence_of(anna, boris)
     assert await presence_of(anna) == []
     await boris.close()
-    clara, dima, _ = await town.pair()
+    clara, dima, _ = await chat_users.pair()
     await presence_of(clara, dima)
     await dima.close()
     await clara.expect_event("presence:updated", about(dima))
     await anna.expect_no_event("presence:updated")
 
 
-async def test_list_is_bounded(town: Town):
-    anna = await (await town.register()).connect()
+async def test_list_is_bounded(chat_users: ChatUsers):
+    anna = await (await chat_users.register()).connect()
     too_many = [f"0192f0c0-1d2e-7f30-9a4b-{number:012d}" for number in range(WATCH_LIST_MAX + 1)]
     await anna.expect_refusal("presence:watch", "validation_failed", user_ids=too_many)
 
 
-async def test_http_answers_and_watches_nothing(town: Town):
-    _, boris, _ = await town.pair()
-    answer = await town.people[0].act("presence:watch", user_ids=[id_of(boris)])
+async def test_http_answers_and_watches_nothing(chat_users: ChatUsers):
+    _, boris, _ = await chat_users.pair()
+    answer = await chat_users.people[0].act("presence:watch", user_ids=[id_of(boris)])
     assert answer.json()["presence"][0]["online"] is True

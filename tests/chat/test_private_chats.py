@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from core.ids import new_id
-from tests.support.clients import Client, Person, Town
+from tests.support.clients import ChatUsers, Client, Person
 
 pytestmark = pytest.mark.slow
 
@@ -17,15 +17,15 @@ def id_of(client: Client) -> str:
     return str(client.ready["user"]["id"])
 
 
-async def connected(town: Town, count: int) -> list[Client]:
-    return [await (await town.register()).connect() for _ in range(count)]
+async def connected(chat_users: ChatUsers, count: int) -> list[Client]:
+    return [await (await chat_users.register()).connect() for _ in range(count)]
 
 
 # --- opening
 
 
-async def test_parallel_opening_from_both_sides_makes_one_chat(town: Town):
-    anna, boris = await town.register(), await town.register()
+async def test_parallel_opening_from_both_sides_makes_one_chat(chat_users: ChatUsers):
+    anna, boris = await chat_users.register(), await chat_users.register()
     attempts = [(anna, boris), (boris, anna)] * 50
     answers = await asyncio.gather(*(one.act("chat:create_private", user_id=other.id) for one, other in attempts))
     assert {answer.status_code for answer in answers} == {200}
@@ -35,8 +35,8 @@ async def test_parallel_opening_from_both_sides_makes_one_chat(town: Town):
         assert len((await person.act("chat:list")).json()["chats"]) == 1
 
 
-async def test_chat_is_seen_by_each_with_the_other_as_peer(town: Town):
-    anna, boris = await connected(town, 2)
+async def test_chat_is_seen_by_each_with_the_other_as_peer(chat_users: ChatUsers):
+    anna, boris = await connected(chat_users, 2)
     opened = await anna.send("chat:create_private", user_id=id_of(boris))
     assert opened["created"] is True
     chat = opened["chat"]
@@ -55,8 +55,8 @@ async def test_chat_is_seen_by_each_with_the_other_as_peer(town: Town):
     assert {name: seen[name] for name in shared} == {name: chat[name] for name in shared}
 
 
-async def test_both_hear_of_a_new_chat_as_they_see_it_and_nobody_hears_of_an_old_one(town: Town):
-    anna, boris, clara = await connected(town, 3)
+async def test_both_hear_of_a_new_chat_as_they_see_it_and_nobody_hears_of_an_old_one(chat_users: ChatUsers):
+    anna, boris, clara = await connected(chat_users, 3)
     chat = (await anna.send("chat:create_private", user_id=id_of(boris)))["chat"]
     for client, peer in ((anna, boris), (boris, anna)):
         told = (await client.expect_event("chat:updated")).payload
@@ -70,31 +70,31 @@ async def test_both_hear_of_a_new_chat_as_they_see_it_and_nobody_hears_of_an_old
 
 
 @pytest.mark.parametrize("spelling", ["{e164}", "8{national}", "+7 ({area}) {rest}", "{e164} "])
-async def test_peer_is_found_by_any_spelling_of_the_phone(town: Town, spelling: str):
-    anna, boris = await town.register(), await town.register()
+async def test_peer_is_found_by_any_spelling_of_the_phone(chat_users: ChatUsers, spelling: str):
+    anna, boris = await chat_users.register(), await chat_users.register()
     national = boris.phone.removeprefix("+7")
     phone = spelling.format(e164=boris.phone, national=national, area=national[:3], rest=national[3:])
     answer = (await anna.act("chat:create_private", phone=phone)).json()
     assert answer["chat"]["peer"]["id"] == boris.id
 
 
-async def test_chat_with_oneself_is_a_conflict(town: Town):
-    person = await town.register()
+async def test_chat_with_oneself_is_a_conflict(chat_users: ChatUsers):
+    person = await chat_users.register()
     client = await person.connect()
     await client.expect_refusal("chat:create_private", "conflict", "with_yourself", user_id=person.id)
     await client.expect_refusal("chat:create_private", "conflict", "with_yourself", phone=person.phone)
 
 
-async def test_chat_with_nobody_is_not_found(town: Town):
-    client = (await connected(town, 1))[0]
+async def test_chat_with_nobody_is_not_found(chat_users: ChatUsers):
+    client = (await connected(chat_users, 1))[0]
     for payload in ({"user_id": new_id()}, {"phone": "+79990000001"}):
         await client.expect_refusal("chat:create_private", "not_found", **payload)
     await client.expect_refusal("chat:create_private", "validation_failed", phone="12")
 
 
 @pytest.mark.parametrize("payload", [{}, {"user_id": None, "phone": None}, {"user_id": new_id(), "phone": "+79161234567"}])
-async def test_peer_is_named_in_exactly_one_way(town: Town, payload: dict[str, Any]):
-    client = (await connected(town, 1))[0]
+async def test_peer_is_named_in_exactly_one_way(chat_users: ChatUsers, payload: dict[str, Any]):
+    client = (await connected(chat_users, 1))[0]
     await client.expect_refusal("chat:create_private", "validation_failed", **payload)
 
 
@@ -115,9 +115,9 @@ async def chats_of(client: Client, **wanted: Any) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-async def busy(town: Town) -> tuple[Client, list[str]]:
+async def busy(chat_users: ChatUsers) -> tuple[Client, list[str]]:
     """Somebody with a dozen chats, in the order in which the list must have them."""
-    anna, boris, clara = await connected(town, 3)
+    anna, boris, clara = await connected(chat_users, 3)
     ids = [(await anna.send("chat:create_group", title=f"Group {number}"))["chat"]["id"] for number in range(10)]
     ids += [(await anna.send("chat:create_private", user_id=id_of(peer)))["chat"]["id"] for peer in (boris, clara)]
     for chat_id in (ids[3], ids[7], ids[10]):
@@ -162,8 +162,8 @@ async def test_message_between_two_pages_repeats_nothing_that_stayed(busy: tuple
     assert [chat["id"] for chat in rest["chats"]] == ids[4:-1]
 
 
-async def test_list_of_a_newcomer_is_empty(town: Town):
-    client = (await connected(town, 1))[0]
+async def test_list_of_a_newcomer_is_empty(chat_users: ChatUsers):
+    client = (await connected(chat_users, 1))[0]
     assert await client.send("chat:list") == {
         "chats": [], "users": {}, "next_cursor": None, "active_chat_id": None,
         "unread": {"chats": 0, "messages": 0, "mentions": 0},
@@ -184,8 +184,8 @@ _TIME, _ID = "2026-01-01T00:00:00.000Z", "0192f0c1-7a3b-7c4d-8e5f-60718293a4b5"
      cursor("chats", 1, "yesterday", _ID), cursor("chats", 1, _TIME, "x"), cursor("chats", 10**18, _TIME, _ID),
      cursor("chats", 1, "9999-99-99T00:00:00.000Z", _ID), cursor("chats", 1, _TIME, _ID, 1)],
 )  # fmt: skip
-async def test_cursor_that_is_none_does_not_fit(town: Town, broken: str):
-    person = await town.register()
+async def test_cursor_that_is_none_does_not_fit(chat_users: ChatUsers, broken: str):
+    person = await chat_users.register()
     answer = await person.act("chat:list", cursor=broken)
     assert (answer.status_code, answer.json()["code"]) == (422, "validation_failed")
     assert answer.json()["details"][0]["path"] == "cursor"
@@ -194,33 +194,33 @@ async def test_cursor_that_is_none_does_not_fit(town: Town, broken: str):
 # --- the active chat
 
 
-async def second_device(town: Town, person: Person) -> Client:
-    return await (await town.register(person.phone)).connect()
+async def second_device(chat_users: ChatUsers, person: Person) -> Client:
+    return await (await chat_users.register(person.phone)).connect()
 
 
-async def test_active_chat_survives_a_reconnect(town: Town):
-    anna, _boris, chat_id = await town.pair()
+async def test_active_chat_survives_a_reconnect(chat_users: ChatUsers):
+    anna, _boris, chat_id = await chat_users.pair()
     answer = await anna.send("chat:activate", chat_id=chat_id)
     assert answer["chat"]["id"] == chat_id
     await anna.close()
-    again = await town.people[0].connect()
+    again = await chat_users.people[0].connect()
     assert again.ready["active_chat_id"] == chat_id
     assert (await again.send("chat:list"))["active_chat_id"] == chat_id
     await again.say(None, "into the active chat")
     await again.expect_event("message:created")
 
 
-async def test_active_chat_is_each_devices_own(town: Town):
-    anna, _boris, chat_id = await town.pair()
-    other = await second_device(town, town.people[0])
+async def test_active_chat_is_each_devices_own(chat_users: ChatUsers):
+    anna, _boris, chat_id = await chat_users.pair()
+    other = await second_device(chat_users, chat_users.people[0])
     await anna.send("chat:activate", chat_id=chat_id)
     assert (await other.send("chat:list"))["active_chat_id"] is None
     await other.expect_refusal("message:list", "conflict", "no_active_chat")
     assert (await anna.send("message:list"))["messages"] == []
 
 
-async def test_no_chat_is_active_after_null(town: Town):
-    anna, boris, chat_id = await town.pair()
+async def test_no_chat_is_active_after_null(chat_users: ChatUsers):
+    anna, boris, chat_id = await chat_users.pair()
     await anna.send("chat:activate", chat_id=chat_id)
     assert await anna.send("chat:activate", chat_id=None) == {"chat": None}
     assert (await anna.send("chat:list"))["active_chat_id"] is None
@@ -236,26 +236,26 @@ def _text() -> dict[str, Any]:
     return {"type": "text", "content": {"text": "x"}, "client_id": new_id()}
 
 
-async def test_failed_activation_leaves_the_active_chat(town: Town):
-    anna, _boris, chat_id = await town.pair()
+async def test_failed_activation_leaves_the_active_chat(chat_users: ChatUsers):
+    anna, _boris, chat_id = await chat_users.pair()
     await anna.send("chat:activate", chat_id=chat_id)
     await anna.expect_refusal("chat:activate", "not_found", chat_id=new_id())
     assert (await anna.send("chat:list"))["active_chat_id"] == chat_id
 
 
-async def test_activation_is_told_to_the_owner_alone(town: Town):
-    anna, boris, chat_id = await town.pair()
-    twin = await town.people[0].connect()
+async def test_activation_is_told_to_the_owner_alone(chat_users: ChatUsers):
+    anna, boris, chat_id = await chat_users.pair()
+    other_device = await chat_users.people[0].connect()
     await anna.send("chat:activate", chat_id=chat_id)
-    for client in (anna, twin):
+    for client in (anna, other_device):
         told = (await client.expect_event("chat:updated")).payload
         assert told["reason"] == "activated"
         assert "me" in told["chat"]
     await boris.expect_no_event("chat:updated")
 
 
-async def test_lost_chat_is_no_longer_active(town: Town):
-    anna, boris = await connected(town, 2)
+async def test_lost_chat_is_no_longer_active(chat_users: ChatUsers):
+    anna, boris = await connected(chat_users, 2)
     chat_id = (await anna.send("chat:create_group", title="Brief", member_ids=[id_of(boris)]))["chat"]["id"]
     await boris.send("chat:activate", chat_id=chat_id)
     await anna.send("member:remove", chat_id=chat_id, user_id=id_of(boris))

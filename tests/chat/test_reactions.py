@@ -6,7 +6,7 @@ import pytest
 
 from core.emojis import one_emoji
 from core.limits import REACTIONS_MAX
-from tests.support.clients import Client, Town
+from tests.support.clients import ChatUsers, Client
 
 EMOJI = [
     "👍",
@@ -37,8 +37,8 @@ async def react(client: Client, chat_id: str, seq: int, emoji: str, action: str 
     return (await client.send(action, chat_id=chat_id, seq=seq, emoji=emoji))["reactions"]
 
 
-async def test_reactions_are_counted_by_emoji_in_the_order_of_first_use(town: Town) -> None:
-    anna, boris, chat_id = await town.pair()
+async def test_reactions_are_counted_by_emoji_in_the_order_of_first_use(chat_users: ChatUsers) -> None:
+    anna, boris, chat_id = await chat_users.pair()
     seq = (await anna.say(chat_id, "hello"))["seq"]
     await react(anna, chat_id, seq, "🎉")
     await react(boris, chat_id, seq, "👍🏽")
@@ -60,8 +60,8 @@ async def test_reactions_are_counted_by_emoji_in_the_order_of_first_use(town: To
     assert await react(boris, chat_id, seq, "🎉", "message:unreact") == left
 
 
-async def test_reaction_is_told_to_viewers_and_the_author(town: Town) -> None:
-    anna, boris, chat_id = await town.pair()
+async def test_reaction_is_told_to_viewers_and_the_author(chat_users: ChatUsers) -> None:
+    anna, boris, chat_id = await chat_users.pair()
     message = await boris.say(chat_id, "hello")
     await anna.send("chat:activate", chat_id=chat_id)
     await react(anna, chat_id, message["seq"], "🎉")
@@ -80,8 +80,8 @@ async def test_reaction_is_told_to_viewers_and_the_author(town: Town) -> None:
     assert [one["reactions"] for one in changes["messages"]] == [[{"emoji": "🎉", "count": 1, "mine": False}]]
 
 
-async def test_reactions_are_listed_page_by_page(town: Town) -> None:
-    anna, boris, chat_id = await town.pair()
+async def test_reactions_are_listed_page_by_page(chat_users: ChatUsers) -> None:
+    anna, boris, chat_id = await chat_users.pair()
     seq = (await anna.say(chat_id, "hello"))["seq"]
     made = [("boris", "🎉"), ("anna", "🎉"), ("anna", "👍")]
     for name, emoji in made:
@@ -100,8 +100,8 @@ async def test_reactions_are_listed_page_by_page(town: Town) -> None:
     assert [one["emoji"] for one in only["reactions"]] == ["👍"]
 
 
-async def test_message_has_a_bounded_number_of_different_reactions(town: Town) -> None:
-    anna, boris, chat_id = await town.pair()
+async def test_message_has_a_bounded_number_of_different_reactions(chat_users: ChatUsers) -> None:
+    anna, boris, chat_id = await chat_users.pair()
     seq = (await anna.say(chat_id, "hello"))["seq"]
     for emoji in EMOJI[:REACTIONS_MAX]:
         await react(anna, chat_id, seq, emoji)
@@ -110,16 +110,16 @@ async def test_message_has_a_bounded_number_of_different_reactions(town: Town) -
     assert (await react(boris, chat_id, seq, EMOJI[0]))[0]["count"] == 2
 
 
-async def test_reactions_at_once_are_all_counted(town: Town) -> None:
-    anna, boris, chat_id = await town.pair()
+async def test_reactions_at_once_are_all_counted(chat_users: ChatUsers) -> None:
+    anna, boris, chat_id = await chat_users.pair()
     seq = (await anna.say(chat_id, "hello"))["seq"]
     await asyncio.gather(*(react(client, chat_id, seq, emoji) for client in (anna, boris) for emoji in EMOJI[:8]))
     message = (await anna.send("message:list", chat_id=chat_id))["messages"][0]
     assert {one["emoji"]: one["count"] for one in message["reactions"]} == dict.fromkeys(EMOJI[:8], 2)
 
 
-async def test_deleted_message_loses_its_reactions(town: Town) -> None:
-    anna, boris, chat_id = await town.pair()
+async def test_deleted_message_loses_its_reactions(chat_users: ChatUsers) -> None:
+    anna, boris, chat_id = await chat_users.pair()
     seq = (await anna.say(chat_id, "hello"))["seq"]
     await react(boris, chat_id, seq, "🎉")
     deleted = (await anna.send("message:delete", chat_id=chat_id, seq=seq))["message"]
@@ -131,8 +131,8 @@ async def test_deleted_message_loses_its_reactions(town: Town) -> None:
 
 
 @pytest.mark.parametrize("emoji", ["", "a", "👍👍", "👍 ", "🏽", "❤", "\u200d", "1", "👍🏽🏽"])
-async def test_what_is_no_single_emoji_is_refused(town: Town, emoji: str) -> None:
-    anna, _, chat_id = await town.pair()
+async def test_what_is_no_single_emoji_is_refused(chat_users: ChatUsers, emoji: str) -> None:
+    anna, _, chat_id = await chat_users.pair()
     seq = (await anna.say(chat_id, "hello"))["seq"]
     error = await anna.expect_refusal("message:react", "validation_failed", chat_id=chat_id, seq=seq, emoji=emoji)
     assert error["details"][0]["path"] == "emoji"

@@ -8,7 +8,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from realtime.messages.received import RECEIVED
-from tests.support.clients import Town, new_client_id
+from tests.support.clients import ChatUsers, new_client_id
 from tests.support.pictures import base64_of, encoded, photo, scene
 
 pytestmark = pytest.mark.slow
@@ -21,8 +21,8 @@ def check(message: dict[str, Any]) -> None:
     adapter.validate_python(message["content"], extra="forbid")
 
 
-async def test_contents_of_messages_are_as_the_types_say(town: Town):
-    anna, _boris, chat_id = await town.pair()
+async def test_contents_of_messages_are_as_the_types_say(chat_users: ChatUsers):
+    anna, _boris, chat_id = await chat_users.pair()
     uploads = {"image": ("lake.jpg", photo(90, 120), {}), "file": ("notes.bin", b"notes", {"duration": "2.5"})}
     contents: dict[str, dict[str, Any]] = {
         "text": {"text": "hello"},
@@ -30,8 +30,8 @@ async def test_contents_of_messages_are_as_the_types_say(town: Town):
         "contact": {"name": "Anna", "phone": "+79161234567"},
     }
     for kind, (name, content, fields) in uploads.items():
-        answer = await town.http.post(
-            "/v1/files", files={"file": (name, content)}, data=fields, headers=town.people[0].headers
+        answer = await chat_users.http.post(
+            "/v1/files", files={"file": (name, content)}, data=fields, headers=chat_users.people[0].headers
         )
         contents[kind] = {"file_id": answer.raise_for_status().json()["id"], "caption": "From last summer"}
     for kind, content in contents.items():
@@ -39,9 +39,9 @@ async def test_contents_of_messages_are_as_the_types_say(town: Town):
         check(sent["message"])
 
 
-async def test_contents_of_system_messages_are_as_the_types_say(town: Town):
-    anna, boris, private = await town.pair()
-    clara, dora = [await (await town.register()).connect() for _ in range(2)]
+async def test_contents_of_system_messages_are_as_the_types_say(chat_users: ChatUsers):
+    anna, boris, private = await chat_users.pair()
+    clara, dora = [await (await chat_users.register()).connect() for _ in range(2)]
     ids = [client.ready["user"]["id"] for client in (clara, dora)]
     group = (await anna.send("chat:create_group", title="Hike", member_ids=ids))["chat"]["id"]
     await anna.say(private, "hello")
@@ -52,7 +52,7 @@ async def test_contents_of_system_messages_are_as_the_types_say(town: Town):
     seq = (await anna.say(group, "look here"))["seq"]
     await anna.send("message:pin", chat_id=group, seq=seq)
     image = {"image": base64_of(encoded(scene(400, 300)))}
-    answer = await town.http.put(f"/v1/chats/{group}/avatar", json=image, headers=town.people[0].headers)
+    answer = await chat_users.http.put(f"/v1/chats/{group}/avatar", json=image, headers=chat_users.people[0].headers)
     answer.raise_for_status()
     told = [
         message

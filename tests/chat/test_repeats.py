@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.support.clients import Client, Town
+from tests.support.clients import ChatUsers, Client
 
 
 def id_of(client: Client) -> str:
@@ -12,45 +12,45 @@ def id_of(client: Client) -> str:
     return user_id
 
 
-async def group_of(town: Town, count: int) -> tuple[list[Client], str]:
-    clients = [await (await town.register()).connect() for _ in range(count)]
+async def group_of(chat_users: ChatUsers, count: int) -> tuple[list[Client], str]:
+    clients = [await (await chat_users.register()).connect() for _ in range(count)]
     opened = await clients[0].send("chat:create_group", title="Choir", member_ids=[id_of(client) for client in clients[1:]])
     return clients, opened["chat"]["id"]
 
 
-async def test_leaving_again_is_answered_and_changes_nothing(town: Town):
-    (anna, boris), chat_id = await group_of(town, 2)
+async def test_leaving_again_is_answered_and_changes_nothing(chat_users: ChatUsers):
+    (anna, boris), chat_id = await group_of(chat_users, 2)
     assert await boris.send("chat:leave", chat_id=chat_id) == {}
     count = (await anna.send("chat:get", chat_id=chat_id))["chat"]["message_count"]
     assert await boris.send("chat:leave", chat_id=chat_id) == {}
     assert (await anna.send("chat:get", chat_id=chat_id))["chat"]["message_count"] == count
 
 
-async def test_leaving_what_one_was_never_in_is_not_found(town: Town):
-    _clients, chat_id = await group_of(town, 2)
-    stranger = await (await town.register()).connect()
+async def test_leaving_what_one_was_never_in_is_not_found(chat_users: ChatUsers):
+    _clients, chat_id = await group_of(chat_users, 2)
+    stranger = await (await chat_users.register()).connect()
     await stranger.expect_refusal("chat:leave", "not_found", chat_id=chat_id)
 
 
-async def test_deleting_again_is_answered(town: Town):
-    (anna, boris), chat_id = await group_of(town, 2)
+async def test_deleting_again_is_answered(chat_users: ChatUsers):
+    (anna, boris), chat_id = await group_of(chat_users, 2)
     assert await anna.send("chat:delete", chat_id=chat_id) == {}
     assert await anna.send("chat:delete", chat_id=chat_id) == {}
     await boris.expect_refusal("chat:delete", "not_found", chat_id=chat_id)
 
 
-async def test_removing_again_is_answered_and_changes_nothing(town: Town):
-    (anna, boris, clara), chat_id = await group_of(town, 3)
+async def test_removing_again_is_answered_and_changes_nothing(chat_users: ChatUsers):
+    (anna, boris, clara), chat_id = await group_of(chat_users, 3)
     first = await anna.send("member:remove", chat_id=chat_id, user_id=id_of(boris))
     again = await anna.send("member:remove", chat_id=chat_id, user_id=id_of(boris))
     assert again["chat"]["version"] == first["chat"]["version"]
     await clara.expect_refusal("member:remove", "forbidden", chat_id=chat_id, user_id=id_of(boris))
-    stranger = await (await town.register()).connect()
+    stranger = await (await chat_users.register()).connect()
     await anna.expect_refusal("member:remove", "not_found", chat_id=chat_id, user_id=id_of(stranger))
 
 
-async def test_handing_over_again_is_answered_and_changes_nothing(town: Town):
-    (anna, boris), chat_id = await group_of(town, 2)
+async def test_handing_over_again_is_answered_and_changes_nothing(chat_users: ChatUsers):
+    (anna, boris), chat_id = await group_of(chat_users, 2)
     first = await anna.send("chat:transfer", chat_id=chat_id, user_id=id_of(boris))
     again = await anna.send("chat:transfer", chat_id=chat_id, user_id=id_of(boris))
     assert again["chat"] == first["chat"]
@@ -65,8 +65,8 @@ async def pins_of(client: Client) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("way", ["leave", "removed", "deleted"])
-async def test_pins_close_up_when_a_pinned_chat_is_lost(town: Town, way: str):
-    anna, boris = [await (await town.register()).connect() for _ in range(2)]
+async def test_pins_close_up_when_a_pinned_chat_is_lost(chat_users: ChatUsers, way: str):
+    anna, boris = [await (await chat_users.register()).connect() for _ in range(2)]
     host = boris
     chats = []
     for place in range(3):
@@ -93,9 +93,9 @@ async def test_pins_close_up_when_a_pinned_chat_is_lost(town: Town, way: str):
     assert pages == [chats[1], chats[2]]
 
 
-async def test_pins_of_two_devices_at_once_have_no_gap(town: Town):
-    anna = await (await town.register()).connect()
-    device = await town.people[0].connect()
+async def test_pins_of_two_devices_at_once_have_no_gap(chat_users: ChatUsers):
+    anna = await (await chat_users.register()).connect()
+    device = await chat_users.people[0].connect()
     chats = [(await anna.send("chat:create_group", title=f"G{place}"))["chat"]["id"] for place in range(6)]
     for chat_id in chats:
         await anna.push("chat:pin", {"chat_id": chat_id})
@@ -125,8 +125,10 @@ async def test_pins_of_two_devices_at_once_have_no_gap(town: Town):
         ({"after": 10}, True, False),
     ],
 )
-async def test_page_says_on_which_side_there_is_more(town: Town, bounds: dict[str, int], before: bool, after: bool):
-    anna, _boris, chat_id = await town.pair()
+async def test_page_says_on_which_side_there_is_more(
+    chat_users: ChatUsers, bounds: dict[str, int], before: bool, after: bool
+):
+    anna, _boris, chat_id = await chat_users.pair()
     for number in range(10):
         await anna.say(chat_id, str(number))
     page = await anna.send("message:list", chat_id=chat_id, **({"limit": 4} | bounds))

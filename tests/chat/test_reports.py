@@ -7,7 +7,7 @@ import pytest
 
 from core.limits import REPORTS_PER_DAY_MAX
 from db import reports
-from tests.support.clients import Town, new_client_id
+from tests.support.clients import ChatUsers, new_client_id
 from tests.support.running import RunningServer
 
 
@@ -17,8 +17,8 @@ async def kept(running: RunningServer, reporter_id: str) -> list[dict[str, Any]]
     return [dict(row) for row in rows]
 
 
-async def test_reported_message_is_kept_as_it_was(town: Town, running: RunningServer) -> None:
-    anna, boris, chat_id = await town.pair()
+async def test_reported_message_is_kept_as_it_was(chat_users: ChatUsers, running: RunningServer) -> None:
+    anna, boris, chat_id = await chat_users.pair()
     message = await boris.say(chat_id, "buy now")
     asked = {"chat_id": chat_id, "seq": message["seq"], "reason": "spam", "comment": "every day"}
     assert await anna.send("report:create", **asked) == {}
@@ -33,8 +33,8 @@ async def test_reported_message_is_kept_as_it_was(town: Town, running: RunningSe
     assert reported["chat"]["type"] == "private"
 
 
-async def test_person_and_chat_can_be_reported(town: Town, running: RunningServer) -> None:
-    anna, boris, chat_id = await town.pair()
+async def test_person_and_chat_can_be_reported(chat_users: ChatUsers, running: RunningServer) -> None:
+    anna, boris, chat_id = await chat_users.pair()
     boris_id = boris.ready["user"]["id"]
     await anna.send("report:create", user_id=boris_id, reason="abuse")
     await anna.send("report:create", chat_id=chat_id, reason="other")
@@ -43,9 +43,9 @@ async def test_person_and_chat_can_be_reported(town: Town, running: RunningServe
     assert (second["user_id"], str(second["chat_id"])) == (None, chat_id)
 
 
-async def test_what_one_may_not_see_cannot_be_reported(town: Town) -> None:
-    anna, _, chat_id = await town.pair()
-    stranger = await (await town.register()).connect()
+async def test_what_one_may_not_see_cannot_be_reported(chat_users: ChatUsers) -> None:
+    anna, _, chat_id = await chat_users.pair()
+    stranger = await (await chat_users.register()).connect()
     for client, asked, field in (
         (stranger, {"chat_id": chat_id}, "chat_id"),
         (stranger, {"chat_id": chat_id, "seq": 1}, "chat_id"),
@@ -66,13 +66,13 @@ async def test_what_one_may_not_see_cannot_be_reported(town: Town) -> None:
         {"user_id": new_client_id()},
     ],
 )
-async def test_incomplete_report_is_refused(town: Town, asked: dict[str, Any]) -> None:
-    client = await (await town.register()).connect()
+async def test_incomplete_report_is_refused(chat_users: ChatUsers, asked: dict[str, Any]) -> None:
+    client = await (await chat_users.register()).connect()
     assert (await client.push("report:create", asked))["error"]["code"] == "validation_failed"
 
 
-async def test_person_makes_a_bounded_number_of_reports_a_day(town: Town, running: RunningServer) -> None:
-    anna = await town.register()
+async def test_person_makes_a_bounded_number_of_reports_a_day(chat_users: ChatUsers, running: RunningServer) -> None:
+    anna = await chat_users.register()
     made = []
     for _ in range(REPORTS_PER_DAY_MAX + 1):
         async with running.molva.database.transaction() as tx:

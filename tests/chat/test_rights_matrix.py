@@ -15,7 +15,7 @@ from socketio.exceptions import ConnectionError as Refused
 
 import realtime.actions  # noqa: F401  (declares every action)
 from realtime.wire.registry import ACTIONS, Role
-from tests.support.clients import Client, Person, Town, new_client_id
+from tests.support.clients import ChatUsers, Client, Person, new_client_id
 from tests.support.running import RunningServer
 
 pytestmark = pytest.mark.slow
@@ -92,7 +92,7 @@ OUTCOMES = _read(TABLE)
 
 
 @dataclass
-class Scene:
+class ChatWithRoles:
     """The chat of one try, and who is there. ``seq`` is a message of the member's, or of the one who is blocked."""
 
     people: dict[str, Person]
@@ -126,23 +126,23 @@ class Scene:
         await creator.send("member:remove", chat_id=self.chat_id, user_id=self.id_of("removed"))
 
 
-def payload_of(action: str, who: str, scene: Scene) -> dict[str, Any]:
+def payload_of(action: str, who: str, chat_with_roles: ChatWithRoles) -> dict[str, Any]:
     """What ``who`` sends."""
-    chat, other = {"chat_id": scene.chat_id}, "creator" if who != "creator" else "member"
-    message = {**chat, "seq": scene.seq}
+    chat, other = {"chat_id": chat_with_roles.chat_id}, "creator" if who != "creator" else "member"
+    message = {**chat, "seq": chat_with_roles.seq}
     payloads: dict[str, Callable[[], dict[str, Any]]] = {
-        "chat:create_private": lambda: {"user_id": scene.id_of("creator")},
-        "chat:create_group": lambda: {"title": "Another", "member_ids": [scene.id_of(other)]},
+        "chat:create_private": lambda: {"user_id": chat_with_roles.id_of("creator")},
+        "chat:create_group": lambda: {"title": "Another", "member_ids": [chat_with_roles.id_of(other)]},
         "chat:rename": lambda: {**chat, "title": "Mine"},
-        "chat:transfer": lambda: {**chat, "user_id": scene.id_of("member")},
+        "chat:transfer": lambda: {**chat, "user_id": chat_with_roles.id_of("member")},
         "chat:update": lambda: {**chat, "description": "About us"},
-        "member:set_role": lambda: {**chat, "user_id": scene.id_of("member"), "role": "admin"},
-        "invite:revoke": lambda: {"code": scene.code},
-        "invite:preview": lambda: {"code": scene.code},
-        "invite:accept": lambda: {"code": scene.code},
+        "member:set_role": lambda: {**chat, "user_id": chat_with_roles.id_of("member"), "role": "admin"},
+        "invite:revoke": lambda: {"code": chat_with_roles.code},
+        "invite:preview": lambda: {"code": chat_with_roles.code},
+        "invite:accept": lambda: {"code": chat_with_roles.code},
         "chat:mute": lambda: {**chat, "until": None},
-        "member:add": lambda: {**chat, "user_ids": [scene.id_of("stranger")]},
-        "member:remove": lambda: {**chat, "user_id": scene.id_of("member")},
+        "member:add": lambda: {**chat, "user_ids": [chat_with_roles.id_of("stranger")]},
+        "member:remove": lambda: {**chat, "user_id": chat_with_roles.id_of("member")},
         "message:send": lambda: {**chat, "client_id": new_client_id(), "type": "text", "content": {"text": "hi"}},
         "message:edit": lambda: {**message, "content": {"text": "edited"}},
         "message:likes": lambda: message,
@@ -150,17 +150,17 @@ def payload_of(action: str, who: str, scene: Scene) -> dict[str, Any]:
         "message:reactions": lambda: message,
         "message:react": lambda: {**message, "emoji": "🎉"},
         "message:unreact": lambda: {**message, "emoji": "🎉"},
-        "message:forward": lambda: {**message, "to_chat_id": scene.chat_id, "client_id": new_client_id()},
+        "message:forward": lambda: {**message, "to_chat_id": chat_with_roles.chat_id, "client_id": new_client_id()},
         "file:url": lambda: {"file_id": new_client_id()},
         "report:create": lambda: {**message, "reason": "spam"},
         "message:search": lambda: {**chat, "query": "hello"},
         "message:changes": lambda: {**chat, "version": 0},
-        "user:find": lambda: {"phones": [scene.people["creator"].phone]},
-        "user:block": lambda: {"user_id": scene.id_of("creator")},
-        "user:unblock": lambda: {"user_id": scene.id_of("creator")},
-        "chat:watch": lambda: {"chat_ids": [scene.chat_id]},
-        "presence:watch": lambda: {"user_ids": [scene.id_of("creator")]},
-        "session:refresh": lambda: {"token": scene.people[who].tokens["access_token"]},
+        "user:find": lambda: {"phones": [chat_with_roles.people["creator"].phone]},
+        "user:block": lambda: {"user_id": chat_with_roles.id_of("creator")},
+        "user:unblock": lambda: {"user_id": chat_with_roles.id_of("creator")},
+        "chat:watch": lambda: {"chat_ids": [chat_with_roles.chat_id]},
+        "presence:watch": lambda: {"user_ids": [chat_with_roles.id_of("creator")]},
+        "session:refresh": lambda: {"token": chat_with_roles.people[who].tokens["access_token"]},
     }
     if action in payloads:
         return payloads[action]()
@@ -181,16 +181,16 @@ def outcome_of(answer: dict[str, Any]) -> str:
 
 
 @pytest.fixture(scope="module")
-async def scene(running: RunningServer) -> AsyncIterator[Scene]:
-    town = Town(running.address)
-    people = {who: await town.register() for who in WHO}
+async def chat_with_roles(running: RunningServer) -> AsyncIterator[ChatWithRoles]:
+    chat_users = ChatUsers(running.address)
+    people = {who: await chat_users.register() for who in WHO}
     people["anonymous"].tokens = {**people["anonymous"].tokens, "access_token": "no token"}
     clients = {who: await people[who].connect() for who in WHO if who not in ("anonymous", "deleted")}
     async with running.molva.database.reading() as tx:
         deletion = "UPDATE users SET phone = NULL, deleted_at = wire_now() WHERE id = $1"
         await tx.execute("test", deletion, [people["deleted"].id])
-    yield Scene(people, clients, code="x" * 24)
-    await town.close()
+    yield ChatWithRoles(people, clients, code="x" * 24)
+    await chat_users.close()
 
 
 def test_every_action_has_a_row():
@@ -199,33 +199,35 @@ def test_every_action_has_a_row():
 
 @pytest.mark.parametrize("who", WHO)
 @pytest.mark.parametrize("action", OUTCOMES)
-async def test_action_is_for_whom_the_table_says(scene: Scene, action: str, who: str):
+async def test_action_is_for_whom_the_table_says(chat_with_roles: ChatWithRoles, action: str, who: str):
     expected = OUTCOMES[action][who]
     for face in ("socket", "http"):
-        if face == "socket" and who not in scene.clients:
+        if face == "socket" and who not in chat_with_roles.clients:
             continue  # they do not get as far as an action: see the next test
-        if who in scene.clients:
-            await scene.prepare(who)
-        payload = payload_of(action, who, scene)
+        if who in chat_with_roles.clients:
+            await chat_with_roles.prepare(who)
+        payload = payload_of(action, who, chat_with_roles)
         if face == "socket":
-            answer = await scene.clients[who].push(action, payload)
+            answer = await chat_with_roles.clients[who].push(action, payload)
             assert outcome_of(answer.get("error", {})) == expected
         else:
-            response = await scene.people[who].act(action, **payload)
+            response = await chat_with_roles.people[who].act(action, **payload)
             assert outcome_of(response.json() if response.is_error else {}) == expected
             assert response.status_code == (int(expected) if expected.isdigit() else 200 if expected == "ok" else 409)
         if action == "user:block" and who != "creator" and expected == "ok":
-            await scene.clients[who].send("user:unblock", user_id=scene.id_of("creator"))
+            await chat_with_roles.clients[who].send("user:unblock", user_id=chat_with_roles.id_of("creator"))
 
 
 @pytest.mark.parametrize(("who", "code"), [("anonymous", "unauthorized"), ("deleted", "session_revoked")])
-async def test_socket_admits_nobody_without_an_account(scene: Scene, who: str, code: str):
+async def test_socket_admits_nobody_without_an_account(chat_with_roles: ChatWithRoles, who: str, code: str):
     client = socketio.AsyncClient(reconnection=False)
     told = []
     client.on("connect_error", namespace="/chat", handler=told.append)
     with pytest.raises(Refused):
         await client.connect(
-            scene.people[who].address, namespaces=["/chat"], auth={"token": scene.people[who].tokens["access_token"]}
+            chat_with_roles.people[who].address,
+            namespaces=["/chat"],
+            auth={"token": chat_with_roles.people[who].tokens["access_token"]},
         )
     await client.disconnect()
     assert [error["data"]["code"] for error in told] == [code]

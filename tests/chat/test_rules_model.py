@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.support.clients import Client, Town
+from tests.support.clients import ChatUsers, Client
 from tests.support.rules_model import Model, Step
 from tests.support.rules_state import Json, seen_chat, seen_message
 from tests.support.running import RunningServer
@@ -102,8 +102,8 @@ async def check_histories(model: Model, client: Client, who: int) -> None:
 )
 @given(program=st.lists(steps, min_size=30, max_size=60))
 async def test_server_does_what_the_rules_say(running: RunningServer, program: list[Step]):
-    town = Town(running.address)
-    clients = [await (await town.register()).connect() for _ in range(PEOPLE)]
+    chat_users = ChatUsers(running.address)
+    clients = [await (await chat_users.register()).connect() for _ in range(PEOPLE)]
     users = [client.ready["user"] for client in clients]
     model = Model([user["id"] for user in users], [user["display_name"] for user in users])
     try:
@@ -114,4 +114,4 @@ async def test_server_does_what_the_rules_say(running: RunningServer, program: l
             await check_list(model, client, who)
             await check_histories(model, client, who)
     finally:
-        await town.close()
+        await chat_users.close()

@@ -11,7 +11,7 @@ from db.pool import Database, SlowStatement
 from realtime.messages import search as finding
 from realtime.messages import search_queue, search_walk
 from realtime.wire.fields import CHAT_ID
-from tests.support.clients import Client, Town, new_client_id
+from tests.support.clients import ChatUsers, Client, new_client_id
 
 pytestmark = pytest.mark.slow
 
@@ -44,8 +44,8 @@ async def found(client: Client, query: str, **more: object) -> list[str]:
         ("naïve café 日本語 😀", ["café", "naïve", "日本語"]),
     ],
 )
-async def test_message_is_found_by_its_words(town: Town, text: str, queries: list[str]):
-    anna, boris, chat_id = await town.pair()
+async def test_message_is_found_by_its_words(chat_users: ChatUsers, text: str, queries: list[str]):
+    anna, boris, chat_id = await chat_users.pair()
     await anna.say(chat_id, "Нечто совсем иное, something else")
     await anna.say(chat_id, text)
     for query in queries:
@@ -53,8 +53,8 @@ async def test_message_is_found_by_its_words(town: Town, text: str, queries: lis
         assert await found(boris, query, chat_id=chat_id) == [text], query
 
 
-async def test_every_word_must_be_in_it_and_only_the_last_may_be_unfinished(town: Town):
-    anna, _, chat_id = await town.pair()
+async def test_every_word_must_be_in_it_and_only_the_last_may_be_unfinished(chat_users: ChatUsers):
+    anna, _, chat_id = await chat_users.pair()
     for text in ("red apple", "red pear", "green apple"):
         await anna.say(chat_id, text)
     assert await found(anna, "red apple") == ["red apple"]
@@ -89,8 +89,8 @@ async def test_every_word_must_be_in_it_and_only_the_last_may_be_unfinished(town
         "\t\n words \n",
     ],
 )
-async def test_no_query_is_more_than_words(town: Town, query: str):
-    anna, _, chat_id = await town.pair()
+async def test_no_query_is_more_than_words(chat_users: ChatUsers, query: str):
+    anna, _, chat_id = await chat_users.pair()
     await anna.say(chat_id, "Обычное сообщение")
     assert await found(anna, query) == []
     assert await found(anna, query, chat_id=chat_id) == []
@@ -99,14 +99,14 @@ async def test_no_query_is_more_than_words(town: Town, query: str):
 
 
 @pytest.mark.parametrize("query", ["", " ", "\u200b", "a\x00b", "x" * 257, 5, None])
-async def test_what_is_no_text_is_refused(town: Town, query: object):
-    anna, _, _ = await town.pair()
+async def test_what_is_no_text_is_refused(chat_users: ChatUsers, query: object):
+    anna, _, _ = await chat_users.pair()
     error = await anna.expect_refusal("message:search", "validation_failed", query=query)
     assert error["details"][0]["path"] == "query"
 
 
-async def test_lone_surrogate_is_refused(town: Town):
-    person = await town.register()
+async def test_lone_surrogate_is_refused(chat_users: ChatUsers):
+    person = await chat_users.register()
     answer = await person.http.post(
         "/v1/actions/message:search",
         content=b'{"query":"\\ud800"}',
@@ -115,23 +115,23 @@ async def test_lone_surrogate_is_refused(town: Town):
     assert (answer.status_code, answer.json()["code"]) == (422, "validation_failed")
 
 
-async def test_edited_message_is_found_by_its_new_words_alone(town: Town):
-    anna, boris, chat_id = await town.pair()
+async def test_edited_message_is_found_by_its_new_words_alone(chat_users: ChatUsers):
+    anna, boris, chat_id = await chat_users.pair()
     seq = (await anna.say(chat_id, "старое слово"))["seq"]
     await anna.send("message:edit", chat_id=chat_id, seq=seq, content={"text": "новое выражение"})
     assert await found(boris, "слово") == []
     assert await found(boris, "выражение") == ["новое выражение"]
 
 
-async def test_deleted_message_is_not_found(town: Town):
-    anna, boris, chat_id = await town.pair()
+async def test_deleted_message_is_not_found(chat_users: ChatUsers):
+    anna, boris, chat_id = await chat_users.pair()
     seq = (await anna.say(chat_id, "ephemeral"))["seq"]
     await anna.send("message:delete", chat_id=chat_id, seq=seq)
     assert await found(boris, "ephemeral") == []
 
 
-async def test_titles_are_searched_and_system_messages_are_not(town: Town):
-    anna, boris, chat_id = await town.pair()
+async def test_titles_are_searched_and_system_messages_are_not(chat_users: ChatUsers):
+    anna, boris, chat_id = await chat_users.pair()
     here = {"latitude": 55, "longitude": 37.5, "title": "Старая башня"}
     await anna.send("message:send", chat_id=chat_id, type="location", content=here, client_id=new_client_id())
     assert await found(boris, "башни") == ["Старая башня"]
@@ -139,9 +139,9 @@ async def test_titles_are_searched_and_system_messages_are_not(town: Town):
     assert await found(boris, "Zebra") == []
 
 
-async def test_only_what_one_may_see_is_searched(town: Town):
-    anna, boris, chat_id = await town.pair()
-    clara = await (await town.register()).connect()
+async def test_only_what_one_may_see_is_searched(chat_users: ChatUsers):
+    anna, boris, chat_id = await chat_users.pair()
+    clara = await (await chat_users.register()).connect()
     await anna.say(chat_id, "needle before")
     await anna.send("member:add", chat_id=chat_id, user_ids=[id_of(clara)])
     await anna.say(chat_id, "needle after")
@@ -152,8 +152,8 @@ async def test_only_what_one_may_see_is_searched(town: Town):
     await clara.expect_refusal("message:search", "not_found", query="needle", chat_id=chat_id)
 
 
-async def test_pages_go_from_new_to_old_through_all_chats(town: Town):
-    anna, boris, private = await town.pair()
+async def test_pages_go_from_new_to_old_through_all_chats(chat_users: ChatUsers):
+    anna, boris, private = await chat_users.pair()
     group = (await anna.send("chat:create_group", title="G", member_ids=[id_of(boris)]))["chat"]["id"]
     for place in range(7):
         await anna.say((private, group)[place % 2], f"needle {place}")
@@ -178,14 +178,16 @@ async def test_pages_go_from_new_to_old_through_all_chats(town: Town):
         "synced.7",
     ],
 )
-async def test_forged_cursor_is_refused(town: Town, cursor: str):
-    anna, _, _ = await town.pair()
+async def test_forged_cursor_is_refused(chat_users: ChatUsers, cursor: str):
+    anna, _, _ = await chat_users.pair()
     error = await anna.expect_refusal("message:search", "validation_failed", query="x", cursor=cursor)
     assert error["details"][0]["path"] == "cursor"
 
 
-async def test_searches_wait_for_each_other_and_nobody_else_for_them(town: Town, monkeypatch: pytest.MonkeyPatch):
-    anna, boris, chat_id = await town.pair()
+async def test_searches_wait_for_each_other_and_nobody_else_for_them(
+    chat_users: ChatUsers, monkeypatch: pytest.MonkeyPatch
+):
+    anna, boris, chat_id = await chat_users.pair()
     await anna.say(chat_id, "needle")
     monkeypatch.setattr(search_queue, "WAIT_S", 0.01)
     async with AsyncExitStack() as busy:
@@ -246,8 +248,8 @@ async def test_too_many_searches_of_one_person_are_refused():
         ("https://shop.example.org/catalog/item-4821?colour=blue", ["catalog", "4821", "colour", "shop.exam", "item-48"]),
     ],
 )
-async def test_message_is_found_by_what_people_type(town: Town, text: str, queries: list[str]):
-    anna, boris, chat_id = await town.pair()
+async def test_message_is_found_by_what_people_type(chat_users: ChatUsers, text: str, queries: list[str]):
+    anna, boris, chat_id = await chat_users.pair()
     await anna.say(chat_id, "Something else 🙂")
     await anna.say(chat_id, text)
     for query in queries:
@@ -255,8 +257,8 @@ async def test_message_is_found_by_what_people_type(town: Town, text: str, queri
         assert await found(boris, query, chat_id=chat_id) == [text], query
 
 
-async def test_one_letter_is_no_beginning(town: Town):
-    anna, _, chat_id = await town.pair()
+async def test_one_letter_is_no_beginning(chat_users: ChatUsers):
+    anna, _, chat_id = await chat_users.pair()
     for text in ("plan b", "boat"):
         await anna.say(chat_id, text)
     assert await found(anna, "b") == ["plan b"]
@@ -276,16 +278,16 @@ async def test_one_letter_is_no_beginning(town: Town):
         ("🙂 ok", "🙂", ["🙂"]),
     ],
 )
-async def test_highlights_are_what_was_looked_for(town: Town, text: str, query: str, matches: list[str]):
-    anna, boris, chat_id = await town.pair()
+async def test_highlights_are_what_was_looked_for(chat_users: ChatUsers, text: str, query: str, matches: list[str]):
+    anna, boris, chat_id = await chat_users.pair()
     await anna.say(chat_id, text)
     page = await boris.send("message:search", query=query)
     [spans] = page["highlights"]
     assert [text[at : at + size] for at, size in spans] == matches
 
 
-async def test_answer_names_every_sender(town: Town):
-    anna, boris, chat_id = await town.pair()
+async def test_answer_names_every_sender(chat_users: ChatUsers):
+    anna, boris, chat_id = await chat_users.pair()
     await anna.say(chat_id, "needle")
     await boris.say(chat_id, "needle")
     page = await anna.send("message:search", query="needle")
@@ -293,8 +295,8 @@ async def test_answer_names_every_sender(town: Town):
     assert page["users"][id_of(boris)]["display_name"] == boris.ready["user"]["display_name"]
 
 
-async def test_search_is_narrowed_by_sender_type_and_time(town: Town):
-    anna, boris, chat_id = await town.pair()
+async def test_search_is_narrowed_by_sender_type_and_time(chat_users: ChatUsers):
+    anna, boris, chat_id = await chat_users.pair()
     first = await anna.say(chat_id, "needle one")
     here = {"latitude": 55, "longitude": 37.5, "title": "Needle park"}
     await boris.send("message:send", chat_id=chat_id, type="location", content=here, client_id=new_client_id())
@@ -325,8 +327,8 @@ async def pages(client: Client, **asked: object) -> tuple[list[str], int]:
 
 @pytest.mark.parametrize("how", ["walk", "index", "short pages", "few chats", "late"])
 @pytest.mark.parametrize("query", ["even", "third", "absent", "number"])
-async def test_every_way_finds_the_same(town: Town, monkeypatch: pytest.MonkeyPatch, how: str, query: str):
-    anna, boris, private = await town.pair()
+async def test_every_way_finds_the_same(chat_users: ChatUsers, monkeypatch: pytest.MonkeyPatch, how: str, query: str):
+    anna, boris, private = await chat_users.pair()
     group = {"member_ids": [id_of(boris)]}
     opened = [await anna.send("chat:create_group", title=title, **group) for title in ("A", "B", "C")]
     chats = [private, *(answer["chat"]["id"] for answer in opened)]
@@ -351,8 +353,8 @@ async def test_every_way_finds_the_same(town: Town, monkeypatch: pytest.MonkeyPa
     assert (await pages(boris, query=query, limit=5, after="2020-01-01T00:00:00Z"))[0] == expected
 
 
-async def test_index_with_too_much_gives_way_to_the_walk(town: Town, monkeypatch: pytest.MonkeyPatch):
-    anna, _, chat_id = await town.pair()
+async def test_index_with_too_much_gives_way_to_the_walk(chat_users: ChatUsers, monkeypatch: pytest.MonkeyPatch):
+    anna, _, chat_id = await chat_users.pair()
     for number in range(12):
         await anna.say(chat_id, f"needle {number}")
     monkeypatch.setattr(search_walk, "WALKED_BEFORE_INDEX", 0)

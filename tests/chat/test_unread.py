@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.clients import Client, Town
+from tests.support.clients import ChatUsers, Client
 
 pytestmark = pytest.mark.slow
 
@@ -16,9 +16,9 @@ def id_of(client: Client) -> str:
     return user_id
 
 
-async def group(town: Town, count: int) -> tuple[list[Client], str]:
+async def group(chat_users: ChatUsers, count: int) -> tuple[list[Client], str]:
     """A group of so many people; the first opened it."""
-    people = [await (await town.register()).connect() for _ in range(count)]
+    people = [await (await chat_users.register()).connect() for _ in range(count)]
     members = [id_of(client) for client in people[1:]]
     chat = (await people[0].send("chat:create_group", title="Hike", member_ids=members))["chat"]
     return people, chat["id"]
@@ -31,8 +31,8 @@ async def chat_of(client: Client, chat_id: str) -> Any:
 # --- the others
 
 
-async def test_sender_sees_how_far_the_others_have_read(town: Town):
-    anna, boris, chat_id = await town.pair()
+async def test_sender_sees_how_far_the_others_have_read(chat_users: ChatUsers):
+    anna, boris, chat_id = await chat_users.pair()
     for _ in range(3):
         await anna.say(chat_id, "hello")
     assert (await chat_of(anna, chat_id))["others_read_seq"] == 0
@@ -42,8 +42,8 @@ async def test_sender_sees_how_far_the_others_have_read(town: Town):
     assert (await chat_of(boris, chat_id))["others_read_seq"] == 3, "whoever wrote the newest message has read it"
 
 
-async def test_furthest_of_the_others_counts(town: Town):
-    (anna, boris, clara), chat_id = await group(town, 3)
+async def test_furthest_of_the_others_counts(chat_users: ChatUsers):
+    (anna, boris, clara), chat_id = await group(chat_users, 3)
     for _ in range(4):
         last = await anna.say(chat_id, "hello")
     await boris.send("message:read", chat_id=chat_id, seq=last["seq"] - 1)
@@ -54,8 +54,8 @@ async def test_furthest_of_the_others_counts(town: Town):
 
 
 @pytest.mark.parametrize("who_blocks", [0, 1])
-async def test_read_mark_does_not_pass_a_block(town: Town, who_blocks: int):
-    anna, boris, chat_id = await town.pair()
+async def test_read_mark_does_not_pass_a_block(chat_users: ChatUsers, who_blocks: int):
+    anna, boris, chat_id = await chat_users.pair()
     await anna.say(chat_id, "hello")
     await boris.send("message:read", chat_id=chat_id, seq=1)
     blocker, blocked = (anna, boris) if who_blocks == 0 else (boris, anna)
@@ -65,8 +65,8 @@ async def test_read_mark_does_not_pass_a_block(town: Town, who_blocks: int):
         assert (await client.send("message:readers", chat_id=chat_id, seq=1))["users"] == []
 
 
-async def test_events_to_all_do_not_tell_it(town: Town):
-    anna, boris, chat_id = await town.pair()
+async def test_events_to_all_do_not_tell_it(chat_users: ChatUsers):
+    anna, boris, chat_id = await chat_users.pair()
     await anna.say(chat_id, "hello")
     told = await boris.expect_event("chat:updated", lambda told: told["reason"] == "message")
     assert "others_read_seq" not in told.payload["chat"]
@@ -86,8 +86,8 @@ async def readers(client: Client, chat_id: str, seq: int) -> list[str]:
         cursor = {"cursor": page["next_cursor"]}
 
 
-async def test_readers_are_those_whose_mark_has_reached_the_message(town: Town):
-    (anna, boris, clara), chat_id = await group(town, 3)
+async def test_readers_are_those_whose_mark_has_reached_the_message(chat_users: ChatUsers):
+    (anna, boris, clara), chat_id = await group(chat_users, 3)
     seqs = [(await anna.say(chat_id, "hello"))["seq"] for _ in range(2)]
     await boris.send("message:read", chat_id=chat_id, seq=seqs[1])
     await clara.send("message:read", chat_id=chat_id, seq=seqs[0])
@@ -97,9 +97,9 @@ async def test_readers_are_those_whose_mark_has_reached_the_message(town: Town):
 
 
 @pytest.mark.parametrize(("history", "is_reader"), [("none", False), ("all", True)])
-async def test_newcomer_is_no_reader_of_what_they_may_not_see(town: Town, history: str, is_reader: bool):
-    (anna, _boris), chat_id = await group(town, 2)
-    clara = await (await town.register()).connect()
+async def test_newcomer_is_no_reader_of_what_they_may_not_see(chat_users: ChatUsers, history: str, is_reader: bool):
+    (anna, _boris), chat_id = await group(chat_users, 2)
+    clara = await (await chat_users.register()).connect()
     seq = (await anna.say(chat_id, "before Clara"))["seq"]
     await anna.send("member:add", chat_id=chat_id, user_ids=[id_of(clara)], history=history)
     last = await clara.say(chat_id, "hello")
@@ -107,8 +107,8 @@ async def test_newcomer_is_no_reader_of_what_they_may_not_see(town: Town, histor
     assert id_of(clara) in await readers(anna, chat_id, last["seq"])
 
 
-async def test_readers_of_what_does_not_exist_are_not_found(town: Town):
-    anna, _boris, chat_id = await town.pair()
+async def test_readers_of_what_does_not_exist_are_not_found(chat_users: ChatUsers):
+    anna, _boris, chat_id = await chat_users.pair()
     error = await anna.expect_refusal("message:readers", "not_found", chat_id=chat_id, seq=1)
     assert error["details"] == {"field": "seq"}
 
@@ -125,8 +125,8 @@ async def unread(client: Client) -> tuple[int, int, int]:
     return listed["chats"], listed["messages"], listed["mentions"]
 
 
-async def test_totals_are_of_all_chats(town: Town):
-    (anna, boris), first = await group(town, 2)
+async def test_totals_are_of_all_chats(chat_users: ChatUsers):
+    (anna, boris), first = await group(chat_users, 2)
     second = (await anna.send("chat:create_group", title="Ski", member_ids=[id_of(boris)]))["chat"]["id"]
     assert await unread(anna) == (0, 0, 0)
     before = await unread(boris)
@@ -137,8 +137,8 @@ async def test_totals_are_of_all_chats(town: Town):
     assert (await unread(boris))[::2] == (1, 0)
 
 
-async def test_muted_chats_do_not_count(town: Town):
-    anna, boris, chat_id = await town.pair()
+async def test_muted_chats_do_not_count(chat_users: ChatUsers):
+    anna, boris, chat_id = await chat_users.pair()
     await anna.say(chat_id, "hello", mentions=[id_of(boris)])
     await boris.send("chat:mute", chat_id=chat_id, until=LATER)
     assert await unread(boris) == (0, 0, 0)
@@ -147,15 +147,15 @@ async def test_muted_chats_do_not_count(town: Town):
     assert await unread(boris) == (1, 1, 1)
 
 
-async def test_lost_chats_do_not_count(town: Town):
-    (anna, boris), chat_id = await group(town, 2)
+async def test_lost_chats_do_not_count(chat_users: ChatUsers):
+    (anna, boris), chat_id = await group(chat_users, 2)
     await anna.say(chat_id, "hello", mentions=[id_of(boris)])
     await boris.send("chat:leave", chat_id=chat_id)
     assert await unread(boris) == (0, 0, 0)
 
 
-async def test_mentions_are_unread_until_they_are_read_or_deleted(town: Town):
-    anna, boris, chat_id = await town.pair()
+async def test_mentions_are_unread_until_they_are_read_or_deleted(chat_users: ChatUsers):
+    anna, boris, chat_id = await chat_users.pair()
     for text in ("one", "two", "three"):
         await anna.say(chat_id, text, mentions=[id_of(boris)])
     await anna.say(chat_id, "nobody is named")

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 import realtime.chats.typing as typing_actions
 from realtime.model.objects import User
 from realtime.wire.registry import ACTIONS, EVENTS
-from tests.support.clients import Client, Person, Town, new_client_id
+from tests.support.clients import ChatUsers, Client, Person, new_client_id
 from tests.support.running import RunningServer
 
 SEEN_AT = "2026-11-01T12:00:00.000Z"
@@ -41,7 +41,7 @@ TRIED_APART = {"chat:clear", "message:pin", "message:readers", "message:unpin"}
 
 
 @dataclass
-class Scene:
+class ProfileViewers:
     """Anna and the viewers. ``private``: the chat of each with her; ``group``: of all but the stranger."""
 
     anna: Client
@@ -63,10 +63,10 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-async def scene(running: RunningServer) -> AsyncIterator[Scene]:
-    town = Town(running.address)
-    anna_person = await town.register()
-    people = {name: await town.register() for name in ("sharer", "stranger", "blocked", "blocker")}
+async def profile_viewers(running: RunningServer) -> AsyncIterator[ProfileViewers]:
+    chat_users = ChatUsers(running.address)
+    anna_person = await chat_users.register()
+    people = {name: await chat_users.register() for name in ("sharer", "stranger", "blocked", "blocker")}
     anna, clients = await anna_person.connect(), {name: await people[name].connect() for name in people}
     friends = [name for name in people if name != "stranger"]
     private = {}
@@ -86,19 +86,19 @@ async def scene(running: RunningServer) -> AsyncIterator[Scene]:
     async with running.molva.database.reading() as tx:
         await tx.execute("test", "UPDATE users SET last_seen_at = $2 WHERE id = $1", [anna_person.id, SEEN_AT])
     people["self"], clients["self"] = anna_person, anna
-    yield Scene(anna, anna_person, people, clients, private, group, username)
-    await town.close()
+    yield ProfileViewers(anna, anna_person, people, clients, private, group, username)
+    await chat_users.close()
 
 
 @pytest.fixture
-async def viewer(scene: Scene, who: str) -> AsyncIterator[tuple[str, Client]]:
+async def viewer(profile_viewers: ProfileViewers, who: str) -> AsyncIterator[tuple[str, Client]]:
     """The name and the connection of ``who``."""
     name = who.removesuffix(" of nobody")
     if name != who:
-        await scene.set_last_seen_for("nobody")
-    yield name, scene.clients[name]
+        await profile_viewers.set_last_seen_for("nobody")
+    yield name, profile_viewers.clients[name]
     if name != who:
-        await scene.set_last_seen_for("shared")
+        await profile_viewers.set_last_seen_for("shared")
 
 
 def models_in(kind: Any, met: set[Any]) -> set[Any]:
@@ -127,29 +127,29 @@ def users_in(value: Any) -> Iterator[dict[str, Any]]:
             yield from users_in(part)
 
 
-def questions(scene: Scene, name: str) -> dict[str, dict[str, Any]]:
+def questions(profile_viewers: ProfileViewers, name: str) -> dict[str, dict[str, Any]]:
     """The actions by which ``name`` sees Anna."""
-    find = {"user:find": {"username": scene.username}}
+    find = {"user:find": {"username": profile_viewers.username}}
     if name == "stranger":
         return find
     group = {
-        "member:list": {"chat_id": scene.group},
-        "message:likes": {"chat_id": scene.group, "seq": 2},
-        "message:reactions": {"chat_id": scene.group, "seq": 2},
-        "message:list": {"chat_id": scene.group},
-        "message:changes": {"chat_id": scene.group, "version": 0},
-        "message:search": {"query": "hello", "chat_id": scene.group},
-        "message:pinned": {"chat_id": scene.group},
+        "member:list": {"chat_id": profile_viewers.group},
+        "message:likes": {"chat_id": profile_viewers.group, "seq": 2},
+        "message:reactions": {"chat_id": profile_viewers.group, "seq": 2},
+        "message:list": {"chat_id": profile_viewers.group},
+        "message:changes": {"chat_id": profile_viewers.group, "version": 0},
+        "message:search": {"query": "hello", "chat_id": profile_viewers.group},
+        "message:pinned": {"chat_id": profile_viewers.group},
     }
     if name == "self":
         return find | group
-    private = {"chat_id": scene.private[name]}
+    private = {"chat_id": profile_viewers.private[name]}
     chats = {
         "chat:list": {},
         "chat:get": private,
-        "chat:create_private": {"user_id": scene.anna_id},
+        "chat:create_private": {"user_id": profile_viewers.anna_id},
         "chat:activate": private,
-        "chat:watch": {"chat_ids": [scene.private[name]]},
+        "chat:watch": {"chat_ids": [profile_viewers.private[name]]},
         "chat:mute": {**private, "until": None},
         "chat:pin": private,
         "chat:unpin": private,
@@ -160,9 +160,9 @@ def questions(scene: Scene, name: str) -> dict[str, dict[str, Any]]:
     return find | group | chats | ({"user:blocked": {}} if name == "blocker" else {})
 
 
-def test_every_answer_that_holds_a_person_is_asked_for(scene: Scene):
+def test_every_answer_that_holds_a_person_is_asked_for(profile_viewers: ProfileViewers):
     holders = {name for name, action in ACTIONS.items() if holds_a_user(action.answer)}
-    assert holders == set(questions(scene, "blocker")) | GROUPS_ALONE | TRIED_APART
+    assert holders == set(questions(profile_viewers, "blocker")) | GROUPS_ALONE | TRIED_APART
 
 
 def test_events_that_hold_a_person_are_known():
@@ -173,14 +173,16 @@ def test_events_that_hold_a_person_are_known():
 
 
 @pytest.mark.parametrize("who", SEES)
-async def test_last_seen_is_in_every_answer_or_in_none(scene: Scene, viewer: tuple[str, Client], who: str):
+async def test_last_seen_is_in_every_answer_or_in_none(
+    profile_viewers: ProfileViewers, viewer: tuple[str, Client], who: str
+):
     name, client = viewer
-    person = scene.people[name]
-    answers = {action: await client.send(action, **payload) for action, payload in questions(scene, name).items()}
-    for path in (f"/v1/users/{scene.anna_id}", f"/v1/users?ids={scene.anna_id}"):
+    person = profile_viewers.people[name]
+    answers = {action: await client.send(action, **payload) for action, payload in questions(profile_viewers, name).items()}
+    for path in (f"/v1/users/{profile_viewers.anna_id}", f"/v1/users?ids={profile_viewers.anna_id}"):
         answers[path] = (await person.http.get(path, headers=person.headers)).raise_for_status().json()
     for asked, answer in answers.items():
-        found = [user for user in users_in(answer) if user["id"] == scene.anna_id]
+        found = [user for user in users_in(answer) if user["id"] == profile_viewers.anna_id]
         assert found, f"{asked} has no Anna"
         assert {user["last_seen_at"] for user in found} == {SEEN_AT if SEES[who] else None}, asked
         assert {(user["is_bot"], user["is_deleted"]) for user in found} == {(False, False)}, asked
@@ -188,10 +190,10 @@ async def test_last_seen_is_in_every_answer_or_in_none(scene: Scene, viewer: tup
 
 @pytest.mark.parametrize(("last_seen", "is_shown"), [("shared", True), ("nobody", False)])
 async def test_last_seen_is_in_the_answers_that_are_tried_apart(
-    town: Town, running: RunningServer, last_seen: str, is_shown: bool
+    chat_users: ChatUsers, running: RunningServer, last_seen: str, is_shown: bool
 ):
-    anna, boris, chat_id = await town.pair()
-    anna_person = town.people[0]
+    anna, boris, chat_id = await chat_users.pair()
+    anna_person = chat_users.people[0]
     patched = await anna_person.http.patch(
         "/v1/me", headers=anna_person.headers, json={"privacy": {"last_seen": last_seen}}
     )
@@ -206,29 +208,31 @@ async def test_last_seen_is_in_the_answers_that_are_tried_apart(
 
 
 @pytest.mark.parametrize("who", [who for who in SEES if who != "self"])
-async def test_presence_is_for_who_sees_when_she_was_last_seen(scene: Scene, viewer: tuple[str, Client], who: str):
+async def test_presence_is_for_who_sees_when_she_was_last_seen(
+    profile_viewers: ProfileViewers, viewer: tuple[str, Client], who: str
+):
     _, client = viewer
-    told = (await client.send("presence:watch", user_ids=[scene.anna_id]))["presence"]
+    told = (await client.send("presence:watch", user_ids=[profile_viewers.anna_id]))["presence"]
     assert [(one["online"], one["last_seen_at"]) for one in told] == ([(True, SEEN_AT)] if SEES[who] else [])
 
 
 @pytest.mark.parametrize("who", ["sharer", "stranger", "blocked", "blocker"])
 async def test_events_about_her_reach_who_may_know(
-    scene: Scene, viewer: tuple[str, Client], who: str, monkeypatch: pytest.MonkeyPatch
+    profile_viewers: ProfileViewers, viewer: tuple[str, Client], who: str, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(typing_actions, "_throttle", typing_actions._Throttle())  # nobody has typed lately
     name, client = viewer
-    anna, person = scene.anna, scene.anna_person
+    anna, person = profile_viewers.anna, profile_viewers.anna_person
     if name != "stranger":
-        await client.send("chat:activate", chat_id=scene.group)
-        await client.say(scene.group, "look")
-    await client.send("user:find", username=scene.username)
+        await client.send("chat:activate", chat_id=profile_viewers.group)
+        await client.say(profile_viewers.group, "look")
+    await client.send("user:find", username=profile_viewers.username)
     client.forget_events()
-    read = await anna.send("chat:get", chat_id=scene.group)
-    await anna.send("message:read", chat_id=scene.group, seq=read["chat"]["message_count"])
-    await anna.send("chat:typing", chat_id=scene.group)
+    read = await anna.send("chat:get", chat_id=profile_viewers.group)
+    await anna.send("message:read", chat_id=profile_viewers.group, seq=read["chat"]["message_count"])
+    await anna.send("chat:typing", chat_id=profile_viewers.group)
     about = {"about": f"seen by {new_client_id()}"}
     (await person.http.patch("/v1/me", headers=person.headers, json=about)).raise_for_status()
-    await client.send("user:find", username=scene.username)  # whose ack comes behind what is on its way
+    await client.send("user:find", username=profile_viewers.username)  # whose ack comes behind what is on its way
     heard = {event.name for event in client.events[client._read :] if event.name in TOLD}
     assert heard == (TOLD if SEES[who] else set())

@@ -3,15 +3,18 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from realtime.documents.typescript import write_types
-from tests.clients.test_guide_clients import DEADLINE_S, ROOT, until
+from realtime.wire.registry import ACTIONS
+from tests.clients.test_guide_clients import ROOT
 from tests.clients.test_javascript_client import NODE, SCRIPTS
-from tests.support.clients import Person, Town
+from tests.support.clients import ChatUsers, Client, Person
+from tests.support.waiting import DEADLINE_S, until
 
 pytestmark = [
     pytest.mark.slow,
@@ -54,14 +57,43 @@ class Tabs:
 
 
 @pytest.fixture
-async def anna(town: Town) -> Person:
-    anna = await town.register()
-    await town.http.patch("/v1/me", json={"display_name": "Anna"}, headers=anna.headers)
+async def anna(chat_users: ChatUsers) -> Person:
+    anna = await chat_users.register()
+    await chat_users.http.patch("/v1/me", json={"display_name": "Anna"}, headers=anna.headers)
     return anna
 
 
 @pytest.fixture
-async def tabs(town: Town, anna: Person, tmp_path: Path, witness: Any) -> AsyncIterator[Tabs]:
+async def boris(chat_users: ChatUsers, anna: Person) -> tuple[Client, str]:
+    """Boris, and his chat with Anna."""
+    boris = await (await chat_users.register()).connect()
+    return boris, (await boris.send("chat:create_private", user_id=anna.id))["chat"]["id"]
+
+
+class HeldLists:
+    """Answers of ``chat:list`` that were read from the database and are not sent before :attr:`release`."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.release = asyncio.Event()
+
+
+@pytest.fixture
+def held_lists(monkeypatch: pytest.MonkeyPatch) -> HeldLists:
+    held, action = HeldLists(), ACTIONS["chat:list"]
+
+    async def answer_late(context: Any, payload: Any) -> Any:
+        answer = await action.handler(context, payload)
+        held.count += 1
+        await held.release.wait()
+        return answer
+
+    monkeypatch.setitem(ACTIONS, "chat:list", replace(action, handler=answer_late))
+    return held
+
+
+@pytest.fixture
+async def tabs(chat_users: ChatUsers, anna: Person, tmp_path: Path, witness: Any) -> AsyncIterator[Tabs]:
     """The page, compiled against the served types, in two tabs of Anna's."""
     (tmp_path / "node_modules").symlink_to(SCRIPTS / "node_modules")
     (tmp_path / "package.json").write_text('{"type": "module"}', encoding="utf-8")
@@ -74,7 +106,7 @@ async def tabs(town: Town, anna: Person, tmp_path: Path, witness: Any) -> AsyncI
     output, _ = await compiler.communicate()
     assert compiler.returncode == 0, output.decode()
     process = await asyncio.create_subprocess_exec(
-        str(NODE), str(SCRIPTS / "chat.mjs"), str(tmp_path / "chat.js"), town.address, anna.tokens["access_token"],
+        str(NODE), str(SCRIPTS / "chat.mjs"), str(tmp_path / "chat.js"), chat_users.address, anna.tokens["access_token"],
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     yield Tabs(process)
@@ -82,12 +114,21 @@ async def tabs(town: Town, anna: Person, tmp_path: Path, witness: Any) -> AsyncI
     await process.wait()
 
 
+async def test_page_shows_a_message_that_overtakes_the_list(boris: tuple[Client, str], held_lists: HeldLists, tabs: Tabs):
+    client, chat_id = boris
+    await until(lambda: held_lists.count == 2)
+    await client.say(chat_id, "hello Anna")
+    held_lists.release.set()
+    for tab in (0, 1):
+        await tabs.shows(tab, "rows", [("hello Anna", 1)], "line", "unread")
+
+
 @pytest.mark.timeout(120)
-async def test_page_shows_names_counts_and_ticks_in_two_tabs(town: Town, anna: Person, tabs: Tabs):
-    boris, clara = [await town.register() for _ in range(2)]
+async def test_page_shows_names_counts_and_ticks_in_two_tabs(chat_users: ChatUsers, anna: Person, tabs: Tabs):
+    boris, clara = [await chat_users.register() for _ in range(2)]
     people = {}
     for name, person in (("Boris", boris), ("Clara", clara)):
-        await town.http.patch("/v1/me", json={"display_name": name}, headers=person.headers)
+        await chat_users.http.patch("/v1/me", json={"display_name": name}, headers=person.headers)
         people[name] = await person.connect()
     private = (await people["Boris"].send("chat:create_private", user_id=anna.id))["chat"]["id"]
     group = (await people["Clara"].send("chat:create_group", title="Hike", member_ids=[anna.id]))["chat"]["id"]

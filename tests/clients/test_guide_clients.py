@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +20,11 @@ from core import tokens as token_module
 from core.tokens import AccessTokens
 from tests.clients.test_javascript_client import NODE, SCRIPTS
 from tests.support.clients import new_phone
+from tests.support.waiting import DEADLINE_S, until
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-DEADLINE_S = 60
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for a condition, with a deadline."""
-    async with asyncio.timeout(DEADLINE_S):
-        while not await condition():  # noqa: ASYNC110  (what it asks is in another process)
-            await asyncio.sleep(0.02)
 
 
 class Server:

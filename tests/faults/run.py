@@ -15,7 +15,7 @@ from tests.faults.checking.violation import Kind, Violation
 from tests.faults.history import History
 from tests.faults.nemesis import Fault, Skipped
 from tests.faults.people.account import Account
-from tests.faults.people.workload import Workload, settle_town
+from tests.faults.people.workload import Workload, sign_in_chat_users
 from tests.faults.staging.stage import Stage, set_stage
 from tests.faults.staging.workplace import Workplace
 
@@ -72,22 +72,22 @@ async def run_fault(
 
 async def _play(stage: Stage, fault: Fault, outcome: Outcome, rng: Random, rate: float) -> None:
     history = stage.history
-    stage.town = await settle_town(stage.http, stage.address, history, Random(rng.random()), fault.patience_s)
+    stage.chat_users = await sign_in_chat_users(stage.http, stage.address, history, Random(rng.random()), fault.patience_s)
     observers = await _observers(stage)
-    workload = Workload(stage.town, Random(rng.random()), rate=rate)
+    workload = Workload(stage.chat_users, Random(rng.random()), rate=rate)
     try:
         workload.start()
-        await asyncio.sleep(_BEFORE_S)
+        await asyncio.sleep(_BEFORE_S)  # the conversation is under way when the fault comes
         try:
             async with asyncio.timeout(_FAULT_S_MAX + stage.seconds):
                 await fault.body(stage)
-        except Exception as problem:
+        except Exception as problem:  # what was promised is checked all the same
             history.broken.append(f"the fault itself: {type(problem).__name__}: {problem}")
             outcome.notes.append(traceback.format_exc(limit=-2))
         ended_at = time.monotonic()
-        await asyncio.sleep(_AFTER_S)
+        await asyncio.sleep(_AFTER_S)  # what is written right after the fault is checked, too
         workload.stop()
-        converged = await await_convergence(stage.town, workload, observers, ended_at)
+        converged = await await_convergence(stage.chat_users, workload, observers, ended_at)
         await workload.close()
         outcome.converged_s = converged.after_s
         outcome.violations += _promptness(history, fault, converged)
@@ -97,7 +97,7 @@ async def _play(stage: Stage, fault: Fault, outcome: Outcome, rng: Random, rate:
             outcome.violations.append(Violation(Kind.BROKEN, f"nothing could be read back: {problem}"))
     finally:
         await workload.close()
-        await asyncio.gather(*(device.stop() for device in stage.town.devices))
+        await asyncio.gather(*(device.stop() for device in stage.chat_users.devices))
     outcome.violations += [Violation(Kind.BROKEN, what) for what in history.broken]
     if stage.server.unasked_ends:
         outcome.violations.append(Violation(Kind.BROKEN, f"the server ended by itself: {stage.server.unasked_ends}"))
@@ -108,7 +108,7 @@ async def _play(stage: Stage, fault: Fault, outcome: Outcome, rng: Random, rate:
 
 async def _observers(stage: Stage) -> list[Observer]:
     """One for each person, each with a login session of its own, so that they do not depend on what devices hold."""
-    accounts = [Account(stage.http, device.account.phone) for device in stage.town.first_devices()]
+    accounts = [Account(stage.http, device.account.phone) for device in stage.chat_users.first_devices()]
     await asyncio.gather(*(account.sign_in_at_last() for account in accounts))
     return [Observer(stage.http, account) for account in accounts]
 

@@ -13,7 +13,7 @@ from core.limits import FILE_BYTES_MAX
 from http_api.object_responses import disposition
 from maintenance.unused_files import remove_unused_files
 from storage.formats import recognise
-from tests.support.clients import Client, Person, Town, new_client_id
+from tests.support.clients import ChatUsers, Client, Person, new_client_id
 from tests.support.hostile_avatars import png_with_pixels
 from tests.support.pictures import assert_upright, decoded, encoded, photo, pixel_bomb, scene
 from tests.support.running import RunningServer
@@ -57,8 +57,8 @@ async def send(client: Client, chat_id: str, kind: str, file: dict[str, Any], **
 # --- on the way in
 
 
-async def test_file_comes_back_byte_for_byte(town: Town) -> None:
-    anna = await town.register()
+async def test_file_comes_back_byte_for_byte(chat_users: ChatUsers) -> None:
+    anna = await chat_users.register()
     content = os.urandom(3_000_000)
     file = await upload_well(anna, content, "Отчёт (final).bin")
     assert (file["name"], file["size"], file["kind"]) == ("Отчёт (final).bin", len(content), "file")
@@ -68,8 +68,8 @@ async def test_file_comes_back_byte_for_byte(town: Town) -> None:
     assert answer.headers["Content-Length"] == str(len(content))
 
 
-async def test_picture_gets_size_thumbnail_and_placeholder(town: Town) -> None:
-    anna = await town.register()
+async def test_picture_gets_size_thumbnail_and_placeholder(chat_users: ChatUsers) -> None:
+    anna = await chat_users.register()
     taken = photo(900, 1200, orientation=6)
     file = await upload_well(anna, taken, "lake.jpg", "image/jpeg")
     assert (file["kind"], file["mime"], file["width"], file["height"]) == ("image", "image/jpeg", 900, 1200)
@@ -106,16 +106,16 @@ async def test_picture_gets_size_thumbnail_and_placeholder(town: Town) -> None:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 async def test_what_a_file_is_its_bytes_say(
-    town: Town, content: bytes, name: str, label: str, kind: str, mime: str
+    chat_users: ChatUsers, content: bytes, name: str, label: str, kind: str, mime: str
 ) -> None:
-    anna = await town.register()
+    anna = await chat_users.register()
     file = await upload_well(anna, content, name, label)
     assert (file["kind"], file["mime"]) == (kind, mime)
     assert (file["thumbnail"] is not None) == (kind == "image")
 
 
-async def test_sound_and_film_keep_their_declared_duration(town: Town) -> None:
-    anna = await town.register()
+async def test_sound_and_film_keep_their_declared_duration(chat_users: ChatUsers) -> None:
+    anna = await chat_users.register()
     assert (await upload_well(anna, WAV, "voice.wav", "audio/wav", duration="12.5"))["duration"] == 12.5
     assert (await upload_well(anna, MP4, "clip.mp4", "video/mp4", duration="7"))["duration"] == 7
     assert (await upload_well(anna, WAV, "voice.wav", "audio/wav", duration="35.913121664288235"))["duration"] == 35.913
@@ -124,27 +124,27 @@ async def test_sound_and_film_keep_their_declared_duration(town: Town) -> None:
 
 
 @pytest.mark.parametrize("duration", ["", "-1", "nan", "inf", "1e9", "1e999", "0x7", "86401", "seven", "١٢", "1" * 400])
-async def test_duration_that_is_none_is_refused(town: Town, duration: str) -> None:
-    answer = await upload(await town.register(), WAV, "voice.wav", "audio/wav", duration=duration)
+async def test_duration_that_is_none_is_refused(chat_users: ChatUsers, duration: str) -> None:
+    answer = await upload(await chat_users.register(), WAV, "voice.wav", "audio/wav", duration=duration)
     assert (answer.status_code, answer.json()["details"][0]["path"]) == (422, "duration")
 
 
-async def test_file_over_the_limit_is_refused(town: Town) -> None:
-    anna = await town.register()
+async def test_file_over_the_limit_is_refused(chat_users: ChatUsers) -> None:
+    anna = await chat_users.register()
     answer = await upload(anna, bytes(FILE_BYTES_MAX + 1))
     assert (answer.status_code, answer.json()["code"]) == (413, "payload_too_large")
     assert (await upload_well(anna, bytes(FILE_BYTES_MAX)))["size"] == FILE_BYTES_MAX
 
 
-async def test_body_is_not_read_before_its_sender_is_known(town: Town) -> None:
-    answer = await town.http.post("/v1/files", files={"file": ("a", bytes(20_000_000))})
+async def test_body_is_not_read_before_its_sender_is_known(chat_users: ChatUsers) -> None:
+    answer = await chat_users.http.post("/v1/files", files={"file": ("a", bytes(20_000_000))})
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
 
 
 async def test_storage_that_is_away_leaves_nothing_behind(
-    town: Town, running: RunningServer, monkeypatch: pytest.MonkeyPatch
+    chat_users: ChatUsers, running: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    anna = await town.register()
+    anna = await chat_users.register()
 
     async def fail(*_: Any) -> None:
         raise Unavailable
@@ -197,8 +197,8 @@ def test_label_is_believed_only_where_it_is_harmless() -> None:
 # --- who gets it
 
 
-async def test_only_its_owner_gets_a_file_that_was_not_sent(town: Town) -> None:
-    anna, boris = await town.register(), await town.register()
+async def test_only_its_owner_gets_a_file_that_was_not_sent(chat_users: ChatUsers) -> None:
+    anna, boris = await chat_users.register(), await chat_users.register()
     file = await upload_well(anna, encoded(scene(40, 40)), "a.png")
     for path in (file["url"], file["thumbnail"]):
         assert (await get(anna, path)).status_code == 200
@@ -208,10 +208,10 @@ async def test_only_its_owner_gets_a_file_that_was_not_sent(town: Town) -> None:
         assert (await anna.http.get(path.partition("?")[0])).status_code == 401
 
 
-async def test_members_get_a_file_that_was_sent_for_as_long_as_they_may_see_the_message(town: Town) -> None:
-    anna, boris, chat_id = await town.pair()
-    owner, member = town.people
-    stranger = await town.register()
+async def test_members_get_a_file_that_was_sent_for_as_long_as_they_may_see_the_message(chat_users: ChatUsers) -> None:
+    anna, boris, chat_id = await chat_users.pair()
+    owner, member = chat_users.people
+    stranger = await chat_users.register()
     file = await upload_well(owner, b"hello", "hello.txt", "text/plain")
     message = await send(anna, chat_id, "file", file)
     assert (await get(member, file["url"])).content == b"hello"
@@ -222,13 +222,13 @@ async def test_members_get_a_file_that_was_sent_for_as_long_as_they_may_see_the_
     assert boris.ready
 
 
-async def test_newcomer_without_history_does_not_get_earlier_files(town: Town) -> None:
-    anna, boris, chat_id = await town.pair()
-    before = await upload_well(town.people[0], b"before")
+async def test_newcomer_without_history_does_not_get_earlier_files(chat_users: ChatUsers) -> None:
+    anna, boris, chat_id = await chat_users.pair()
+    before = await upload_well(chat_users.people[0], b"before")
     await send(anna, chat_id, "file", before)
-    vera = await town.register()
+    vera = await chat_users.register()
     await anna.send("member:add", chat_id=chat_id, user_ids=[vera.id])
-    after = await upload_well(town.people[0], b"after")
+    after = await upload_well(chat_users.people[0], b"after")
     await send(anna, chat_id, "file", after)
     assert (await get(vera, before["url"])).status_code == 404
     assert (await get(vera, after["url"])).content == b"after"
@@ -240,10 +240,10 @@ async def test_newcomer_without_history_does_not_get_earlier_files(town: Town) -
 # --- messages
 
 
-async def test_message_says_what_a_client_needs_to_show_the_file(town: Town) -> None:
-    anna, boris, chat_id = await town.pair()
+async def test_message_says_what_a_client_needs_to_show_the_file(chat_users: ChatUsers) -> None:
+    anna, boris, chat_id = await chat_users.pair()
     await boris.send("chat:activate", chat_id=chat_id)
-    file = await upload_well(town.people[0], encoded(scene(400, 300)), "lake.png")
+    file = await upload_well(chat_users.people[0], encoded(scene(400, 300)), "lake.png")
     message = await send(anna, chat_id, "image", file, caption="Last summer")
     shown = ("name", "mime", "size", "url", "width", "height", "thumbnail", "thumbnail_url", "blurhash")
     assert message["content"] == {
@@ -259,16 +259,16 @@ async def test_message_says_what_a_client_needs_to_show_the_file(town: Town) -> 
     assert [hit["seq"] for hit in found] == [message["seq"]]
 
 
-async def test_what_the_sender_says_of_a_file_goes_before_what_was_uploaded(town: Town) -> None:
-    anna, _, chat_id = await town.pair()
-    film = await upload_well(town.people[0], MP4, "clip.mp4", "video/mp4", duration="7")
+async def test_what_the_sender_says_of_a_file_goes_before_what_was_uploaded(chat_users: ChatUsers) -> None:
+    anna, _, chat_id = await chat_users.pair()
+    film = await upload_well(chat_users.people[0], MP4, "clip.mp4", "video/mp4", duration="7")
     content = (await send(anna, chat_id, "video", film, name="us.mp4", duration=7.5, width=640, height=480))["content"]
     assert (content["name"], content["duration"], content["width"], content["height"]) == ("us.mp4", 7.5, 640, 480)
 
 
-async def test_repeated_send_of_a_file_is_found_and_another_body_is_a_conflict(town: Town) -> None:
-    anna, _, chat_id = await town.pair()
-    file = await upload_well(town.people[0], b"hello")
+async def test_repeated_send_of_a_file_is_found_and_another_body_is_a_conflict(chat_users: ChatUsers) -> None:
+    anna, _, chat_id = await chat_users.pair()
+    file = await upload_well(chat_users.people[0], b"hello")
     asked = {"chat_id": chat_id, "client_id": new_client_id(), "type": "file", "content": {"file_id": file["id"]}}
     first = await anna.send("message:send", **asked)
     again = await anna.send("message:send", **asked)
@@ -277,22 +277,22 @@ async def test_repeated_send_of_a_file_is_found_and_another_body_is_a_conflict(t
     await anna.expect_refusal("message:send", "conflict", "client_id_reused", **asked)
 
 
-async def test_send_is_found_again_even_when_its_file_is_gone(town: Town, running: RunningServer) -> None:
-    anna, _, chat_id = await town.pair()
-    file = await upload_well(town.people[0], b"hello")
+async def test_send_is_found_again_even_when_its_file_is_gone(chat_users: ChatUsers, running: RunningServer) -> None:
+    anna, _, chat_id = await chat_users.pair()
+    file = await upload_well(chat_users.people[0], b"hello")
     asked = {"chat_id": chat_id, "client_id": new_client_id(), "type": "file", "content": {"file_id": file["id"]}}
     first = await anna.send("message:send", **asked)
     await anna.send("message:delete", chat_id=chat_id, seq=first["message"]["seq"])
     await expire(running, file["id"])
     await sweep(running)
-    assert (await get(town.people[0], file["url"])).status_code == 404
+    assert (await get(chat_users.people[0], file["url"])).status_code == 404
     again = await anna.send("message:send", **asked)
     assert (again["message"]["seq"], again["duplicate"]) == (first["message"]["seq"], True)
 
 
-async def test_file_of_somebody_else_cannot_be_sent_even_by_who_got_it(town: Town) -> None:
-    anna, boris, chat_id = await town.pair()
-    file = await upload_well(town.people[0], encoded(scene(40, 40)))
+async def test_file_of_somebody_else_cannot_be_sent_even_by_who_got_it(chat_users: ChatUsers) -> None:
+    anna, boris, chat_id = await chat_users.pair()
+    file = await upload_well(chat_users.people[0], encoded(scene(40, 40)))
     await send(anna, chat_id, "image", file)
     for file_id in (file["id"], new_client_id()):
         asked = {"chat_id": chat_id, "client_id": new_client_id(), "type": "image", "content": {"file_id": file_id}}
@@ -301,18 +301,18 @@ async def test_file_of_somebody_else_cannot_be_sent_even_by_who_got_it(town: Tow
 
 
 @pytest.mark.parametrize(("kind", "content"), [("image", WAV), ("audio", MP4), ("video", b"hello"), ("image", b"hello")])
-async def test_file_of_another_kind_does_not_fit(town: Town, kind: str, content: bytes) -> None:
-    anna, _, chat_id = await town.pair()
-    file = await upload_well(town.people[0], content)
+async def test_file_of_another_kind_does_not_fit(chat_users: ChatUsers, kind: str, content: bytes) -> None:
+    anna, _, chat_id = await chat_users.pair()
+    file = await upload_well(chat_users.people[0], content)
     asked = {"chat_id": chat_id, "client_id": new_client_id(), "type": kind, "content": {"file_id": file["id"]}}
     error = await anna.expect_refusal("message:send", "validation_failed", **asked)
     assert error["details"][0]["path"] == "content.file_id"
     await send(anna, chat_id, "file", file)
 
 
-async def test_caption_is_bounded_and_unknown_fields_are_refused(town: Town) -> None:
-    anna, _, chat_id = await town.pair()
-    file = await upload_well(town.people[0], b"hello")
+async def test_caption_is_bounded_and_unknown_fields_are_refused(chat_users: ChatUsers) -> None:
+    anna, _, chat_id = await chat_users.pair()
+    file = await upload_well(chat_users.people[0], b"hello")
     await send(anna, chat_id, "file", file, caption="c" * 1024)
     for content, path in (
         ({"caption": "c" * 1025}, "content.caption"),
@@ -328,17 +328,17 @@ async def test_caption_is_bounded_and_unknown_fields_are_refused(town: Town) -> 
         assert error["details"][0]["path"] == path
 
 
-async def test_edit_changes_the_caption_or_the_file(town: Town) -> None:
-    anna, boris, chat_id = await town.pair()
-    first, second = [await upload_well(town.people[0], encoded(scene(side, side))) for side in (40, 60)]
+async def test_edit_changes_the_caption_or_the_file(chat_users: ChatUsers) -> None:
+    anna, boris, chat_id = await chat_users.pair()
+    first, second = [await upload_well(chat_users.people[0], encoded(scene(side, side))) for side in (40, 60)]
     seq = (await send(anna, chat_id, "image", first))["seq"]
     edited = await anna.send(
         "message:edit", chat_id=chat_id, seq=seq, content={"file_id": second["id"], "caption": "better"}
     )
     content = edited["message"]["content"]
     assert (content["file_id"], content["caption"], content["width"]) == (second["id"], "better", 60)
-    assert (await get(town.people[1], second["url"])).status_code == 200
-    assert (await get(town.people[1], first["url"])).status_code == 404
+    assert (await get(chat_users.people[1], second["url"])).status_code == 200
+    assert (await get(chat_users.people[1], first["url"])).status_code == 404
     invented = {"file_id": new_client_id()}
     error = await anna.expect_refusal("message:edit", "not_found", chat_id=chat_id, seq=seq, content=invented)
     assert error["details"] == {"field": "file_id"}
@@ -349,9 +349,9 @@ async def test_edit_changes_the_caption_or_the_file(town: Town) -> None:
 
 
 @pytest.fixture
-async def ten(town: Town) -> tuple[Person, str]:
+async def ten(chat_users: ChatUsers) -> tuple[Person, str]:
     """Somebody with a file of ten bytes."""
-    anna = await town.register()
+    anna = await chat_users.register()
     return anna, (await upload_well(anna, b"0123456789", "ten.txt", "text/plain"))["url"]
 
 
@@ -390,8 +390,8 @@ async def test_file_is_not_sent_again_to_who_has_it(ten: tuple[Person, str]) -> 
     assert (head.status_code, head.content, head.headers["Content-Length"]) == (200, b"", "10")
 
 
-async def test_nothing_that_was_uploaded_runs_in_a_browser(town: Town) -> None:
-    anna = await town.register()
+async def test_nothing_that_was_uploaded_runs_in_a_browser(chat_users: ChatUsers) -> None:
+    anna = await chat_users.register()
     for content, name, shown in ((b"<script>", "a.html", "attachment"), (encoded(scene(9, 9)), "a.png", "inline")):
         answer = await get(anna, (await upload_well(anna, content, name, "text/html"))["url"])
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -427,8 +427,8 @@ async def sweep(running: RunningServer) -> None:
     await remove_unused_files(running.molva.database, running.molva.objects)
 
 
-async def test_file_that_was_never_sent_expires(town: Town, running: RunningServer) -> None:
-    anna = await town.register()
+async def test_file_that_was_never_sent_expires(chat_users: ChatUsers, running: RunningServer) -> None:
+    anna = await chat_users.register()
     kept, gone = [await upload_well(anna, encoded(scene(40, 40))) for _ in range(2)]
     await expire(running, gone["id"])
     await sweep(running)
@@ -438,27 +438,29 @@ async def test_file_that_was_never_sent_expires(town: Town, running: RunningServ
     assert not list((running.settings.data_dir / "files").glob(f"**/{gone['id']}/*"))
 
 
-async def test_file_that_a_message_holds_is_kept(town: Town, running: RunningServer) -> None:
-    anna, _, chat_id = await town.pair()
-    file = await upload_well(town.people[0], b"hello")
+async def test_file_that_a_message_holds_is_kept(chat_users: ChatUsers, running: RunningServer) -> None:
+    anna, _, chat_id = await chat_users.pair()
+    file = await upload_well(chat_users.people[0], b"hello")
     message = await send(anna, chat_id, "file", file)
     for _ in range(2):
         await expire(running, file["id"])
         await sweep(running)
-    assert (await get(town.people[1], file["url"])).content == b"hello"
+    assert (await get(chat_users.people[1], file["url"])).content == b"hello"
     await anna.send("message:delete", chat_id=chat_id, seq=message["seq"])
     await expire(running, file["id"])
     await sweep(running)
-    assert (await get(town.people[0], file["url"])).status_code == 404
+    assert (await get(chat_users.people[0], file["url"])).status_code == 404
 
 
-async def test_file_is_never_swept_from_under_a_message_that_is_being_sent(town: Town, running: RunningServer) -> None:
-    anna, _, chat_id = await town.pair()
+async def test_file_is_never_swept_from_under_a_message_that_is_being_sent(
+    chat_users: ChatUsers, running: RunningServer
+) -> None:
+    anna, _, chat_id = await chat_users.pair()
     for _ in range(10):
-        file = await upload_well(town.people[0], b"hello")
+        file = await upload_well(chat_users.people[0], b"hello")
         await expire(running, file["id"])
         asked = {"chat_id": chat_id, "client_id": new_client_id(), "type": "file", "content": {"file_id": file["id"]}}
         answer, _ = await asyncio.gather(anna.push("message:send", asked), sweep(running))
         await sweep(running)
-        is_there = (await get(town.people[0], file["url"])).status_code == 200
+        is_there = (await get(chat_users.people[0], file["url"])).status_code == 200
         assert is_there == ("data" in answer), answer

@@ -15,7 +15,7 @@ from core.strict_json import parse_json
 from db.pool import Database
 from http_api.middleware.bodies import JSON_BYTES_MAX
 from tests.support.api_client import Api, RecordingSender, open_api
-from tests.support.clients import Town
+from tests.support.clients import ChatUsers
 
 CODES = "/v1/auth/codes"
 
@@ -132,11 +132,12 @@ async def test_refusal_has_the_words_of_its_error(api: Api, monkeypatch):
     assert answer.headers["Retry-After"] == str(problem["retry_after"]) == str(UNAVAILABLE_FOR_S)
 
 
-async def test_database_that_does_not_answer_is_unavailable(settings, database, database_url):
-    impatient = Database(database_url, timeout_s=0.3)
+async def test_database_that_does_not_answer_is_unavailable(settings, database, database_url, monkeypatch):
+    impatient = Database(database_url)
     await impatient.connect()
     async with open_api(settings, impatient) as api, database.transaction() as tx:
         await tx.execute("test", "LOCK TABLE login_codes", ())
+        monkeypatch.setattr(impatient, "_timeout_s", 0.3)
         assert_problem(await api.post(CODES, {"phone": "+79161234567"}), 503, "unavailable")
         assert (await api.client.get("/health/live")).status_code == 200
     await impatient.disconnect()
@@ -252,8 +253,8 @@ async def test_probes_answer(api: Api):
     ["/health/live", "/health/ready", "/docs", "/docs/", "/docs/events", "/docs/live", "/docs/types.ts", "/openapi.json",
      "/asyncapi.json", "/docs/assets/swagger/swagger-ui.css"],
 )  # fmt: skip
-async def test_what_is_asked_for_by_head_alone_has_the_headers_of_get(town: Town, path: str):
-    got, asked = await town.http.get(path), await town.http.head(path)
+async def test_what_is_asked_for_by_head_alone_has_the_headers_of_get(chat_users: ChatUsers, path: str):
+    got, asked = await chat_users.http.get(path), await chat_users.http.head(path)
     assert (asked.status_code, asked.content) == (200, b"")
     for name in ("Content-Type", "Content-Length", "Content-Security-Policy"):
         assert asked.headers.get(name) == got.headers.get(name)

@@ -18,7 +18,7 @@ from playwright.async_api import Page
 
 from tests.http.test_files import send, upload_well
 from tests.support.browser import CHROMIUM, DEADLINE_MS, open_browser
-from tests.support.clients import Town
+from tests.support.clients import ChatUsers
 from tests.support.pictures import encoded, scene
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")]
@@ -101,9 +101,9 @@ async def record(page: Page, kind: str) -> bytes:
     return base64.b64decode(await page.evaluate(RECORD, kind))
 
 
-async def test_page_of_another_origin_shows_plays_and_downloads_what_was_sent(town: Town) -> None:
-    anna, boris, chat_id = await town.pair()
-    owner, address = town.people[0], town.people[0].address
+async def test_page_of_another_origin_shows_plays_and_downloads_what_was_sent(chat_users: ChatUsers) -> None:
+    anna, boris, chat_id = await chat_users.pair()
+    owner, address = chat_users.people[0], chat_users.people[0].address
     async with another_origin() as elsewhere, open_browser() as browser:
         page = await browser.new_page()
         page.set_default_timeout(DEADLINE_MS)

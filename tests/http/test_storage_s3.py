@@ -13,7 +13,7 @@ from core.errors import NotFound, StartupError, Unavailable
 from core.settings import Settings
 from maintenance.scheduler import background_jobs, run_once
 from storage.objects import Objects
-from tests.support.clients import Town
+from tests.support.clients import ChatUsers
 from tests.support.pictures import assert_upright, base64_of, decoded, encoded, scene
 from tests.support.running import RunningServer, run_server
 
@@ -128,8 +128,8 @@ async def server(s3: Any, database_url: str, tmp_path: Path) -> AsyncIterator[Ru
 
 
 async def test_avatars_and_files_live_in_the_bucket(server: RunningServer, s3: Any) -> None:
-    town = Town(server.address)
-    anna = await town.register()
+    chat_users = ChatUsers(server.address)
+    anna = await chat_users.register()
     picture = encoded(scene(300, 300))
     file = (await anna.http.post("/v1/files", files={"file": ("a.png", picture)}, headers=anna.headers)).json()
     assert keys_in(s3, f"house/files/{file['id']}") == [
@@ -152,4 +152,4 @@ async def test_avatars_and_files_live_in_the_bucket(server: RunningServer, s3: A
         await run_once(job)
     assert keys_in(s3, "house/") == []
     assert not (server.settings.data_dir / "files").exists()
-    await town.close()
+    await chat_users.close()

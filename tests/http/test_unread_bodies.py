@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.support.clients import Town
-from tests.support.raw_socket import DEADLINE_S, hang_up
+from tests.support.clients import ChatUsers
+from tests.support.raw_socket import hang_up
+from tests.support.waiting import DEADLINE_S
 
 MIB = 1024 * 1024
 AVATAR, FILES, ACTION = ("PUT", "/v1/me/avatar"), ("POST", "/v1/files"), ("POST", "/v1/actions/chat:list")
@@ -41,10 +42,12 @@ def body_of(path: str, size: int, is_chunked: bool) -> tuple[bytes | AsyncIterat
         *((*ACTION, size * MIB) for size in (6, 12, 30)),
     ],
 )
-async def test_body_that_is_too_large_gets_its_answer(town: Town, method: str, path: str, size: int, is_chunked: bool):
-    anna = await town.register()
+async def test_body_that_is_too_large_gets_its_answer(
+    chat_users: ChatUsers, method: str, path: str, size: int, is_chunked: bool
+):
+    anna = await chat_users.register()
     content, headers = body_of(path, size, is_chunked)
-    answer = await town.http.request(method, path, content=content, headers=anna.headers | headers, timeout=60)
+    answer = await chat_users.http.request(method, path, content=content, headers=anna.headers | headers, timeout=60)
     assert_refused(answer, 413, "payload_too_large")
 
 
@@ -57,9 +60,11 @@ async def in_form(size: int) -> AsyncIterator[bytes]:
 
 @pytest.mark.parametrize("is_chunked", [False, True], ids=["with its length", "in chunks"])
 @pytest.mark.parametrize(("method", "path", "size"), [(*AVATAR, 6 * MIB), (*FILES, 6 * MIB), (*FILES, 24 * MIB)])
-async def test_stranger_who_sends_much_gets_an_answer(town: Town, method: str, path: str, size: int, is_chunked: bool):
+async def test_stranger_who_sends_much_gets_an_answer(
+    chat_users: ChatUsers, method: str, path: str, size: int, is_chunked: bool
+):
     content, headers = body_of(path, size, is_chunked)
-    answer = await town.http.request(method, path, content=content, headers=headers, timeout=60)
+    answer = await chat_users.http.request(method, path, content=content, headers=headers, timeout=60)
     assert_refused(answer, 401, "unauthorized")
 
 
@@ -95,7 +100,7 @@ async def test_answer_is_whole_before_the_rest_is_sent(running):
     await hang_up(writer)
 
 
-async def test_body_of_a_wrong_type_gets_its_answer(town: Town):
-    anna = await town.register()
-    answer = await town.http.put("/v1/me/avatar", content=bytes(6 * MIB), headers=anna.headers, timeout=60)
+async def test_body_of_a_wrong_type_gets_its_answer(chat_users: ChatUsers):
+    anna = await chat_users.register()
+    answer = await chat_users.http.put("/v1/me/avatar", content=bytes(6 * MIB), headers=anna.headers, timeout=60)
     assert_refused(answer, 422, "validation_failed")

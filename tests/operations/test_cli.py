@@ -15,10 +15,10 @@ from commands.check import _check_clock
 from core.errors import StartupError
 from core.settings import load_settings
 from db.embedded import EmbeddedPostgres
+from tests.support.waiting import DEADLINE_S, until
 
 pytestmark = pytest.mark.slow
 
-_DEADLINE_S = 60
 _UNREACHABLE = "postgresql://molva:hidden@127.0.0.1:1/molva"
 _PRODUCTION = {
     "MOLVA_ENVIRONMENT": "production",
@@ -49,7 +49,7 @@ async def start(*words: str, **variables: str) -> asyncio.subprocess.Process:
 
 
 async def ended(process: asyncio.subprocess.Process) -> Ended:
-    async with asyncio.timeout(_DEADLINE_S):
+    async with asyncio.timeout(DEADLINE_S):
         out, err = await process.communicate()
     return Ended(process.returncode, out.decode(), err.decode())
 
@@ -195,10 +195,8 @@ async def seeding_underway(database_url, tmp_path) -> AsyncIterator[tuple[asynci
     counts = ["--users", "100", "--chats", "2000", "--members", "2", "--messages", "1000000"]
     process = await start("seed", *counts, MOLVA_DATABASE_URL=database_url, MOLVA_DATA_DIR=str(tmp_path))
     connection = await asyncpg.connect(database_url)
-    async with asyncio.timeout(_DEADLINE_S):
-        while not await connection.fetchval("SELECT count(*) FROM chats"):
-            assert process.returncode is None
-            await asyncio.sleep(0.05)
+    await until(lambda: connection.fetchval("SELECT EXISTS (SELECT FROM chats)"))
+    assert process.returncode is None
     yield process, connection
     assert await connection.fetchval("SELECT (SELECT sum(message_count) FROM chats) = (SELECT count(*) FROM messages)"), (
         "chats are there whole or not at all"

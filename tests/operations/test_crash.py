@@ -12,9 +12,10 @@ import asyncpg
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.support.clients import Person, Town, new_client_id
+from tests.support.clients import ChatUsers, Person, new_client_id
 from tests.support.programs import ServerProcess, serving, start_server
-from tests.support.raw_client import RawClient, close_raw_clients, until
+from tests.support.raw_client import RawClient, close_raw_clients
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -87,20 +88,20 @@ class Flood:
         return [answer["data"]["message"] for answer in self.acked.values() if "data" in answer]
 
 
-async def flood_with(town: Town) -> tuple[Person, str, list[Flood], list[asyncio.Task[None]]]:
+async def flood_with(chat_users: ChatUsers) -> tuple[Person, str, list[Flood], list[asyncio.Task[None]]]:
     """Two people who write to each other as fast as they can."""
-    people = [await town.register() for _ in range(2)]
+    people = [await chat_users.register() for _ in range(2)]
     opened = await people[0].act("chat:create_private", user_id=people[1].id)
     chat_id = opened.json()["chat"]["id"]
     floods = []
     for number in range(SENDERS):
-        raw = await RawClient.open(town.address)
+        raw = await RawClient.open(chat_users.address)
         await raw.enter(people[number % 2].tokens["access_token"])
         floods.append(Flood(raw, chat_id))
     return people[0], chat_id, floods, [asyncio.create_task(flood.run()) for flood in floods]
 
 
-async def history(town: Town, person: Person, chat_id: str) -> dict[int, dict[str, Any]]:
+async def history(chat_users: ChatUsers, person: Person, chat_id: str) -> dict[int, dict[str, Any]]:
     """Every message, by seq."""
     found: dict[int, dict[str, Any]] = {}
     more = True
@@ -115,8 +116,8 @@ async def history(town: Town, person: Person, chat_id: str) -> dict[int, dict[st
 async def test_killed_server_keeps_what_it_acked_and_leaves_nothing_running(tmp_path: Path):
     settings = {"data_dir": tmp_path, "rate_limits": "off"}
     async with serving(**settings) as server:
-        town = Town(server.address)
-        person, chat_id, floods, tasks = await flood_with(town)
+        chat_users = ChatUsers(server.address)
+        person, chat_id, floods, tasks = await flood_with(chat_users)
         await until(lambda: sum(len(flood.acked) for flood in floods) > 100)
         second = await start_server(**settings)
         assert await second.ended() == 1
@@ -124,24 +125,24 @@ async def test_killed_server_keeps_what_it_acked_and_leaves_nothing_running(tmp_
         server.send(signal.SIGKILL)
         assert await server.ended() == -signal.SIGKILL
         await asyncio.gather(*tasks)
-        await town.close()
+        await chat_users.close()
     await until(lambda: not processes_of(tmp_path))
     acked = {message["seq"]: message for flood in floods for message in flood.messages}
     assert len(acked) > 100
     async with serving(**settings) as server:
-        town = Town(server.address)
-        stored = await history(town, person_on(town, person), chat_id)
+        chat_users = ChatUsers(server.address)
+        stored = await history(chat_users, person_on(chat_users, person), chat_id)
         assert sorted(stored) == list(range(1, len(stored) + 1))
         assert {seq: stored[seq]["client_id"] for seq in acked} == {seq: acked[seq]["client_id"] for seq in acked}
         assert {seq: stored[seq]["content"] for seq in acked} == {seq: acked[seq]["content"] for seq in acked}
-        await town.close()
+        await chat_users.close()
     assert server.process.returncode == 0
     await until(lambda: not processes_of(tmp_path))
 
 
-def person_on(town: Town, person: Person) -> Person:
+def person_on(chat_users: ChatUsers, person: Person) -> Person:
     """The same person, on the server's new address."""
-    return Person(town.address, person.phone, person.user, person.tokens, town.http)
+    return Person(chat_users.address, person.phone, person.user, person.tokens, chat_users.http)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -149,16 +150,16 @@ async def test_stopped_server_answers_what_it_received_and_ends_well(
     database_url: str, tmp_path: Path, number: signal.Signals
 ):
     async with serving(database_url=database_url, data_dir=tmp_path, rate_limits="off") as server:
-        town = Town(server.address)
-        quiet = await (await town.register()).connect()
-        _person, chat_id, floods, tasks = await flood_with(town)
+        chat_users = ChatUsers(server.address)
+        quiet = await (await chat_users.register()).connect()
+        _person, chat_id, floods, tasks = await flood_with(chat_users)
         await until(lambda: sum(len(flood.acked) for flood in floods) > 20)
         server.send(number)
         assert (await quiet.expect_event("server:draining")).payload["reconnect_within"] > 0
         assert await server.ended() == 0
         await quiet.disconnected.wait()
         await asyncio.gather(*tasks)
-        await town.close()
+        await chat_users.close()
     acked = {message["client_id"] for flood in floods for message in flood.messages}
     connection = await asyncpg.connect(database_url)
     stored = await connection.fetch("SELECT client_id::text FROM messages WHERE chat_id = $1", chat_id)

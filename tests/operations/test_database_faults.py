@@ -1,7 +1,6 @@
 """A database that hangs, or a network that swallows bytes, holds nobody up for longer than the database time-out."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,11 +11,13 @@ from core.errors import Unavailable
 from core.settings import Settings
 from db.connection_watch import drop
 from db.pool import Database, Tx
-from tests.support.clients import Town
+from tests.support.clients import ChatUsers, new_phone
 from tests.support.database_proxy import DatabaseProxy, proxy_to
 from tests.support.running import RunningServer, run_server
 
 TIMEOUT_S = 6.0
+FAR_TIMEOUT_S = 3_600.0
+"""So long that no test could wait for it: what fails, fails before its deadline."""
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ async def proxy(database_url: str) -> AsyncIterator[DatabaseProxy]:
 
 @pytest.fixture
 async def far_database(proxy: DatabaseProxy) -> AsyncIterator[Database]:
-    database = Database(proxy.url, timeout_s=60)
+    database = Database(proxy.url, timeout_s=FAR_TIMEOUT_S)
     await database.connect()
     yield database
     await proxy.mend()
@@ -41,8 +42,6 @@ async def ask(tx: Tx) -> None:
 async def test_statement_whose_bytes_were_swallowed_fails_long_before_its_deadline(
     far_database: Database, proxy: DatabaseProxy
 ):
-    began = time.monotonic()
-
     async def lose_a_statement() -> None:
         async with far_database.reading() as tx:
             await ask(tx)
@@ -51,14 +50,11 @@ async def test_statement_whose_bytes_were_swallowed_fails_long_before_its_deadli
 
     with pytest.raises(Unavailable):
         await lose_a_statement()
-    assert time.monotonic() - began < 30
 
 
 async def test_commit_whose_bytes_were_swallowed_fails_long_before_its_deadline(
     far_database: Database, proxy: DatabaseProxy
 ):
-    began = time.monotonic()
-
     async def lose_a_commit() -> None:
         async with far_database.transaction() as tx:
             await ask(tx)
@@ -66,7 +62,6 @@ async def test_commit_whose_bytes_were_swallowed_fails_long_before_its_deadline(
 
     with pytest.raises(Unavailable):
         await lose_a_commit()
-    assert time.monotonic() - began < 30
 
 
 async def test_statement_that_takes_long_is_left_alone(far_database: Database):
@@ -103,32 +98,32 @@ async def far_server(settings: Settings, proxy: DatabaseProxy) -> AsyncIterator[
 
 
 async def test_readiness_is_answered_while_the_database_is_frozen(far_server: RunningServer, proxy: DatabaseProxy):
-    town = Town(far_server.address)
-    assert (await town.http.get("/health/ready")).status_code == 200
+    chat_users = ChatUsers(far_server.address)
+    assert (await chat_users.http.get("/health/ready")).status_code == 200
     proxy.freeze()
-    began = time.monotonic()
-    assert (await town.http.get("/health/ready")).status_code == 503
-    assert time.monotonic() - began < TIMEOUT_S / 2
-    await town.close()
+    waiting = asyncio.create_task(chat_users.http.post("/v1/auth/codes", json={"phone": new_phone()}))
+    assert (await chat_users.http.get("/health/ready")).status_code == 503
+    assert not waiting.done(), "a request that needs the database waits longer"
+    assert (await waiting).status_code == 503
+    await chat_users.close()
 
 
 async def test_actions_that_wait_for_each_other_are_all_answered_within_the_time_out(
     far_server: RunningServer, database_url: str
 ):
-    town = Town(far_server.address)
-    anna, boris, chat_id = await town.pair()
+    chat_users = ChatUsers(far_server.address)
+    anna, boris, chat_id = await chat_users.pair()
     seq = (await anna.say(chat_id, "hello"))["seq"]
     holder = await asyncpg.connect(database_url)
     async with holder.transaction():
         await holder.execute("SELECT FROM chats WHERE id = $1 FOR UPDATE", chat_id)
-        began = time.monotonic()
-        cut: dict[str, Any] = {"chat_id": chat_id, "seq": seq}
-        answers = await asyncio.gather(
-            *(client.push("message:like", cut) for client in (anna, boris) for _ in range(4)),
-            anna.push("chat:mute", {"chat_id": chat_id, "until": None}),
-        )
-        took_s = time.monotonic() - began
+        like: dict[str, Any] = {"chat_id": chat_id, "seq": seq}
+        # One after the other they would take nine time-outs. The server runs in this loop, so its pauses are ours.
+        async with asyncio.timeout(1.9 * TIMEOUT_S):
+            answers = await asyncio.gather(
+                *(client.push("message:like", like) for client in (anna, boris) for _ in range(4)),
+                anna.push("chat:mute", {"chat_id": chat_id, "until": None}),
+            )
     await holder.close()
     assert {answer["error"]["code"] for answer in answers} == {"unavailable"}
-    assert took_s < TIMEOUT_S + 3
-    await town.close()
+    await chat_users.close()

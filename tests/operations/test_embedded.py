@@ -22,11 +22,11 @@ import db
 from core.errors import StartupError
 from db import embedded, embedded_locks, embedded_programs
 from db.embedded import EmbeddedPostgres, running_url
+from tests.support.waiting import DEADLINE_S, until
 
 pytestmark = pytest.mark.slow
 
 REPOSITORY = Path(db.__file__).parents[1]
-DEADLINE_S = 20.0
 SERVER = """
 import sys
 from pathlib import Path
@@ -65,8 +65,16 @@ async def query(url: str, sql: str) -> object:
         await connection.close()
 
 
-def eventually(condition: Callable[[], bool], timeout_s: float = DEADLINE_S) -> bool:
-    deadline = time.monotonic() + timeout_s
+async def answers(url: str) -> bool:
+    try:
+        return await query(url, "SELECT 1") == 1
+    except (OSError, asyncpg.PostgresError):
+        return False
+
+
+def eventually(condition: Callable[[], bool]) -> bool:
+    """As ``until``, for tests of what starts and ends outside an event loop."""
+    deadline = time.monotonic() + DEADLINE_S
     while not (met := condition()) and time.monotonic() < deadline:
         time.sleep(0.01)
     return met
@@ -187,7 +195,7 @@ async def test_killed_server_takes_postgres_along_and_the_next_start_has_the_dat
         sleeper = asyncio.ensure_future(busy.execute("SELECT pg_sleep(600)"))
         assert len(processes_of(own_home)) > 1
         process.kill()
-    assert eventually(lambda: not processes_of(own_home), timeout_s=3.0)
+    assert eventually(lambda: not processes_of(own_home))
     with pytest.raises((asyncpg.PostgresError, OSError)):
         await sleeper
     with server(own_home) as url:
@@ -250,18 +258,9 @@ async def test_postgres_that_cannot_be_started_is_tried_until_it_can(
         monkeypatch.setattr(embedded._Postmaster, "_spawn", count)
         control.rename(hidden)
         os.kill(int((home / "postgres/postmaster.pid").read_text().split()[0]), signal.SIGKILL)
-        assert await asyncio.to_thread(eventually, lambda: tries > 12, 60)
+        assert await asyncio.to_thread(eventually, lambda: tries > 12)
         hidden.rename(control)
-
-        async def answers() -> bool:
-            try:
-                return await query(url, "SELECT 1") == 1
-            except (OSError, asyncpg.PostgresError):
-                return False
-
-        async with asyncio.timeout(60):
-            while not await answers():  # noqa: ASYNC110  (nobody announces it)
-                await asyncio.sleep(0.05)
+        await until(lambda: answers(url))
     told = [record for record in caplog.records if record.getMessage() == "postgres ended unasked"]
     assert len(told) == 1, "once a minute is enough"
 
@@ -271,14 +270,7 @@ async def test_postgres_that_ends_unasked_comes_back_on_the_same_port(home: Path
         first = int((home / "postgres/postmaster.pid").read_text().split()[0])
         os.kill(first, signal.SIGKILL)
         assert eventually(lambda: embedded._ready_port(home / "postgres") is not None and first not in processes_of(home))
-        deadline = time.monotonic() + DEADLINE_S
-        while True:
-            try:
-                assert await query(url, "SELECT 1") == 1
-                break
-            except (OSError, asyncpg.PostgresError):
-                assert time.monotonic() < deadline
-                await asyncio.sleep(0.01)
+        await until(lambda: answers(url))
 
 
 async def test_port_taken_in_the_meantime_is_replaced_by_another(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

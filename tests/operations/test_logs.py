@@ -15,7 +15,7 @@ from core.ids import new_id
 from realtime.wire.context import Caller
 from realtime.wire.dispatch import Dispatcher
 from tests.conftest import named
-from tests.support.clients import ActionFailed, Client, Person, Town, new_client_id
+from tests.support.clients import ActionFailed, ChatUsers, Client, Person, new_client_id
 from tests.support.programs import serving
 from tests.support.raw_client import RawClient, close_raw_clients
 
@@ -28,7 +28,7 @@ ODD_IDS = ("", "a b", "x" * 129, '{"a":1}', "é", "a;b", "<b>")
 
 
 @dataclass
-class Story:
+class LoggedRun:
     """What happened, and the log of it."""
 
     lines: list[dict[str, Any]] = field(default_factory=list)
@@ -46,25 +46,25 @@ class Story:
         ]
 
 
-async def live(town: Town, story: Story) -> None:
+async def live(chat_users: ChatUsers, logged_run: LoggedRun) -> None:
     """Two people do all kinds of things, right and wrong."""
-    anna, boris = story.people = [await town.register() for _ in range(2)]
-    for person in story.people:
-        story.secrets |= {
+    anna, boris = logged_run.people = [await chat_users.register() for _ in range(2)]
+    for person in logged_run.people:
+        logged_run.secrets |= {
             f"{name} of {person.phone}": value
             for name, value in person.tokens.items()
             if name in ("access_token", "refresh_token")
         }
-        story.secrets |= {f"number {person.phone}": person.phone, f"national {person.phone}": person.phone[2:]}
-    await town.http.patch("/v1/me", json={"display_name": SECRETS["name"]}, headers=anna.headers)
-    refreshed = await town.http.post("/v1/auth/tokens/refresh", json={"refresh_token": anna.tokens["refresh_token"]})
+        logged_run.secrets |= {f"number {person.phone}": person.phone, f"national {person.phone}": person.phone[2:]}
+    await chat_users.http.patch("/v1/me", json={"display_name": SECRETS["name"]}, headers=anna.headers)
+    refreshed = await chat_users.http.post("/v1/auth/tokens/refresh", json={"refresh_token": anna.tokens["refresh_token"]})
     anna.tokens |= refreshed.json()
-    story.secrets |= {"new access": anna.tokens["access_token"], "new refresh": anna.tokens["refresh_token"]}
+    logged_run.secrets |= {"new access": anna.tokens["access_token"], "new refresh": anna.tokens["refresh_token"]}
     annas, boriss = await anna.connect(), await boris.connect(transports=["polling"])
-    story.chat_id = (await annas.send("chat:create_private", phone=boris.phone))["chat"]["id"]
-    await boriss.send("chat:activate", chat_id=story.chat_id)
-    await talk(annas, boriss, story.chat_id, boris)
-    await fail(town, annas, story.chat_id)
+    logged_run.chat_id = (await annas.send("chat:create_private", phone=boris.phone))["chat"]["id"]
+    await boriss.send("chat:activate", chat_id=logged_run.chat_id)
+    await talk(annas, boriss, logged_run.chat_id, boris)
+    await fail(chat_users, annas, logged_run.chat_id)
     for client in (annas, boriss):
         await client.close()
 
@@ -82,7 +82,7 @@ async def talk(anna: Client, boris: Client, chat_id: str, peer: Person) -> None:
     await anna.send("user:find", phones=[peer.phone])
 
 
-async def fail(town: Town, anna: Client, chat_id: str) -> None:
+async def fail(chat_users: ChatUsers, anna: Client, chat_id: str) -> None:
     send = {"chat_id": chat_id, "client_id": new_client_id(), "type": "text"}
     for payload in (
         {**send, "content": {"text": SECRETS["misfit"] + "\0"}},
@@ -99,90 +99,90 @@ async def fail(town: Town, anna: Client, chat_id: str) -> None:
         await anna.send("session:refresh", token=SECRETS["token"])
     with pytest.raises(ActionFailed):
         await anna.send("no:such_action", text=SECRETS["misfit"])
-    raw = await RawClient.open(town.address)
+    raw = await RawClient.open(chat_users.address)
     await raw.refused_with({"token": SECRETS["token"]})
     await raw.send(f'42/chat,["message:send","{SECRETS["misfit"]}')
     await raw.closed()
-    await town.http.post("/v1/auth/tokens", json={"phone": town.people[0].phone, "code": "123456"})
-    await town.http.post("/v1/auth/codes", json={"phone": SECRETS["misfit"]})
-    await town.http.post("/v1/auth/tokens/refresh", json={"refresh_token": SECRETS["token"]})
-    await town.http.get(f"/v1/nothing/{SECRETS['misfit']}?q={SECRETS['query']}")
-    await town.http.get("/v1/me", headers={"Authorization": f"Bearer {SECRETS['token']}"})
-    await town.http.get("/docs/assets/swagger.css")
+    await chat_users.http.post("/v1/auth/tokens", json={"phone": chat_users.people[0].phone, "code": "123456"})
+    await chat_users.http.post("/v1/auth/codes", json={"phone": SECRETS["misfit"]})
+    await chat_users.http.post("/v1/auth/tokens/refresh", json={"refresh_token": SECRETS["token"]})
+    await chat_users.http.get(f"/v1/nothing/{SECRETS['misfit']}?q={SECRETS['query']}")
+    await chat_users.http.get("/v1/me", headers={"Authorization": f"Bearer {SECRETS['token']}"})
+    await chat_users.http.get("/docs/assets/swagger.css")
 
 
-async def break_a_table(database_url: str, town: Town, story: Story) -> None:
+async def break_a_table(database_url: str, chat_users: ChatUsers, logged_run: LoggedRun) -> None:
     connection = await asyncpg.connect(database_url)
     await connection.execute("ALTER TABLE likes RENAME TO likes_elsewhere")
-    await story.people[0].act("message:likes", chat_id=story.chat_id, seq=1)
+    await logged_run.people[0].act("message:likes", chat_id=logged_run.chat_id, seq=1)
     await connection.execute("ALTER TABLE likes_elsewhere RENAME TO likes")
     await connection.close()
 
 
 @pytest.fixture(scope="module")
-async def story(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Story:
+async def logged_run(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> LoggedRun:
     connection = await asyncpg.connect(postgres_url)
     await connection.execute("CREATE DATABASE molva_logs TEMPLATE molva_template")
     await connection.close()
     database_url = named(postgres_url, "molva_logs")
-    story = Story(secrets=dict(SECRETS))
+    logged_run = LoggedRun(secrets=dict(SECRETS))
     data = tmp_path_factory.mktemp("logs")
     async with serving(database_url=database_url, data_dir=data, slow_statement_s=0.00001, rate_limits="off") as server:
-        town = Town(server.address)
-        await live(town, story)
-        await break_a_table(database_url, town, story)
+        chat_users = ChatUsers(server.address)
+        await live(chat_users, logged_run)
+        await break_a_table(database_url, chat_users, logged_run)
         for offered in (ID, *ODD_IDS):
-            authorization = story.people[0].headers["Authorization"].encode()
+            authorization = logged_run.people[0].headers["Authorization"].encode()
             headers = [(b"X-Request-ID", offered.encode()), (b"Authorization", authorization)]
-            answer = await town.http.post("/v1/actions/chat:list", headers=headers, json={})
-            story.answered_ids[offered] = answer.headers["x-request-id"]
-        await town.close()
+            answer = await chat_users.http.post("/v1/actions/chat:list", headers=headers, json={})
+            logged_run.answered_ids[offered] = answer.headers["x-request-id"]
+        await chat_users.close()
         await close_raw_clients()
     codes = re.findall(r"Code for \S+: (\d{6})", "\n".join(server.out))
     assert codes
-    story.secrets |= {f"code {number}": code for number, code in enumerate(codes)}
-    story.raw = "\n".join(server.log)
-    story.lines = [json.loads(line) for line in server.log]
-    return story
+    logged_run.secrets |= {f"code {number}": code for number, code in enumerate(codes)}
+    logged_run.raw = "\n".join(server.log)
+    logged_run.lines = [json.loads(line) for line in server.log]
+    return logged_run
 
 
-def test_every_line_is_one_json_object_with_the_common_fields(story: Story):
-    assert len(story.lines) > 100
-    for line in story.lines:
+def test_every_line_is_one_json_object_with_the_common_fields(logged_run: LoggedRun):
+    assert len(logged_run.lines) > 100
+    for line in logged_run.lines:
         assert isinstance(line, dict)
         assert {"time", "level", "logger", "event"} <= set(line)
 
 
-def test_no_secret_is_in_the_log(story: Story):
-    for name, secret in story.secrets.items():
+def test_no_secret_is_in_the_log(logged_run: LoggedRun):
+    for name, secret in logged_run.secrets.items():
         if name.startswith("code "):
-            found = re.search(rf"(?<![0-9a-f.]){secret}(?![0-9a-f])", story.raw)
+            found = re.search(rf"(?<![0-9a-f.]){secret}(?![0-9a-f])", logged_run.raw)
         else:
-            found = re.search(re.escape(secret), story.raw, re.IGNORECASE)
-        assert found is None, (name, story.raw[max(0, found.start() - 300) : found.end() + 100])
+            found = re.search(re.escape(secret), logged_run.raw, re.IGNORECASE)
+        assert found is None, (name, logged_run.raw[max(0, found.start() - 300) : found.end() + 100])
 
 
-def test_http_requests_are_logged_with_their_outcome(story: Story):
-    (line, *_) = story.find("http request", route="/v1/me", method="PATCH")
+def test_http_requests_are_logged_with_their_outcome(logged_run: LoggedRun):
+    (line, *_) = logged_run.find("http request", route="/v1/me", method="PATCH")
     assert {"request_id", "client", "user_id", "session_id", "method", "route", "status", "duration_ms", "sql"} <= set(line)
-    assert (line["status"], line["user_id"]) == (200, story.people[0].id)
-    assert story.find("http request", status=401, outcome="unauthorized")
-    assert story.find("http request", status=404, route="unmatched")
-    assert story.find("http request", status=200, route="/docs/assets")
+    assert (line["status"], line["user_id"]) == (200, logged_run.people[0].id)
+    assert logged_run.find("http request", status=401, outcome="unauthorized")
+    assert logged_run.find("http request", status=404, route="unmatched")
+    assert logged_run.find("http request", status=200, route="/docs/assets")
 
 
-def test_connects_and_disconnects_are_logged(story: Story):
-    for person in story.people:
-        (connect,) = story.find("connect", user_id=person.id)
+def test_connects_and_disconnects_are_logged(logged_run: LoggedRun):
+    for person in logged_run.people:
+        (connect,) = logged_run.find("connect", user_id=person.id)
         assert {"request_id", "client", "connection_id", "session_id", "outcome", "duration_ms"} <= set(connect)
-        (disconnect,) = story.find("disconnect", connection_id=connect["connection_id"])
+        (disconnect,) = logged_run.find("disconnect", connection_id=connect["connection_id"])
         assert {"request_id", "client", "session_id", "user_id", "reason"} <= set(disconnect)
-    (refused,) = story.find("connect refused")
+    (refused,) = logged_run.find("connect refused")
     assert refused["outcome"] == "unauthorized"
 
 
-def test_actions_are_logged_with_their_ids_and_outcome(story: Story):
-    (line, *_) = story.find("action", action="message:send", outcome="ok", user_id=story.people[0].id)
+def test_actions_are_logged_with_their_ids_and_outcome(logged_run: LoggedRun):
+    (line, *_) = logged_run.find("action", action="message:send", outcome="ok", user_id=logged_run.people[0].id)
     wanted = {
         "request_id",
         "client",
@@ -195,58 +195,60 @@ def test_actions_are_logged_with_their_ids_and_outcome(story: Story):
         "outcome",
     }
     assert wanted <= set(line)
-    assert line["chat_id"] == story.chat_id
+    assert line["chat_id"] == logged_run.chat_id
     assert isinstance(line["duration_ms"], float)
-    outcomes = {line["outcome"] for line in story.find("action")}
+    outcomes = {line["outcome"] for line in logged_run.find("action")}
     assert {"ok", "validation_failed", "not_found", "unauthorized", "unknown_action", "internal"} <= outcomes
 
 
-def test_refusal_of_a_payload_says_where_it_does_not_fit(story: Story):
-    paths = {detail["path"] for line in story.find("action", outcome="validation_failed") for detail in line["details"]}
+def test_refusal_of_a_payload_says_where_it_does_not_fit(logged_run: LoggedRun):
+    paths = {
+        detail["path"] for line in logged_run.find("action", outcome="validation_failed") for detail in line["details"]
+    }
     assert "content.text" in paths
 
 
-def test_events_are_logged_under_the_request_that_caused_them(story: Story):
-    (action, *_) = story.find("action", action="message:send", outcome="ok")
+def test_events_are_logged_under_the_request_that_caused_them(logged_run: LoggedRun):
+    (action, *_) = logged_run.find("action", action="message:send", outcome="ok")
     assert [event["event_name"] for event in action["events"]] == ["chat:updated", "message:created"]
     assert action["event_count"] == 2
     assert all(event["recipients"] >= 1 for event in action["events"])
 
 
-def test_slow_statements_are_logged(story: Story):
-    slow = [line for line in story.find("sql slow") if line.get("action") == "message:edit"]
+def test_slow_statements_are_logged(logged_run: LoggedRun):
+    slow = [line for line in logged_run.find("sql slow") if line.get("action") == "message:edit"]
     assert {"statement", "duration_ms", "request_id", "level"} <= set(slow[0])
     assert slow[0]["level"] == "WARNING"
 
 
-def test_failed_statements_and_crashes_are_logged_whole_under_one_id(story: Story):
-    (failed,) = story.find("sql failed")
+def test_failed_statements_and_crashes_are_logged_whole_under_one_id(logged_run: LoggedRun):
+    (failed,) = logged_run.find("sql failed")
     assert (failed["sqlstate"], failed["level"]) == ("42P01", "ERROR")
     assert failed["statement"].startswith("likes.") or failed["statement"].startswith("messages.")
-    crashed = story.find("action crashed", request_id=failed["request_id"])
+    crashed = logged_run.find("action crashed", request_id=failed["request_id"])
     assert "UndefinedTableError" in crashed[0]["exc_info"]
-    assert story.find("action", request_id=failed["request_id"], outcome="internal")
-    assert story.find("http request", request_id=failed["request_id"], status=500)
+    assert logged_run.find("action", request_id=failed["request_id"], outcome="internal")
+    assert logged_run.find("http request", request_id=failed["request_id"], status=500)
 
 
-def test_request_id_of_the_client_is_in_every_line_and_in_the_answer(story: Story):
-    assert story.answered_ids[ID] == ID
-    events = [line["event"] for line in story.lines if line.get("request_id") == ID]
+def test_request_id_of_the_client_is_in_every_line_and_in_the_answer(logged_run: LoggedRun):
+    assert logged_run.answered_ids[ID] == ID
+    events = [line["event"] for line in logged_run.lines if line.get("request_id") == ID]
     assert {"action", "http request"} <= set(events)
 
 
 @pytest.mark.parametrize("offered", ODD_IDS)
-def test_odd_request_id_is_replaced(story: Story, offered: str):
-    answered = story.answered_ids[offered]
+def test_odd_request_id_is_replaced(logged_run: LoggedRun, offered: str):
+    answered = logged_run.answered_ids[offered]
     assert re.fullmatch(r"[0-9a-f-]{36}", answered)
-    assert story.find("http request", request_id=answered)
+    assert logged_run.find("http request", request_id=answered)
 
 
-def test_every_request_id_has_one_closing_line(story: Story):
+def test_every_request_id_has_one_closing_line(logged_run: LoggedRun):
     closing = ("http request", "connect", "connect refused", "disconnect", "action", "action refused")
-    ids = {line["request_id"] for line in story.lines if "request_id" in line}
+    ids = {line["request_id"] for line in logged_run.lines if "request_id" in line}
     for request_id in ids:
-        lines = [line["event"] for line in story.lines if line.get("request_id") == request_id]
+        lines = [line["event"] for line in logged_run.lines if line.get("request_id") == request_id]
         assert lines[-1] in closing, lines
 
 

@@ -11,6 +11,7 @@ from db import codes, sessions, users
 from db.pool import Database
 from maintenance.past_sign_ins import remove_past_sign_ins
 from maintenance.scheduler import Job, run_forever, run_once
+from tests.support.waiting import DEADLINE_S
 
 
 def outcomes(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
@@ -72,7 +73,7 @@ async def test_failed_job_runs_again_and_holds_up_no_other():
 
     jobs = [Job("failing", 0, fail), Job("waiting", 0, wait), Job("working", 0, work)]
     scheduler = asyncio.create_task(run_forever(jobs))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE_S):
         await is_done.wait()
     scheduler.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -207,12 +207,13 @@ async def test_installation_without_migrations_is_refused(empty_url: str, tmp_pa
 async def test_migrations_of_another_node_are_waited_for_a_bounded_time(
     empty_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(migrate_module, "_LOCK_TIMEOUT_S", 0.05)
     other = await asyncpg.connect(empty_url)
     try:
         await other.execute("SELECT pg_advisory_lock($1)", migrate_module._LOCK_KEY)
-        with pytest.raises(StartupError, match="Another process has been migrating"):
-            await migrate(empty_url, folder=folder)
+        with monkeypatch.context() as patch:
+            patch.setattr(migrate_module, "_LOCK_TIMEOUT_S", 0.05)
+            with pytest.raises(StartupError, match="Another process has been migrating"):
+                await migrate(empty_url, folder=folder)
     finally:
         await other.close()
     assert await migrate(empty_url, folder=folder)

@@ -16,7 +16,7 @@ import httpx
 import jq
 import pytest
 
-from tests.support.clients import ActionFailed, Town, new_client_id
+from tests.support.clients import ActionFailed, ChatUsers, new_client_id
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +32,7 @@ def lines_of_questions() -> list[str]:
 
 
 @dataclass
-class Story:
+class LoggedRun:
     """What happened on the server, and the log of it."""
 
     log: Path
@@ -82,7 +82,7 @@ async def listening(process: Any) -> str:
 
 
 @pytest.fixture(scope="module")
-async def story(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Story:
+async def logged_run(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> LoggedRun:
     """A server in a process of its own, two people on it, a few refusals; it has been stopped."""
     folder = tmp_path_factory.mktemp("operations")
     log = folder / "log"
@@ -98,20 +98,20 @@ async def story(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> 
             sys.executable, "-m", "cli", "serve", cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=errors
         )
         try:
-            town = Town(await listening(process))
-            people = await _live(town)
-            await town.close()
+            chat_users = ChatUsers(await listening(process))
+            people = await _live(chat_users)
+            await chat_users.close()
         finally:
             process.terminate()
             async with timeout(DEADLINE_S):
                 await process.communicate()
     lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines() if line.startswith("{")]
-    return Story(log, *people, lines)
+    return LoggedRun(log, *people, lines)
 
 
-async def _live(town: Town) -> tuple[dict[str, Any], dict[str, Any], str]:
-    anna = await town.register(device_name="Anna's phone")
-    boris = await town.register()
+async def _live(chat_users: ChatUsers) -> tuple[dict[str, Any], dict[str, Any], str]:
+    anna = await chat_users.register(device_name="Anna's phone")
+    boris = await chat_users.register()
     annas, boriss = await anna.connect(), await boris.connect()
     chat_id = (await annas.send("chat:create_private", user_id=boris.id))["chat"]["id"]
     await boriss.send("chat:activate", chat_id=chat_id)
@@ -128,72 +128,77 @@ def test_there_are_ten_questions() -> None:
     assert len(lines_of_questions()) == 10
 
 
-def test_a_request_is_found_whole_and_in_order(story: Story) -> None:
-    lines = story.ask(1, REQUEST_ID=story.request_id_of("message:send"))
+def test_a_request_is_found_whole_and_in_order(logged_run: LoggedRun) -> None:
+    lines = logged_run.ask(1, REQUEST_ID=logged_run.request_id_of("message:send"))
     assert [line["event"] for line in lines] == ["action"]
     assert {"asked", "outcome", "duration_ms", "sql", "events"} <= lines[0].keys()
 
 
-def test_who_asked_and_from_where_is_told(story: Story) -> None:
-    (who,) = story.ask(2, REQUEST_ID=story.request_id_of("message:send"))
-    assert who["user_id"] == story.anna["id"]
+def test_who_asked_and_from_where_is_told(logged_run: LoggedRun) -> None:
+    (who,) = logged_run.ask(2, REQUEST_ID=logged_run.request_id_of("message:send"))
+    assert who["user_id"] == logged_run.anna["id"]
     assert who["client"] == "127.0.0.1"
     assert who["session_id"]
     assert who["connection_id"]
 
 
-def test_what_was_asked_and_why_it_was_refused_is_told(story: Story) -> None:
-    (refused,) = story.ask(3, REQUEST_ID=story.request_id_of("chat:leave", "conflict"))
-    assert refused["asked"] == {"chat_id": story.chat_id}
+def test_what_was_asked_and_why_it_was_refused_is_told(logged_run: LoggedRun) -> None:
+    (refused,) = logged_run.ask(3, REQUEST_ID=logged_run.request_id_of("chat:leave", "conflict"))
+    assert refused["asked"] == {"chat_id": logged_run.chat_id}
     assert refused["outcome"] == "conflict"
     assert refused["details"]["reason"]
 
 
-def test_statements_and_their_times_are_told(story: Story) -> None:
-    (sql,) = story.ask(4, REQUEST_ID=story.request_id_of("message:send"))
+def test_statements_and_their_times_are_told(logged_run: LoggedRun) -> None:
+    (sql,) = logged_run.ask(4, REQUEST_ID=logged_run.request_id_of("message:send"))
     assert sql["sql_count"] >= 1
     assert all(re.fullmatch(r"[\w. ]+ [\d.]+ms", statement) for statement in sql["sql"])
     assert sql["duration_ms"] > 0
 
 
-def test_who_was_told_is_told(story: Story) -> None:
-    told = story.ask(5, REQUEST_ID=story.request_id_of("message:send"))
+def test_who_was_told_is_told(logged_run: LoggedRun) -> None:
+    told = logged_run.ask(5, REQUEST_ID=logged_run.request_id_of("message:send"))
     assert {"event_name": "message:created", "to": "Viewers", "recipients": 1} in told
     assert {"event_name": "chat:updated", "to": "Members", "recipients": 2} in told
 
 
-def test_the_device_of_a_session_is_told(story: Story) -> None:
-    session_id = next(x["session_id"] for x in story.lines if x.get("user_id") == story.anna["id"])
-    (device,) = story.ask(6, SESSION_ID=session_id)
-    assert (device["device"], device["user_id"]) == ("Anna's phone", story.anna["id"])
+def test_the_device_of_a_session_is_told(logged_run: LoggedRun) -> None:
+    session_id = next(x["session_id"] for x in logged_run.lines if x.get("user_id") == logged_run.anna["id"])
+    (device,) = logged_run.ask(6, SESSION_ID=session_id)
+    assert (device["device"], device["user_id"]) == ("Anna's phone", logged_run.anna["id"])
 
 
-def test_the_steps_of_a_person_are_told(story: Story) -> None:
-    steps = [(step, outcome) for _, step, outcome in story.ask(7, USER_ID=story.boris["id"])]
+def test_the_steps_of_a_person_are_told(logged_run: LoggedRun) -> None:
+    steps = [(step, outcome) for _, step, outcome in logged_run.ask(7, USER_ID=logged_run.boris["id"])]
     assert steps == [("connect", "ok"), ("chat:activate", "ok"), *[("chat:get", "not_found")] * 3]
 
 
-def test_coming_and_going_are_told_with_the_reason(story: Story) -> None:
-    came, went = story.ask(8, USER_ID=story.boris["id"])
+def test_coming_and_going_are_told_with_the_reason(logged_run: LoggedRun) -> None:
+    came, went = logged_run.ask(8, USER_ID=logged_run.boris["id"])
     assert (came["event"], went["event"]) == ("connect", "disconnect")
     assert came["connection_id"] == went["connection_id"]
     assert went["reason"]
 
 
-def test_the_most_frequent_refusals_are_told(story: Story) -> None:
-    assert story.ask(9) == [["3", "chat:get not_found"], ["1", "chat:leave conflict"]]
+def test_the_most_frequent_refusals_are_told(logged_run: LoggedRun) -> None:
+    assert logged_run.ask(9) == [["3", "chat:get not_found"], ["1", "chat:leave conflict"]]
 
 
-def test_the_slowest_requests_are_told(story: Story) -> None:
-    slowest = story.ask(10)
+def test_the_slowest_requests_are_told(logged_run: LoggedRun) -> None:
+    slowest = logged_run.ask(10)
     times = [request["duration_ms"] for request in slowest]
     assert times == sorted(times, reverse=True)
     assert all(request["action"] and request["request_id"] for request in slowest)
 
 
-def test_nothing_secret_is_in_the_log(story: Story) -> None:
-    text = story.log.read_text(encoding="utf-8")
-    for secret in ("a secret of ours", story.anna["access_token"], story.anna["refresh_token"], story.anna["phone"]):
+def test_nothing_secret_is_in_the_log(logged_run: LoggedRun) -> None:
+    text = logged_run.log.read_text(encoding="utf-8")
+    for secret in (
+        "a secret of ours",
+        logged_run.anna["access_token"],
+        logged_run.anna["refresh_token"],
+        logged_run.anna["phone"],
+    ):
         assert secret not in text
     codes = [line for line in text.splitlines() if line.startswith("{") and re.search(r'"code":\s*"\d{6}"', line)]
     assert not codes
@@ -221,8 +226,8 @@ async def test_check_before_a_deploy_names_a_storage_that_is_away(database_url: 
     assert "object storage unavailable" in errors
 
 
-async def test_every_metric_of_the_document_exists(town: Town) -> None:
-    async with httpx.AsyncClient(base_url=town.address) as http:
+async def test_every_metric_of_the_document_exists(chat_users: ChatUsers) -> None:
+    async with httpx.AsyncClient(base_url=chat_users.address) as http:
         shown = (await http.get("/metrics")).text
     chapter = DOCUMENT.read_text(encoding="utf-8").split("| metric | meaning |", 1)[1].split("\n\n", 1)[0]
     for name in re.findall(r"`(molva_[a-z_]+)", chapter):

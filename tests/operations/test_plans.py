@@ -23,7 +23,7 @@ from db.pool import Tx, _prepare_connection
 from db.query import STATEMENTS
 from realtime.messages.search_walk import WALKED_MAX, Place, Wanted, find_page
 from tests.conftest import named
-from tests.support.clients import Client, Town
+from tests.support.clients import ChatUsers, Client
 
 pytestmark = pytest.mark.slow
 
@@ -308,9 +308,9 @@ LISTS: list[tuple[str, dict[str, Any], int]] = [
 
 
 @pytest.mark.parametrize("size", [1, 12])
-async def test_list_takes_as_many_statements_for_many_as_for_one(town: Town, statement_counts: Any, size: int):
-    boris = await town.register()
-    anna = await (await town.register()).connect()
+async def test_list_takes_as_many_statements_for_many_as_for_one(chat_users: ChatUsers, statement_counts: Any, size: int):
+    boris = await chat_users.register()
+    anna = await (await chat_users.register()).connect()
     chat_id = await fill(anna, boris.id, size)
     for action, payload, _ in LISTS:
         await anna.send(action, **{**payload, **({"chat_id": chat_id} if "chat_id" in payload else {})})

@@ -17,7 +17,7 @@ from db.migrate import FOLDER, migrate
 from db.roles import APPLICATION, make_embedded_role, prepare_application_role, role_of
 from server import migrate_as_owner
 from tests.operations.test_cli import run
-from tests.support.clients import Client, Town
+from tests.support.clients import ChatUsers, Client
 from tests.support.programs import serving, start_server
 from tests.support.running import run_server
 
@@ -86,9 +86,9 @@ async def assert_owns_nothing(url: str) -> None:
 
 async def talk(address: str) -> None:
     """Two people do what reads and writes most tables."""
-    town = Town(address)
+    chat_users = ChatUsers(address)
     try:
-        anna, boris, chat_id = await town.pair()
+        anna, boris, chat_id = await chat_users.pair()
         await boris.send("chat:activate", chat_id=chat_id)
         seq = (await anna.say(chat_id, "a needle"))["seq"]
         await boris.expect_event("message:created")
@@ -97,12 +97,12 @@ async def talk(address: str) -> None:
         await anna.send("message:edit", chat_id=chat_id, seq=seq, content={"text": "another needle"})
         assert await texts_found(boris, "needle") == ["another needle"]
         await anna.send("chat:create_group", title="Walk", member_ids=[boris.ready["user"]["id"]])
-        clara = await town.register()
+        clara = await chat_users.register()
         upload = await clara.http.post("/v1/files", files={"file": ("a.bin", b"x")}, headers=clara.headers)
         assert upload.status_code in (200, 201), upload.text
         assert (await clara.http.delete("/v1/me", headers=clara.headers)).status_code == 204
     finally:
-        await town.close()
+        await chat_users.close()
 
 
 async def texts_found(client: Client, query: str) -> list[str]:
@@ -132,13 +132,13 @@ async def test_installation_of_before_goes_on_with_its_data(postgres_url: str, t
         await migrate(fresh.owner_url)
         before = Settings(database_url=fresh.owner_url, data_dir=tmp_path, port=0, rate_limits="off")
         async with run_server(before) as running:
-            town = Town(running.address)
-            anna, _, chat_id = await town.pair()
+            chat_users = ChatUsers(running.address)
+            anna, _, chat_id = await chat_users.pair()
             await anna.say(chat_id, "kept")
-            person = town.people[0]
+            person = chat_users.people[0]
             await migrate_as_owner(fresh.settings, fresh.application_url)
             await anna.say(chat_id, "said while it was prepared")
-            await town.close()
+            await chat_users.close()
         after = before.model_copy(update={"database_url": type(before.database_url)(fresh.application_url)})
         async with run_server(after) as running:
             client = await Client(running.address, person.tokens["access_token"]).connect()

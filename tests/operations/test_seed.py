@@ -21,7 +21,7 @@ from realtime import actions  # noqa: F401  (declares every action)
 from realtime.documents.examples import build_examples
 from realtime.wire.fields import PHONE
 from realtime.wire.registry import ACTIONS
-from tests.support.clients import Client, Town, new_client_id
+from tests.support.clients import ChatUsers, Client, new_client_id
 from tests.support.running import run_server
 
 pytestmark = pytest.mark.slow
@@ -153,17 +153,17 @@ def examples() -> Iterator[tuple[str, str, Any]]:
 @pytest.mark.parametrize("last", [None, *sorted(IRREVOCABLE)])
 async def test_examples_of_the_documents_work_as_they_stand(settings, last, is_registered, tmp_path):
     async with run_server(settings) as server:
-        town = Town(server.address)
-        anna = await town.register(PHONE) if is_registered else None
+        chat_users = ChatUsers(server.address)
+        anna = await chat_users.register(PHONE) if is_registered else None
         people = await seed(settings, Plan(users=2, chats=0, members=2, messages=0, examples=True), tmp_path)
         assert len(people) == 5
-        anna = anna or await town.register(PHONE)
+        anna = anna or await chat_users.register(PHONE)
         for name, label, example in examples():
             if name == last or (last is None and name not in IRREVOCABLE):
                 new = {"client_id": new_client_id()} if "client_id" in example else {}
                 answer = await anna.act(name, **(example | new))
                 assert answer.status_code == 200, (name, label, answer.text)
-        await town.close()
+        await chat_users.close()
 
 
 async def test_examples_are_made_once(settings, tmp_path, capfd):

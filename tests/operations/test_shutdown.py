@@ -9,9 +9,9 @@ from pathlib import Path
 import asyncpg
 import httpx
 
-from tests.support.clients import Town, new_client_id
-from tests.support.raw_client import until
+from tests.support.clients import ChatUsers, new_client_id
 from tests.support.raw_socket import RawSocket
+from tests.support.waiting import until
 
 ACTIONS = 20
 DEADLINE_S = 20
@@ -43,8 +43,8 @@ async def start(database_url: str, data_dir: Path) -> tuple[asyncio.subprocess.P
 
 async def test_actions_in_flight_at_the_end_are_all_acked(database_url: str, tmp_path: Path):
     process, address = await start(database_url, tmp_path)
-    town = Town(address)
-    anna, boris = await town.register(), await town.register()
+    chat_users = ChatUsers(address)
+    anna, boris = await chat_users.register(), await chat_users.register()
     chat_id = (await anna.act("chat:create_private", user_id=boris.id)).json()["chat"]["id"]
     raw, idle = await RawSocket.open(address), await RawSocket.open(address)
     await raw.enter(anna.tokens["access_token"])
@@ -63,9 +63,7 @@ async def test_actions_in_flight_at_the_end_are_all_acked(database_url: str, tmp
         )
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     observer = await asyncpg.connect(database_url)
-    async with asyncio.timeout(DEADLINE_S):
-        while not await observer.fetchval(waiting):  # noqa: ASYNC110  (the database tells nobody)
-            await asyncio.sleep(0.01)
+    await until(lambda: observer.fetchval(waiting))
 
     process.send_signal(signal.SIGTERM)
     assert "server:draining" in await raw.receive()
@@ -88,4 +86,4 @@ async def test_actions_in_flight_at_the_end_are_all_acked(database_url: str, tmp
         await one.close()
     for connection in (blocker, observer):
         await connection.close()
-    await town.close()
+    await chat_users.close()

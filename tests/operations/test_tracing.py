@@ -11,21 +11,23 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from core import tracing
 from core.errors import StartupError
 from core.settings import Settings
-from tests.support.clients import Town
+from tests.support.clients import ChatUsers
 from tests.support.running import run_server
 
 
 @pytest.fixture
-async def spans(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Town, InMemorySpanExporter]]:
+async def spans(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[ChatUsers, InMemorySpanExporter]]:
     """People on a server that is traced, and the spans that ended so far."""
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     async with run_server(settings) as server:
-        town = Town(server.address)
+        chat_users = ChatUsers(server.address)
         monkeypatch.setattr(tracing, "_tracer", provider.get_tracer("test"))
-        yield town, exporter
-        await town.close()
+        yield chat_users, exporter
+        await chat_users.close()
 
 
 def trace_of(exporter: InMemorySpanExporter, root: str) -> tuple[ReadableSpan, list[str]]:
@@ -36,10 +38,10 @@ def trace_of(exporter: InMemorySpanExporter, root: str) -> tuple[ReadableSpan, l
 
 
 async def test_one_trace_has_the_action_its_statements_and_its_deliveries(
-    spans: tuple[Town, InMemorySpanExporter],
+    spans: tuple[ChatUsers, InMemorySpanExporter],
 ) -> None:
-    town, exporter = spans
-    anna, _, chat_id = await town.pair()
+    chat_users, exporter = spans
+    anna, _, chat_id = await chat_users.pair()
     await anna.send("chat:rename", chat_id=await a_group(anna), title="Ours")
     await anna.say(chat_id, "hello")
     rename, renaming = trace_of(exporter, "chat:rename")
@@ -55,21 +57,21 @@ async def a_group(client) -> str:
     return (await client.send("chat:create_group", title="Group"))["chat"]["id"]
 
 
-async def test_trace_of_an_http_caller_goes_on(spans: tuple[Town, InMemorySpanExporter]) -> None:
-    town, exporter = spans
-    person = await town.register()
+async def test_trace_of_an_http_caller_goes_on(spans: tuple[ChatUsers, InMemorySpanExporter]) -> None:
+    chat_users, exporter = spans
+    person = await chat_users.register()
     trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
     headers = {**person.headers, "traceparent": f"00-{trace_id}-00f067aa0ba902b7-01"}
-    answer = await town.http.post("/v1/actions/chat:list", json={}, headers=headers)
+    answer = await chat_users.http.post("/v1/actions/chat:list", json={}, headers=headers)
     assert answer.status_code == 200
     span, names = trace_of(exporter, "chat:list")
     assert f"{span.context.trace_id:032x}" == trace_id
     assert "HTTP POST" in names
 
 
-async def test_nothing_secret_is_in_a_trace(spans: tuple[Town, InMemorySpanExporter]) -> None:
-    town, exporter = spans
-    anna, _, chat_id = await town.pair()
+async def test_nothing_secret_is_in_a_trace(spans: tuple[ChatUsers, InMemorySpanExporter]) -> None:
+    chat_users, exporter = spans
+    anna, _, chat_id = await chat_users.pair()
     await anna.say(chat_id, "a secret of ours")
     told = "".join(span.to_json() for span in exporter.get_finished_spans())
     assert told

@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 import socketio
 
-DEADLINE_S = 10.0
+from tests.support.waiting import DEADLINE_S
+
 _numbers = itertools.count(os.getpid() % 9000 * 1000)
 
 
@@ -172,8 +173,8 @@ class Person:
         return await self.http.post(f"/v1/actions/{action}", json=payload, headers=self.headers)
 
 
-class Town:
-    """Where people come from: one server's address."""
+class ChatUsers:
+    """The people of a test on one server: registers them, connects them and closes their connections."""
 
     def __init__(self, address: str) -> None:
         self.address = address

@@ -16,6 +16,8 @@ class DatabaseProxy:
         self._ends: set[asyncio.StreamWriter] = set()
         self._swallowed: set[asyncio.StreamWriter] = set()
         self._flows = {"out": asyncio.Event(), "back": asyncio.Event()}
+        self.lost_answer = asyncio.Event()
+        """The database has answered the words of :meth:`lose_the_answer_to`."""
         self._thaw()
 
     @property
@@ -53,9 +55,12 @@ class DatabaseProxy:
     def lose_the_answer_to(self, words: bytes) -> None:
         """Carry nothing back from when the server says ``words``, which the database still hears."""
         self._fatal_words = words
+        self.lost_answer.clear()
 
     def _thaw(self) -> None:
         self._fatal_words: bytes | None = None
+        self._asking: asyncio.StreamWriter | None = None
+        """To whom the answer goes that is lost."""
         for flow in self._flows.values():
             flow.set()
 
@@ -65,14 +70,22 @@ class DatabaseProxy:
         except OSError:
             writer.transport.abort()
             return
-        await asyncio.gather(self._carry(reader, far_writer, "out"), self._carry(far_reader, writer, "back"))
+        await asyncio.gather(
+            self._carry(reader, far_writer, "out", asking=writer),
+            self._carry(far_reader, writer, "back", asking=writer),
+        )
 
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: str) -> None:
+    async def _carry(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: str, asking: asyncio.StreamWriter
+    ) -> None:
         self._ends.add(writer)
         try:
             while data := await reader.read(65536):
                 if way == "out" and self._fatal_words is not None and self._fatal_words in data:
                     self._flows["back"].clear()
+                    self._asking, self._fatal_words = asking, None
+                elif way == "back" and asking is self._asking:
+                    self.lost_answer.set()
                 await self._flows[way].wait()
                 if writer in self._swallowed:
                     continue

@@ -30,7 +30,7 @@ def scene(width: int, height: int) -> Image.Image:
     draw.rectangle((0, height * 3 // 5, width, height), fill=GRASS)
     side = min(width, height)
     left, top = (width - side) // 2, (height - side) // 2
-    at = lambda x, y: (left + side * x // 100, top + side * y // 100)  # noqa: E731
+    at = lambda x, y: (left + side * x // 100, top + side * y // 100)  # noqa: E731  (a short name for one line)
     draw.ellipse((*at(70, 8), *at(92, 30)), fill=SUN)
     draw.rectangle((*at(12, 50), *at(42, 88)), fill=HOUSE)
     draw.polygon((at(6, 50), at(27, 32), at(48, 50)), fill=(120, 30, 20))

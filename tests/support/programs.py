@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from tests.support.waiting import DEADLINE_S, until
+
 ROOT = Path(__file__).parents[2]
-START_DEADLINE_S = 60.0
 
 
 class ServerProcess:
@@ -27,6 +28,8 @@ class ServerProcess:
         assert self.process.stdout is not None
         async for line in self.process.stdout:
             self.out.append(line.decode().rstrip("\n"))
+            if not self.address and (found := re.search(r"http://\S+:\d+", self.out[-1])):
+                self.address = found[0]
 
     async def _read_log(self) -> None:
         assert self.process.stderr is not None
@@ -35,21 +38,15 @@ class ServerProcess:
 
     async def ready(self) -> "ServerProcess":
         """Wait until it says where it listens."""
-        async with asyncio.timeout(START_DEADLINE_S):
-            while not self.address:
-                assert self.process.returncode is None, "\n".join(self.log)
-                await asyncio.sleep(0.01)
-                for line in self.out:
-                    if found := re.search(r"http://\S+:\d+", line):
-                        self.address = found[0]
-                        break
+        await until(lambda: self.address or self.process.returncode is not None)
+        assert self.address, "\n".join(self.log)
         return self
 
     def send(self, number: signal.Signals) -> None:
         """A signal."""
         self.process.send_signal(number)
 
-    async def ended(self, within_s: float = START_DEADLINE_S) -> int:
+    async def ended(self, within_s: float = DEADLINE_S) -> int:
         """Wait until it has ended and everything that it wrote is read: its exit status."""
         async with asyncio.timeout(within_s):
             status = await self.process.wait()

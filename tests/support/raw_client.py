@@ -2,22 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.support.clients import DEADLINE_S
-
-_PAUSE_S = 0.005
-
-
-async def until(condition: Callable[[], object], what: str = "", *, within_s: float = DEADLINE_S) -> None:
-    """Wait until ``condition()`` holds; fails at the deadline."""
-    async with asyncio.timeout(within_s):
-        while not condition():  # noqa: ASYNC110  (the conditions are of many kinds)
-            await asyncio.sleep(_PAUSE_S)
+from tests.support.waiting import DEADLINE_S
 
 
 async def close_raw_clients() -> None:

@@ -9,7 +9,8 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
-DEADLINE_S = 10.0
+from tests.support.waiting import DEADLINE_S
+
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
 

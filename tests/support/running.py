@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import server
 from core.settings import Settings
+from tests.support.waiting import until
 
 
 @dataclass
@@ -26,9 +27,8 @@ async def run_server(settings: Settings) -> AsyncIterator[RunningServer]:
     async with server.compose(settings, settings.database_url.get_secret_value()) as molva:
         http = server.http_server(molva, listener)
         task = asyncio.create_task(http.serve(sockets=[listener]))
-        while not http.started:
-            assert not task.done(), task.exception()
-            await asyncio.sleep(0.005)
+        await until(lambda: http.started or task.done())
+        assert http.started, task.exception()
         yield RunningServer(http.address, molva, settings)
         http.should_exit = True
         await task

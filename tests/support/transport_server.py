@@ -18,11 +18,9 @@ from realtime.transport.socketio.handlers import ConnectRefused, Namespace
 from realtime.transport.socketio.packets import encode_event
 from realtime.transport.socketio.server import SocketServer, with_sockets
 from server import bind
-from tests.support.clients import DEADLINE_S
-from tests.support.raw_client import RawClient, close_raw_clients, until
+from tests.support.raw_client import RawClient, close_raw_clients
+from tests.support.waiting import DEADLINE_S, until
 
-PING_INTERVAL_S = 0.3
-PING_TIMEOUT_S = 0.2
 PACKET_MAX = 65536
 POST_BYTES_MAX = 1024 * 1024
 

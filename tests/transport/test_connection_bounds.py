@@ -5,7 +5,7 @@ import json
 import pytest
 
 from core.settings import Environment, Settings
-from tests.support.clients import Town
+from tests.support.clients import ChatUsers
 from tests.support.raw_socket import RawSocket
 from tests.support.running import run_server
 
@@ -28,8 +28,8 @@ def test_connections_per_address_are_bounded_in_production_unless_set():
 
 async def test_connection_too_many_takes_the_place_of_the_oldest(settings: Settings):
     async with run_server(settings.model_copy(update={"connections_per_user": 2})) as running:
-        town = Town(running.address)
-        anna, boris = await town.register(), await town.register()
+        chat_users = ChatUsers(running.address)
+        anna, boris = await chat_users.register(), await chat_users.register()
         first, second = await anna.connect(), await anna.connect()
         other = await boris.connect()
         third = await anna.connect()
@@ -39,13 +39,13 @@ async def test_connection_too_many_takes_the_place_of_the_oldest(settings: Setti
         await first.disconnected.wait()
         for client in (second, third, other):
             assert await client.send("chat:list", limit=1)
-        await town.close()
+        await chat_users.close()
 
 
 async def test_burst_above_the_rate_is_answered_in_order_and_a_flood_is_cut(settings: Settings):
     async with run_server(settings) as running:
-        town = Town(running.address)
-        anna = await town.register()
+        chat_users = ChatUsers(running.address)
+        anna = await chat_users.register()
         raw = await RawSocket.open(running.address)
         await raw.enter(anna.tokens["access_token"])
         raw.send(*(f'42/chat,{number}["chat:list",{{"limit":1}}]' for number in range(1000)))
@@ -62,4 +62,4 @@ async def test_burst_above_the_rate_is_answered_in_order_and_a_flood_is_cut(sett
             raw.send(*(f'42/chat,{start + number}["chat:list",{{"limit":1}}]' for number in range(500)))
         assert await raw.closed() == 1008
         await raw.close()
-        await town.close()
+        await chat_users.close()

@@ -11,9 +11,11 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from realtime.transport.engineio import probe as probes
+from realtime.transport.engineio.session import Heartbeat
 from realtime.transport.socketio.packets import encode_event
-from tests.support.raw_client import RawClient, until
+from tests.support.raw_client import RawClient
 from tests.support.transport_server import PACKET_MAX, TransportServer, query_of
+from tests.support.waiting import until
 
 # --- handshake
 
@@ -103,18 +105,28 @@ async def test_websocket_client_that_answers_stays(fast_heartbeat_server: Transp
     await raw.close()
 
 
-async def test_silent_polling_client_is_forgotten(fast_heartbeat_server: TransportServer):
-    sid = await fast_heartbeat_server.enter()
-    await until(lambda: fast_heartbeat_server.namespace.disconnects)
-    assert fast_heartbeat_server.namespace.disconnects.pop()[1] == "ping timeout"
-    assert (await fast_heartbeat_server.poll(sid)).status_code == 400
+def ping_now(server: TransportServer, sid: str) -> None:
+    """Ping, and wait for the answer for a moment alone."""
+    session = server.sockets.eio.sockets[sid]
+    session._timer.cancel()
+    session._heartbeat = Heartbeat(interval_s=60, timeout_s=0.05)
+    session._ping()
 
 
-async def test_silent_websocket_client_is_closed(fast_heartbeat_server: TransportServer):
-    raw = await fast_heartbeat_server.connect()
+async def test_silent_polling_client_is_forgotten(transport_server: TransportServer):
+    sid = await transport_server.enter()
+    ping_now(transport_server, sid)
+    await until(lambda: transport_server.namespace.disconnects)
+    assert transport_server.namespace.disconnects.pop()[1] == "ping timeout"
+    assert (await transport_server.poll(sid)).status_code == 400
+
+
+async def test_silent_websocket_client_is_closed(transport_server: TransportServer):
+    raw = await transport_server.connect()
+    ping_now(transport_server, raw.handshake["sid"])
     assert await raw.closed() == ["2"]
-    await until(lambda: fast_heartbeat_server.namespace.disconnects)
-    assert fast_heartbeat_server.namespace.disconnects.pop()[1] == "ping timeout"
+    await until(lambda: transport_server.namespace.disconnects)
+    assert transport_server.namespace.disconnects.pop()[1] == "ping timeout"
 
 
 # --- close

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from core.transitions import InvalidTransition
 from realtime.transport.engineio import poll_outbox, session
 from realtime.transport.engineio.close_reason import CloseReason
 from realtime.transport.engineio.packets import (
@@ -37,8 +38,7 @@ from realtime.transport.socketio.client import PartialPacket
 from realtime.transport.socketio.packets import BadPacket, Packet, PacketType
 from realtime.transport.websocket.frame_reader import CloseCode
 from realtime.transport.websocket.frames import binary_frame, text_frame
-from realtime.transport.websocket.protocol import InvalidTransition
-from tests.support.raw_client import until
+from tests.support.waiting import until
 
 REQUEST = TransportRequest.of_head(
     b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a.example\r\n\r\n", "192.0.2.1", trusted_proxies=0

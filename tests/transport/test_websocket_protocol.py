@@ -7,6 +7,7 @@ import itertools
 
 import pytest
 
+from core.transitions import InvalidTransition
 from realtime.transport.request import RequestRefused, TransportRequest
 from realtime.transport.websocket.frame_reader import FRAGMENTS_MAX, CloseCode, FrameError
 from realtime.transport.websocket.protocol import (
@@ -15,7 +16,6 @@ from realtime.transport.websocket.protocol import (
     CONNECTING,
     OPEN,
     TRANSITIONS,
-    InvalidTransition,
     State,
     WebSocketProtocol,
     check_opening_request,

@@ -19,7 +19,7 @@ from realtime.transport.socketio.connection import Connection
 from realtime.transport.socketio.server import CONNECTS_REFUSED_MAX
 from realtime.transport.websocket.frame_reader import CloseCode
 from tests.conftest import named
-from tests.support.clients import Client, Person, Town
+from tests.support.clients import ChatUsers, Client, Person
 from tests.support.hostile_inputs import (
     ACK_ID,
     AUTHS,
@@ -35,23 +35,24 @@ from tests.support.hostile_inputs import (
     STRANGERS,
     Hostile,
 )
-from tests.support.raw_client import until
 from tests.support.raw_socket import RawSocket, hang_up
 from tests.support.running import RunningServer, run_server
+from tests.support.waiting import DEADLINE_S, until
 
 pytestmark = pytest.mark.slow
 
-AT_ONCE_S = 1.0
+BUSY_S_MAX = 1.0
+"""Processor time, of both ends, that one client may take before another is answered."""
 INPUTS = [*FRAMES, *ENGINE_PACKETS, *SOCKET_PACKETS, *EVENTS]
 
 
-class House:
+class AttackedServer:
     """A running product whose comings and goings are counted, with a neighbour who wants to be served meanwhile."""
 
-    def __init__(self, running: RunningServer, villain: Person, neighbour: Client) -> None:
+    def __init__(self, running: RunningServer, attacker: Person, neighbour: Client) -> None:
         self.address = running.address
-        self.villain = villain
-        self.token: str = villain.tokens["access_token"]
+        self.attacker = attacker
+        self.token: str = attacker.tokens["access_token"]
         self.neighbour = neighbour
         self.sockets = running.molva.sockets
         self.disconnects: Counter[str] = Counter()
@@ -75,7 +76,7 @@ class House:
 
 
 @pytest.fixture(scope="module")
-async def house(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+async def attacked_server(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[AttackedServer]:
     connection = await asyncpg.connect(postgres_url)
     await connection.execute("CREATE DATABASE molva_strict TEMPLATE molva_template")
     await connection.close()
@@ -87,12 +88,14 @@ async def house(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> 
     )
     options_of = server._transport_options
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(server, "_transport_options", lambda one: replace(options_of(one), heartbeat=Heartbeat(0.3, 5.0)))
+        # Pings that a test can wait for; and whoever is closed was closed for the input, because no time-out comes first.
+        timing = {"heartbeat": Heartbeat(0.3, 10 * DEADLINE_S), "connect_timeout_s": 10 * DEADLINE_S}
+        patch.setattr(server, "_transport_options", lambda one: replace(options_of(one), **timing))
         async with run_server(settings) as running:
-            town = Town(running.address)
-            villain, neighbour = await town.register(), await town.register()
-            yield House(running, villain, await neighbour.connect())
-            await town.close()
+            chat_users = ChatUsers(running.address)
+            attacker, neighbour = await chat_users.register(), await chat_users.register()
+            yield AttackedServer(running, attacker, await neighbour.connect())
+            await chat_users.close()
 
 
 def test_inputs_are_many_and_told_apart():
@@ -102,14 +105,12 @@ def test_inputs_are_many_and_told_apart():
 
 
 @pytest.mark.parametrize("hostile", INPUTS, ids=lambda hostile: hostile.what)
-async def test_hostile_input_has_its_outcome_and_leaves_nothing(house: House, hostile: Hostile):
-    raw = await RawSocket.open(house.address)
-    await raw.enter(house.token)
+async def test_hostile_input_has_its_outcome_and_leaves_nothing(attacked_server: AttackedServer, hostile: Hostile):
+    raw = await RawSocket.open(attacked_server.address)
+    await raw.enter(attacked_server.token)
     raw.write(hostile.bytes)
     if hostile.outcome == CLOSES:
-        began = time.monotonic()
         await raw.closed()
-        assert time.monotonic() - began < AT_ONCE_S
     elif hostile.outcome == IGNORED:
         raw.send('42/chat,99["chat:list",{}]')
         assert "data" in await raw.ack(99)
@@ -120,47 +121,46 @@ async def test_hostile_input_has_its_outcome_and_leaves_nothing(house: House, ho
         raw.send('42/chat,99["chat:list",{}]')
         assert "data" in await raw.ack(99)
     await raw.close()
-    await house.is_as_before(raw.connection_id)
+    await attacked_server.is_as_before(raw.connection_id)
 
 
 @pytest.mark.parametrize("hostile", STRANGERS, ids=lambda hostile: hostile.what)
-async def test_stranger_who_is_in_no_namespace_is_closed(house: House, hostile: Hostile):
-    raw = await RawSocket.open(house.address)
+async def test_stranger_who_is_in_no_namespace_is_closed(attacked_server: AttackedServer, hostile: Hostile):
+    raw = await RawSocket.open(attacked_server.address)
     raw.write(hostile.bytes)
-    async with asyncio.timeout(AT_ONCE_S):
-        await raw.closed()
+    await raw.closed()
     await raw.close()
-    await house.is_as_before(None)
+    await attacked_server.is_as_before(None)
 
 
 @pytest.mark.parametrize(("what", "auth"), AUTHS, ids=[what for what, _ in AUTHS])
-async def test_auth_that_is_none_is_unauthorized(house: House, what: str, auth: object):
-    raw = await RawSocket.open(house.address)
+async def test_auth_that_is_none_is_unauthorized(attacked_server: AttackedServer, what: str, auth: object):
+    raw = await RawSocket.open(attacked_server.address)
     raw.send("40/chat," + ("" if auth is None else json.dumps(auth)))
     answer = await raw.receive()
     assert json.loads(answer.removeprefix("44/chat,"))["data"] == {"code": "unauthorized"}
     await raw.close()
-    await house.is_as_before(None)
+    await attacked_server.is_as_before(None)
 
 
-async def test_client_that_tries_auth_after_auth_is_cut(house: House):
-    raw = await RawSocket.open(house.address)
+async def test_client_that_tries_auth_after_auth_is_cut(attacked_server: AttackedServer):
+    raw = await RawSocket.open(attacked_server.address)
     for _ in range(CONNECTS_REFUSED_MAX):
         raw.send("40/chat,")
         assert (await raw.receive()).startswith("44/chat,")
     assert await raw.closed() == CloseCode.POLICY
     await raw.close()
-    await house.is_as_before(None)
+    await attacked_server.is_as_before(None)
 
 
 @pytest.mark.parametrize(("what", "target", "headers", "status"), HANDSHAKES, ids=[row[0] for row in HANDSHAKES])
 async def test_handshake_that_is_none_is_refused(
-    house: House, what: str, target: str, headers: dict[str, str | None], status: int
+    attacked_server: AttackedServer, what: str, target: str, headers: dict[str, str | None], status: int
 ):
-    _, writer, answer = await RawSocket.request(house.address, target, **headers)
+    _, writer, answer = await RawSocket.request(attacked_server.address, target, **headers)
     assert answer == status
     await hang_up(writer)
-    await house.is_as_before(None)
+    await attacked_server.is_as_before(None)
 
 
 async def open_polling(http: httpx.AsyncClient) -> str:
@@ -169,28 +169,30 @@ async def open_polling(http: httpx.AsyncClient) -> str:
 
 
 @pytest.mark.parametrize(("what", "body"), POSTS, ids=[what for what, _ in POSTS])
-async def test_post_that_is_none_is_refused_and_closes(house: House, what: str, body: bytes):
-    async with httpx.AsyncClient(base_url=house.address) as http:
+async def test_post_that_is_none_is_refused_and_closes(attacked_server: AttackedServer, what: str, body: bytes):
+    async with httpx.AsyncClient(base_url=attacked_server.address) as http:
         url = await open_polling(http)
         assert (await http.post(url, content=body)).status_code in (400, 413)
         assert (await http.get(url)).status_code == 400
-    await house.is_as_before(None)
+    await attacked_server.is_as_before(None)
 
 
 @pytest.mark.parametrize("header", ["user-agent", "origin", "authorization"])
-async def test_session_id_is_worth_nothing_to_somebody_else(house: House, header: str):
-    async with httpx.AsyncClient(base_url=house.address, headers={header: "http://one"}) as http:
+async def test_session_id_is_worth_nothing_to_somebody_else(attacked_server: AttackedServer, header: str):
+    async with httpx.AsyncClient(base_url=attacked_server.address, headers={header: "http://one"}) as http:
         url = await open_polling(http)
         assert (await http.get(url, headers={header: "http://two"})).status_code == 400
         assert (await http.post(url, content=b"3", headers={header: "http://two"})).status_code == 400
         assert (await http.post(url, content=b"3")).status_code == 200
         await http.post(url, content=b"1")
         await http.get(url)
-    await house.is_as_before(None)
+    await attacked_server.is_as_before(None)
 
 
-async def test_pongs_are_read_and_pings_sent_while_actions_wait(house: House, monkeypatch: pytest.MonkeyPatch):
-    namespace, gate = house.sockets.namespace_handlers["/chat"], asyncio.Event()
+async def test_pongs_are_read_and_pings_sent_while_actions_wait(
+    attacked_server: AttackedServer, monkeypatch: pytest.MonkeyPatch
+):
+    namespace, gate = attacked_server.sockets.namespace_handlers["/chat"], asyncio.Event()
     act = namespace.on_action
 
     async def on_action(*arguments: object) -> bytes:
@@ -198,8 +200,8 @@ async def test_pongs_are_read_and_pings_sent_while_actions_wait(house: House, mo
         return await act(*arguments)
 
     monkeypatch.setattr(namespace, "on_action", on_action)
-    raw = await RawSocket.open(house.address)
-    await raw.enter(house.token)
+    raw = await RawSocket.open(attacked_server.address)
+    await raw.enter(attacked_server.token)
     raw.send(*(f'42/chat,{number}["chat:list",{{}}]' for number in range(1000)))
     pings = 0
     while pings < 3:
@@ -210,22 +212,22 @@ async def test_pongs_are_read_and_pings_sent_while_actions_wait(house: House, mo
     for number in range(1000):
         assert "data" in await raw.ack(number)
     await raw.close()
-    await house.is_as_before(raw.connection_id)
+    await attacked_server.is_as_before(raw.connection_id)
 
 
-async def test_flood_does_not_delay_the_neighbour(house: House):
-    raw = await RawSocket.open(house.address)
-    await raw.enter(house.token)
+async def test_flood_does_not_delay_the_neighbour(attacked_server: AttackedServer):
+    raw = await RawSocket.open(attacked_server.address)
+    await raw.enter(attacked_server.token)
     raw.send(*("42/chat," + '["nonsense",{}]' for _ in range(50_000)))
     flood = asyncio.create_task(raw.closed())
     slowest_s = 0.0
     while not flood.done():
-        began = time.monotonic()
-        await house.neighbour.send("chat:list", limit=1)
-        slowest_s = max(slowest_s, time.monotonic() - began)
-    assert slowest_s < AT_ONCE_S
+        began_s = time.process_time()
+        await attacked_server.neighbour.send("chat:list", limit=1)
+        slowest_s = max(slowest_s, time.process_time() - began_s)
+    assert slowest_s < BUSY_S_MAX
     await raw.close()
-    await house.is_as_before(raw.connection_id)
+    await attacked_server.is_as_before(raw.connection_id)
 
 
 def security_tables() -> str:

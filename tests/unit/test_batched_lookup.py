@@ -8,10 +8,10 @@ from core.errors import Unavailable
 from core.logs import Request, request_scope
 from db.batched_lookup import BATCH_MAX, BatchedLookup
 from db.pool import Database, Tx
-from tests.support.raw_client import until
+from tests.support.waiting import until
 
 
-class Shelf:
+class RecordingLookup:
     """A look-up of words by their first letter, which notes what it was asked."""
 
     def __init__(self, database: Database) -> None:
@@ -29,48 +29,48 @@ class Shelf:
 
 
 async def test_each_gets_its_own_answer(database: Database):
-    shelf = Shelf(database)
-    assert await asyncio.gather(*map(shelf.words.find, "abca")) == ["apple", "beech", None, "apple"]
+    lookup = RecordingLookup(database)
+    assert await asyncio.gather(*map(lookup.words.find, "abca")) == ["apple", "beech", None, "apple"]
 
 
 async def test_those_who_come_while_others_are_answered_are_answered_together(database: Database):
-    shelf = Shelf(database)
-    await asyncio.gather(*(shelf.words.find("a") for _ in range(3 * BATCH_MAX)))
-    assert sum(map(len, shelf.asked)) == 3 * BATCH_MAX
-    assert max(map(len, shelf.asked)) == BATCH_MAX
-    assert len(shelf.asked) <= 5
+    lookup = RecordingLookup(database)
+    await asyncio.gather(*(lookup.words.find("a") for _ in range(3 * BATCH_MAX)))
+    assert sum(map(len, lookup.asked)) == 3 * BATCH_MAX
+    assert max(map(len, lookup.asked)) == BATCH_MAX
+    assert len(lookup.asked) <= 5
 
 
 async def test_one_who_comes_later_is_not_answered_from_before(database: Database):
-    shelf = Shelf(database)
-    first = asyncio.ensure_future(shelf.words.find("a"))
-    await until(lambda: shelf.asked)
-    second = asyncio.ensure_future(shelf.words.find("a"))
+    lookup = RecordingLookup(database)
+    first = asyncio.ensure_future(lookup.words.find("a"))
+    await until(lambda: lookup.asked)
+    second = asyncio.ensure_future(lookup.words.find("a"))
     assert await asyncio.gather(first, second) == ["apple", "apple"]
-    assert shelf.asked == [["a"], ["a"]]
+    assert lookup.asked == [["a"], ["a"]]
 
 
 async def test_fault_reaches_those_who_wait_and_nobody_after(database: Database):
-    shelf = Shelf(database)
-    shelf.fault = Unavailable()
-    outcomes = await asyncio.gather(*map(shelf.words.find, "aab"), return_exceptions=True)
+    lookup = RecordingLookup(database)
+    lookup.fault = Unavailable()
+    outcomes = await asyncio.gather(*map(lookup.words.find, "aab"), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [Unavailable] * 3
-    shelf.fault = None
-    assert await shelf.words.find("b") == "beech"
+    lookup.fault = None
+    assert await lookup.words.find("b") == "beech"
 
 
 async def test_who_does_not_wait_any_more_spoils_nothing(database: Database):
-    shelf = Shelf(database)
-    waiting = asyncio.ensure_future(shelf.words.find("a"))
+    lookup = RecordingLookup(database)
+    waiting = asyncio.ensure_future(lookup.words.find("a"))
     await asyncio.sleep(0)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    assert await shelf.words.find("b") == "beech"
+    assert await lookup.words.find("b") == "beech"
 
 
 async def test_log_of_each_request_has_the_statement(database: Database):
-    shelf, request = Shelf(database), Request("r")
+    lookup, request = RecordingLookup(database), Request("r")
     with request_scope(request):
-        await shelf.words.find("a")
+        await lookup.words.find("a")
     assert [name for name, _ in request.statements] == ["words"]

@@ -17,6 +17,7 @@ from enum import Enum
 from typing import Any, Final, Protocol
 
 from core import metrics
+from core.transitions import InvalidTransition
 from realtime.transport.engineio.close_reason import CLOSED_BY_CLIENT, CUT, LINGERS_AFTER, CloseReason
 from realtime.transport.engineio.packets import CLOSE, NOOP, PING, BadEnginePacket, EnginePacket, read_packet
 from realtime.transport.engineio.poll_outbox import PollOutbox
@@ -24,7 +25,6 @@ from realtime.transport.engineio.probe import Probe
 from realtime.transport.request import ClientFingerprint, TransportRequest
 from realtime.transport.websocket.connection import WebSocket
 from realtime.transport.websocket.frame_reader import CloseCode
-from realtime.transport.websocket.protocol import InvalidTransition
 
 log = logging.getLogger("molva.transport")
 

@@ -124,7 +124,7 @@ class Connection:
                     await self._engine_session.writable()
                 done += 1
                 if not done % ACTIONS_PER_TURN:
-                    await asyncio.sleep(0)
+                    await asyncio.sleep(0)  # the other clients' turn
         finally:
             if self._is_pausing:
                 self._is_pausing = False

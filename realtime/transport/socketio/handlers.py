@@ -100,7 +100,7 @@ class LibraryHandlers:
             raise ConnectRefused(error.error_args["message"], error.error_args.get("data")) from None
         except ConnectionRefusedError:
             is_accepted = False
-        except Exception:
+        except Exception:  # the application's handler: its bug must not harm the transport
             log.exception("connect crashed")
             is_accepted = False
         if is_accepted is False:
@@ -118,7 +118,7 @@ class LibraryHandlers:
         """The ack with what the handler returned; nothing if there is no handler, or it crashed."""
         try:
             result = await self._trigger(name, connection.connection_id, *_plain(arguments))
-        except Exception:
+        except Exception:  # as above
             log.exception("handler crashed", extra={"event_name": name[:64]})
             return ()
         if ack_id is None or result is self._server.not_handled:
@@ -130,7 +130,7 @@ class LibraryHandlers:
         """Call the handler; an exception is logged."""
         try:
             await self._trigger("disconnect", connection.connection_id, reason)
-        except Exception:
+        except Exception:  # as above
             log.exception("disconnect crashed")
 
     def on_draining(self, connection: Connection) -> None:

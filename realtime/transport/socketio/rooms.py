@@ -115,5 +115,5 @@ class Rooms(socketio.AsyncManager):  # type: ignore[misc]  # the library has no 
         if id and id in self.callbacks.get(sid, {}):
             try:
                 await super().trigger_callback(sid, id, data)
-            except Exception:
+            except Exception:  # it is the application's function: its bug must not close the client
                 log.exception("an ack's callback crashed")

@@ -316,7 +316,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # the library h
                 if handlers is not None:
                     handlers.on_draining(connection)
         if engine_sessions:
-            await asyncio.sleep(NOTICE_S)
+            await asyncio.sleep(NOTICE_S)  # clients that heed the notice leave by themselves
         random.shuffle(engine_sessions)
         wave_size = max(_WAVE_SESSIONS_MIN, -(-len(engine_sessions) // _WAVES_MAX))
         for start in range(0, len(engine_sessions), wave_size):

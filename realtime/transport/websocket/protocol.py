@@ -11,6 +11,7 @@ from enum import Enum
 from http import HTTPStatus
 from typing import Final
 
+from core.transitions import InvalidTransition
 from realtime.transport.request import RequestRefused, TransportRequest
 from realtime.transport.websocket.frame_reader import CloseCode, FrameError, FrameReader, Opcode, close_code_of
 from realtime.transport.websocket.frames import control_frame
@@ -41,10 +42,6 @@ TRANSITIONS: Final[dict[State, frozenset[State]]] = {
     CLOSED: frozenset(),
 }
 """The states that may follow each state."""
-
-
-class InvalidTransition(RuntimeError):
-    """A bug: a state was to change in a way that its table of transitions does not allow."""
 
 
 class WebSocketProtocol:

@@ -7,7 +7,7 @@ from typing import Final
 
 from tests.faults.checking.observer import NoAnswer, Observer
 from tests.faults.people.device import Device
-from tests.faults.people.workload import Town, Workload
+from tests.faults.people.workload import ChatUsers, Workload
 
 PROMISED_S: Final = 5.0
 _GIVEN_UP_S: Final = 25.0
@@ -25,12 +25,14 @@ class Convergence:
     """What was not right when the promised time was over."""
 
 
-async def await_convergence(town: Town, workload: Workload, observers: list[Observer], ended_at: float) -> Convergence:
+async def await_convergence(
+    chat_users: ChatUsers, workload: Workload, observers: list[Observer], ended_at: float
+) -> Convergence:
     """Compare until all is equal, or long past what is promised."""
     result = Convergence()
     while True:
         asked_at = time.monotonic()
-        result.differences = await _compare(town, workload, observers)
+        result.differences = await _compare(chat_users, workload, observers)
         if not result.differences:
             result.after_s = max(0.0, asked_at - ended_at)
             return result
@@ -38,23 +40,23 @@ async def await_convergence(town: Town, workload: Workload, observers: list[Obse
             result.at_promise = result.differences
         if time.monotonic() - ended_at > _GIVEN_UP_S:
             return result
-        await asyncio.sleep(_POLL_S)
+        await asyncio.sleep(_POLL_S)  # nobody announces that all views agree
 
 
-async def _compare(town: Town, workload: Workload, observers: list[Observer]) -> list[str]:
-    unsettled = [f"{device.name} {_why(device)}" for device in town.devices if not device.is_settled]
+async def _compare(chat_users: ChatUsers, workload: Workload, observers: list[Observer]) -> list[str]:
+    unsettled = [f"{device.name} {_why(device)}" for device in chat_users.devices if not device.is_settled]
     if unsettled or not workload.is_done:
         return unsettled or ["something is still under way"]
     try:
         fresh = {observer.user_id: await observer.chats() for observer in observers}
         messages = {}
-        for chat_id, members in town.chats.items():
+        for chat_id, members in chat_users.chats.items():
             steady = next(observer for observer in observers if observer.user_id == members[0].account.user_id)
             messages[chat_id] = await steady.messages(chat_id)
     except NoAnswer as problem:
         return [str(problem)]
     found = []
-    for device in town.devices:
+    for device in chat_users.devices:
         who = device.name if device.view.asks else f"{device.name} (waits to be told)"
         found += [f"{who}: {one}" for one in device.view.differences(fresh[device.account.user_id], messages)]
     return found[:_SHOWN_MAX]

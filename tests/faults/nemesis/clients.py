@@ -49,7 +49,7 @@ async def frozen_reader(stage: Stage) -> None:
 @contextlib.asynccontextmanager
 async def _reader(stage: Stage):  # type: ignore[no-untyped-def]  # of a context manager
     """A further device of the first person, behind a network of its own; mended at the end, when it is one of all."""
-    first = stage.town.devices[0]
+    first = stage.chat_users.devices[0]
     account = Account(stage.http, first.account.phone)
     await account.sign_in()
     network = await Network(("127.0.0.1", stage.server.port)).open()
@@ -58,18 +58,18 @@ async def _reader(stage: Stage):  # type: ignore[no-untyped-def]  # of a context
     )
     device.start()
     await device.online()
-    await device.open(next(iter(stage.town.chats)))
-    stage.town.devices.append(device)
+    await device.open(next(iter(stage.chat_users.chats)))
+    stage.chat_users.devices.append(device)
     yield network
     network.mend()
 
 
 async def _burst(stage: Stage) -> None:
-    chat_id = next(iter(stage.town.chats))
-    writers = stage.town.devices[1:5]
+    chat_id = next(iter(stage.chat_users.chats))
+    writers = stage.chat_users.devices[1:5]
     for number in range(_BURST):
         writers[number % len(writers)].write(chat_id, _LONG_TEXT)
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(0.001)  # the pace of the burst
 
 
 @fault()
@@ -86,12 +86,12 @@ async def connects_10000(stage: Stage) -> None:
 @fault()
 async def giant_inputs(stage: Stage) -> None:
     """A client sends what is too long, too deep, too many and too big, over the socket and over HTTP."""
-    account = Account(stage.http, stage.town.devices[0].account.phone)
+    account = Account(stage.http, stage.chat_users.devices[0].account.phone)
     await account.sign_in()
     deep = "x"
     for _ in range(_DEPTH):
         deep = [deep]  # type: ignore[assignment]  # on purpose
-    chat_id = next(iter(stage.town.chats))
+    chat_id = next(iter(stage.chat_users.chats))
     send = {"chat_id": chat_id, "client_id": "00000000-0000-4000-8000-000000000000", "type": "text"}
     payloads = [
         {**send, "content": {"text": "x" * 5_000}},

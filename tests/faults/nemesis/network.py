@@ -33,13 +33,13 @@ async def _lose(stage: Stage, network: Network) -> None:
 async def _reset(stage: Stage, network: Network) -> None:
     for _ in range(max(2, int(stage.seconds))):
         network.reset()
-        await asyncio.sleep(stage.rng.uniform(0.2, 1.0))
+        await asyncio.sleep(stage.rng.uniform(0.2, 1.0))  # the rhythm of the fault
 
 
 async def _lose_answers(stage: Stage, network: Network) -> None:
     for _ in range(max(2, int(stage.seconds))):
         network.lose_answers()
-        await asyncio.sleep(stage.rng.uniform(0.05, 0.3))
+        await asyncio.sleep(stage.rng.uniform(0.05, 0.3))  # the rhythm of the fault, also below
         network.reset()
         network.mend()
         await asyncio.sleep(stage.rng.uniform(0.1, 0.5))

@@ -63,7 +63,7 @@ async def _back(stage: Stage, *, not_pid: int) -> None:
             with contextlib.suppress(OSError, IndexError, ValueError):
                 if stage.postgres.pid != not_pid:
                     break
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.02)  # the new process is seen in its file alone
     await stage.postgres.answers()
 
 
@@ -84,7 +84,7 @@ async def terminate_backends(stage: Stage) -> None:
     async with asyncio.timeout(stage.seconds + 5):
         for _ in range(int(stage.seconds * 5)):
             await admin.fetch(_TERMINATE)
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.2)  # the pace of the fault
     await admin.close()
 
 

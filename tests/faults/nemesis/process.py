@@ -72,7 +72,7 @@ async def kill_migration(stage: Stage) -> None:
                 busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'half_migrated' AND state <> 'idle'"
                 while process.returncode is None and not await admin.fetchval(busy):  # noqa: ASYNC110  (PostgreSQL's state)
                     await asyncio.sleep(0.001)
-        await asyncio.sleep(stage.rng.uniform(0, 0.02))
+        await asyncio.sleep(stage.rng.uniform(0, 0.02))  # killed at another moment each time
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.wait()

@@ -53,7 +53,7 @@ async def _keep_full(ballast: Path) -> None:
             try:
                 file.write(b"\0" * _CHUNK)
             except OSError:
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.05)  # the kernel tells nobody of free bytes
 
 
 @fault()
@@ -79,7 +79,7 @@ async def _knock(stage: Stage, seconds: float) -> None:
     async with asyncio.timeout(seconds):
         _, writer = await asyncio.open_connection("127.0.0.1", stage.server.port)
         try:
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(seconds)  # it holds the connection
         finally:
             writer.close()
 
@@ -107,7 +107,7 @@ async def files_gone(stage: Stage) -> None:
 
 
 async def _upload(stage: Stage) -> int:
-    account = stage.town.devices[0].account
+    account = stage.chat_users.devices[0].account
     file = {"file": ("note.txt", os.urandom(64), "text/plain")}
     try:
         answer = await stage.http.post("/v1/files", files=file, headers=account.headers, timeout=_HTTP_S)

@@ -47,7 +47,7 @@ class Account:
                 try:
                     await self.sign_in()
                 except SignInFailed:
-                    await asyncio.sleep(_RETRY_S)
+                    await asyncio.sleep(_RETRY_S)  # a client does not ask in a tight loop
 
     async def refresh(self) -> None:
         """New tokens for the same session; by phone if it has ended."""

@@ -21,7 +21,7 @@ _WORDS: Final = ("yes", "no", "на месте", "see you", "привет 👋",
 
 
 @dataclass
-class Town:
+class ChatUsers:
     """Everybody, and the chats they share."""
 
     devices: list[Device] = field(default_factory=list)
@@ -36,28 +36,30 @@ class Town:
         return self.devices[:PEOPLE]
 
 
-async def settle_town(http: httpx.AsyncClient, address: str, history: History, rng: Random, patience_s: float) -> Town:
+async def sign_in_chat_users(
+    http: httpx.AsyncClient, address: str, history: History, rng: Random, patience_s: float
+) -> ChatUsers:
     """Sign everybody in, connect them, make their chats and put one on each screen."""
     phones = [f"+7916{rng.randrange(10**7):07d}" for _ in range(PEOPLE)]
     accounts = [Account(http, phone) for phone in phones]
     await asyncio.gather(*(account.sign_in_at_last() for account in accounts))
     seconds = [Account(http, phone) for phone in phones[:_SECOND_DEVICES]]
     await asyncio.gather(*(account.sign_in_at_last() for account in seconds))
-    town = Town()
+    chat_users = ChatUsers()
     for number, account in enumerate(accounts + seconds):
         name = f"{'abcdef'[number % PEOPLE]}{number // PEOPLE + 1}"
         # Of two devices of a person one asks on `reconciled` and one waits to be told: both are promised.
         asks = number % 2 == 0
         device = Device(name, account, address, history, rng=Random(rng.random()), patience_s=patience_s, asks=asks)
-        town.devices.append(device)
+        chat_users.devices.append(device)
         device.start()
-    await asyncio.gather(*(device.online() for device in town.devices))
-    await _make_chats(town, rng)
-    return town
+    await asyncio.gather(*(device.online() for device in chat_users.devices))
+    await _make_chats(chat_users, rng)
+    return chat_users
 
 
-async def _make_chats(town: Town, rng: Random) -> None:
-    anna, boris, clara, dmitri, eva, fyodor = town.first_devices()
+async def _make_chats(chat_users: ChatUsers, rng: Random) -> None:
+    anna, boris, clara, dmitri, eva, fyodor = chat_users.first_devices()
 
     async def group(creator: Device, members: list[Device], title: str) -> str:
         ids = [member.account.user_id for member in members]
@@ -72,18 +74,18 @@ async def _make_chats(town: Town, rng: Random) -> None:
     made = await dmitri.perform("chat:create_private", user_id=eva.account.user_id)
     assert made is not None, "no private chat"
     private = made["chat"]["id"]
-    town.chats = {everybody: town.first_devices(), unsteady: [anna, boris, clara], private: [dmitri, eva]}
-    town.unsteady_chat_id, town.unsteady = unsteady, fyodor
+    chat_users.chats = {everybody: chat_users.first_devices(), unsteady: [anna, boris, clara], private: [dmitri, eva]}
+    chat_users.unsteady_chat_id, chat_users.unsteady = unsteady, fyodor
     screens = [everybody, everybody, unsteady, everybody, private, unsteady, everybody, unsteady, everybody]
-    await asyncio.gather(*(device.open(chat_id) for device, chat_id in zip(town.devices, screens, strict=True)))
+    await asyncio.gather(*(device.open(chat_id) for device, chat_id in zip(chat_users.devices, screens, strict=True)))
 
 
 class Workload:
     """What goes on while it is not stopped."""
 
-    def __init__(self, town: Town, rng: Random, *, rate: float) -> None:
+    def __init__(self, chat_users: ChatUsers, rng: Random, *, rate: float) -> None:
         """``rate``: actions a second of each device."""
-        self._town = town
+        self._chat_users = chat_users
         self._rng = rng
         self._rate = rate
         self._goes_on = True
@@ -91,10 +93,10 @@ class Workload:
 
     def start(self) -> None:
         """Begin."""
-        for device in self._town.devices:
+        for device in self._chat_users.devices:
             rng = Random(self._rng.random())
             self._tasks.append(asyncio.create_task(self._write(device, rng)))
-        for device in self._town.first_devices():
+        for device in self._chat_users.first_devices():
             rng = Random(self._rng.random())
             self._tasks.append(asyncio.create_task(self._change(device, rng)))
         self._tasks.append(asyncio.create_task(self._come_and_go(Random(self._rng.random()))))
@@ -118,16 +120,16 @@ class Workload:
         return all(task.done() for task in self._tasks)
 
     def _chats_of(self, device: Device) -> list[str]:
-        return [chat_id for chat_id, members in self._town.chats.items() if self._first(device) in members]
+        return [chat_id for chat_id, members in self._chat_users.chats.items() if self._first(device) in members]
 
     def _first(self, device: Device) -> Device:
-        return next(one for one in self._town.devices if one.account.user_id == device.account.user_id)
+        return next(one for one in self._chat_users.devices if one.account.user_id == device.account.user_id)
 
     async def _write(self, device: Device, rng: Random) -> None:
-        await asyncio.sleep(rng.random() / self._rate)
+        await asyncio.sleep(rng.random() / self._rate)  # not all at once; the sleeps below are the pace of people
         while self._goes_on:
             if len(device.outbox) < 20:  # nobody writes on for ever while nothing leaves
-                chat_id = rng.choice(self._chats_of(device) or [self._town.unsteady_chat_id])
+                chat_id = rng.choice(self._chats_of(device) or [self._chat_users.unsteady_chat_id])
                 for _ in range(rng.choice((1, 1, 1, 3))):
                     device.write(chat_id, rng.choice(_WORDS))
             await asyncio.sleep(rng.expovariate(self._rate))
@@ -167,9 +169,9 @@ class Workload:
 
     async def _come_and_go(self, rng: Random) -> None:
         """One member of a group is put out and let in, again and again; at the end they are in."""
-        creator, somebody = self._town.devices[0], self._town.unsteady
+        creator, somebody = self._chat_users.devices[0], self._chat_users.unsteady
         assert somebody is not None
-        chat_id, user_id = self._town.unsteady_chat_id, somebody.account.user_id
+        chat_id, user_id = self._chat_users.unsteady_chat_id, somebody.account.user_id
         while self._goes_on:
             await asyncio.sleep(rng.uniform(0.2, 0.6))
             await creator.perform("member:remove", chat_id=chat_id, user_id=user_id)

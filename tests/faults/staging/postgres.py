@@ -79,7 +79,7 @@ class Postgres:
             ) as problem:
                 if time.monotonic() > deadline:
                     raise TimeoutError(f"PostgreSQL is not back within {within_s:.0f} s: {problem}") from None
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.05)  # it does not announce that it is back
             else:
                 return
 

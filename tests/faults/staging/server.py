@@ -70,11 +70,11 @@ class Server:
             status = await process.wait()
             if process is self._process and self._is_wanted:
                 self.unasked_ends.append(status)
-                await asyncio.sleep(_PAUSE_S)
+                await asyncio.sleep(_PAUSE_S)  # as a supervisor waits before it starts a program again
                 if self._is_wanted:
                     await self._spawn()
             else:
-                await asyncio.sleep(_PAUSE_S)
+                await asyncio.sleep(_PAUSE_S)  # the fault ended it, and will start it
 
     async def ready(self, within_s: float = READY_S) -> None:
         """Wait until its probe says so; ``TimeoutError`` with the end of its log otherwise."""
@@ -89,7 +89,7 @@ class Server:
                     pass
                 if len(self.unasked_ends) - ends >= _STARTS_MAX:
                     raise ServerDoesNotStart(self.log_tail(3))
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.05)  # between two questions
         raise TimeoutError(f"the server is not ready within {within_s:.0f} s:\n{self.log_tail()}")
 
     def log_tail(self, lines: int = 15) -> str:

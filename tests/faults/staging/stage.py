@@ -20,7 +20,7 @@ from typing import Final
 import httpx
 
 from tests.faults.history import History
-from tests.faults.people.workload import Town
+from tests.faults.people.workload import ChatUsers
 from tests.faults.staging.network import Network
 from tests.faults.staging.postgres import OwnPostgres, Postgres
 from tests.faults.staging.server import Server, serve_command
@@ -54,7 +54,7 @@ class Stage:
         self.database_network: Network
         self.http: httpx.AsyncClient
         """Past the networks."""
-        self.town: Town
+        self.chat_users: ChatUsers
         self.cleanups: list[Callable[[], Awaitable[None]]] = []
         """What a fault leaves running until the run is over."""
 
