@@ -23,6 +23,7 @@ from core import limits
 from core.errors import StartupError
 from core.file_urls import FileUrls
 from core.garbage_collector import tune_collector
+from core.limit_settings import shown_to_clients
 from core.logs import configure_logs
 from core.loop_lag import watch_loop_lag
 from core.rates import RateLimits
@@ -133,6 +134,7 @@ async def _compose_chat(settings: Settings, database: Database, tokens: AccessTo
         dispatcher=dispatcher,
         presence=presence,
         connections_max=settings.connections_per_user,
+        limits=shown_to_clients(settings),
         epoch=epoch,
         network_bans=network_bans,
         announcements=announcements,

@@ -1,14 +1,27 @@
-"""The documented bounds of what a client may send: in the schemas, in ``session:ready.limits`` and in the docs."""
+"""The documented bounds of what a client may send: in the schemas, in ``session:ready.limits`` and in the docs.
 
+The operator may set some of them: ``MOLVA_LIMITS_TEXT_CHARS`` and so on. The schemas are made of them when the modules are
+imported, so they are read from the environment here; ``core.limit_settings`` explains and checks them.
+"""
+
+import os
 from typing import Final
 
-from core import rates
+DEFAULTS: Final[dict[str, int]] = {}
+"""The bounds that the operator may set, by their names in ``session:ready.limits``."""
 
-TEXT_CHARS_MAX: Final = 4096
-TITLE_CHARS_MAX: Final = 128
-DISPLAY_NAME_CHARS_MAX: Final = 64
-ABOUT_CHARS_MAX: Final = 256
-CAPTION_CHARS_MAX: Final = 1024
+
+def _configurable(name: str, default: int) -> int:
+    DEFAULTS[name] = default
+    text = os.environ.get(f"MOLVA_LIMITS_{name.upper()}", "").strip()
+    return int(text) if text.isdecimal() else default  # what is no number is refused with the other settings
+
+
+TEXT_CHARS_MAX: Final = _configurable("text_chars", 4096)
+TITLE_CHARS_MAX: Final = _configurable("title_chars", 128)
+DISPLAY_NAME_CHARS_MAX: Final = _configurable("display_name_chars", 64)
+ABOUT_CHARS_MAX: Final = _configurable("about_chars", 256)
+CAPTION_CHARS_MAX: Final = _configurable("caption_chars", 1024)
 DEVICE_NAME_CHARS_MAX: Final = 128
 PIN_CHARS_MIN: Final = 4
 PIN_CHARS_MAX: Final = 64
@@ -19,44 +32,40 @@ DESCRIPTION_CHARS_MAX: Final = 512
 METADATA_BYTES_MAX: Final = 4096
 """Of JSON without white space."""
 
-GROUP_MEMBERS_MAX: Final = 1000
-MEMBERS_PER_ADD_MAX: Final = 100
+GROUP_MEMBERS_MAX: Final = _configurable("group_members", 1000)
+MEMBERS_PER_ADD_MAX: Final = _configurable("members_per_add", 100)
 MENTIONS_MAX: Final = 50
 REACTIONS_MAX: Final = 20
 """Different emoji on one message."""
 REPORT_COMMENT_CHARS_MAX: Final = 1024
 REPORTS_PER_DAY_MAX: Final = 50
 """By one person."""
-PAGE_SIZE_DEFAULT: Final = 50
-PAGE_SIZE_MAX: Final = 100
+PAGE_SIZE_MAX: Final = _configurable("page_size", 100)
+PAGE_SIZE_DEFAULT: Final = min(50, PAGE_SIZE_MAX)
 PHONES_PER_FIND_MAX: Final = 100
-PINS_MAX: Final = 10
+PINS_MAX: Final = _configurable("pins", 10)
 PINNED_MESSAGES_MAX: Final = 50
 """In one chat."""
 INVITES_MAX: Final = 50
 """Of one group, at the same time."""
 INVITE_SECONDS_MAX: Final = 366 * 86_400
-WATCH_LIST_MAX: Final = 200
+WATCH_LIST_MAX: Final = _configurable("watch_list", 200)
 WATCHED_CHATS_MAX: Final = 50
-CONNECTIONS_PER_USER: Final = 10
-"""Unless the operator sets another number."""
 
-PACKET_BYTES_MAX: Final = 64 * 1024
+PACKET_BYTES_MAX: Final = _configurable("packet_bytes", 64 * 1024)
 """A larger packet is refused; one of more than twice as much closes the connection."""
-AVATAR_BYTES_MAX: Final = 5 * 1024 * 1024
-AVATAR_PIXELS_MAX: Final = 25_000_000
+AVATAR_BYTES_MAX: Final = _configurable("avatar_bytes", 5 * 1024 * 1024)
+AVATAR_PIXELS_MAX: Final = _configurable("avatar_pixels", 25_000_000)
 AVATAR_SIDE_MAX: Final = 16_383
 """In pixels; what every format can hold."""
 AVATAR_SIZES: Final = ("50", "100", "400", "original")
 """Of an avatar's images: sides in pixels, and the picture in full."""
-FILE_BYTES_MAX: Final = 25 * 1024 * 1024
+FILE_BYTES_MAX: Final = _configurable("file_bytes", 25 * 1024 * 1024)
 FILE_NAME_CHARS_MAX: Final = 255
 FILE_PIXELS_MAX: Final = 50_000_000
 """A picture with more is kept as a plain file: without width, height, thumbnail and BlurHash."""
 FILE_SIDE_MAX: Final = 65_535
 DURATION_S_MAX: Final = 86_400
-UPLOADED_BYTES_PER_DAY_MAX: Final = 2 * 1024 * 1024 * 1024
-"""By one person."""
 NUMBERS_PER_DAY_MAX: Final = 1_000
 """Phone numbers that one person may look up in a day."""
 NUMBERS_ON_FIRST_DAY_MAX: Final = 500
@@ -65,8 +74,8 @@ SEQ_MAX: Final = 2**53 - 1
 """The largest integer that JavaScript keeps exact."""
 
 
-def shown_to_clients(*, connections_per_user: int = CONNECTIONS_PER_USER) -> dict[str, int]:
-    """The bounds as ``session:ready.limits`` carries them; what can be configured, as it is."""
+def in_schemas() -> dict[str, int]:
+    """The bounds of single requests, by the names that clients are shown."""
     return {
         "text_chars": TEXT_CHARS_MAX,
         "title_chars": TITLE_CHARS_MAX,
@@ -95,7 +104,6 @@ def shown_to_clients(*, connections_per_user: int = CONNECTIONS_PER_USER) -> dic
         "invite_seconds": INVITE_SECONDS_MAX,
         "watch_list": WATCH_LIST_MAX,
         "watched_chats": WATCHED_CHATS_MAX,
-        "connections_per_user": connections_per_user,
         "packet_bytes": PACKET_BYTES_MAX,
         "packet_bytes_closing": 2 * PACKET_BYTES_MAX,
         "avatar_bytes": AVATAR_BYTES_MAX,
@@ -103,8 +111,6 @@ def shown_to_clients(*, connections_per_user: int = CONNECTIONS_PER_USER) -> dic
         "avatar_side_pixels": AVATAR_SIDE_MAX,
         "file_bytes": FILE_BYTES_MAX,
         "file_name_chars": FILE_NAME_CHARS_MAX,
-        "uploaded_bytes_per_day": UPLOADED_BYTES_PER_DAY_MAX,
         "numbers_looked_up_per_day": NUMBERS_PER_DAY_MAX,
         "numbers_looked_up_on_first_day": NUMBERS_ON_FIRST_DAY_MAX,
-        **rates.shown_to_clients(),
     }

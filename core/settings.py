@@ -2,7 +2,7 @@
 
 A setting is documented here and nowhere else: ``make documents`` writes the descriptions into docs/configuration.md and
 README.md, and ``molva --help`` reads them. ``production`` refuses whatever is only safe on a developer's machine. To add a
-setting, follow docs/how-to/add-a-setting.md; nothing else reads the environment.
+setting, follow docs/how-to/add-a-setting.md. Nothing else reads the environment but ``core.limits``, for bounds in schemas.
 """
 
 import re
@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from core.addresses import is_loopback
 from core.development_secret import read_or_make
 from core.errors import StartupError
 from core.faults import in_words
-from core.limits import CONNECTIONS_PER_USER, UPLOADED_BYTES_PER_DAY_MAX
+from core.limit_settings import LimitSettings
 
 SECRET_BYTES_MIN = 32
 CONNECTIONS_PER_ADDRESS_MAX = 1000
@@ -41,7 +41,7 @@ class Environment(StrEnum):
     PRODUCTION = "production"
 
 
-class Settings(BaseSettings):
+class Settings(LimitSettings):
     """Everything that can be set from outside."""
 
     model_config = SettingsConfigDict(
@@ -175,12 +175,6 @@ class Settings(BaseSettings):
     long_polling: Literal["on", "off"] = Field(
         "on", description="Whether Socket.IO clients may use long-polling. With `off` only WebSocket works."
     )
-    connections_per_user: int = Field(
-        CONNECTIONS_PER_USER,
-        ge=1,
-        le=1000,
-        description="Maximum number of connections of one user at a time. One more connection closes the oldest.",
-    )
     connections_per_address: int | None = Field(
         None,
         ge=1,
@@ -195,24 +189,6 @@ class Settings(BaseSettings):
     )
     rate_limits: Literal["on", "off"] = Field(
         "on", description="`off` switches rate limits off, for load tests. Not allowed in production."
-    )
-    limits_private_chats_per_day: int = Field(
-        200, ge=1, description="New private chats that one person opens in a day (UTC) at the most."
-    )
-    limits_groups_per_day: int = Field(50, ge=1, description="New groups of one person in a day at the most.")
-    limits_strangers_added_per_day: int = Field(
-        500, ge=1, description="People that one person adds to groups in a day without sharing a chat with them before."
-    )
-    limits_files_per_day: int = Field(1000, ge=1, description="Files that one person uploads in a day at the most.")
-    limits_file_bytes_per_day: int = Field(
-        UPLOADED_BYTES_PER_DAY_MAX, ge=1, description="Bytes that one person uploads in a day, thumbnails included."
-    )
-    limits_files_stored: int = Field(50_000, ge=1, description="Files of one person that are kept at the most.")
-    limits_file_bytes_stored: int = Field(
-        50 * 1024**3, ge=1, description="Bytes of all files of one person, thumbnails included."
-    )
-    limits_first_day_percent: int = Field(
-        20, ge=1, le=100, description="Share of the daily limits that an account has in its first 24 hours, in percent."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The lowest level that is logged.")
     log_format: Literal["json", "text"] | None = Field(

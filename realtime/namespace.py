@@ -16,7 +16,7 @@ from core import metrics
 from core.clock import now_wire, wire_time_of_unix
 from core.errors import AppError, ErrorCode, Forbidden, PayloadTooLarge, Unauthorized, ValidationFailed
 from core.ids import new_id
-from core.limits import PACKET_BYTES_MAX, shown_to_clients
+from core.limits import PACKET_BYTES_MAX
 from core.logs import Request, request_scope
 from core.tokens import AccessTokens
 from db import sessions
@@ -89,11 +89,12 @@ class ChatNamespace(Namespace):
         dispatcher: Dispatcher,
         presence: PresenceTracker,
         connections_max: int,
+        limits: dict[str, int],
         epoch: Epoch,
         network_bans: NetworkBans,
         announcements: Announcements,
     ) -> None:
-        """``connections_max``: of one user at a time."""
+        """``connections_max``: of one user at a time. ``limits``: what clients are shown of them."""
         super().__init__(NAMESPACE)
         self._database = database
         self._admissions = BatchedLookup(
@@ -104,6 +105,7 @@ class ChatNamespace(Namespace):
         self._dispatcher = dispatcher
         self._presence = presence
         self._connections_max = connections_max
+        self._limits = limits
         self._epoch = epoch
         self._network_bans = network_bans
         self._announcements = announcements
@@ -171,7 +173,7 @@ class ChatNamespace(Namespace):
             active_chat_id=connection.active_chat_id,
             epoch=self._epoch.epoch,
             server_time=now_wire(),
-            limits=shown_to_clients(connections_per_user=self._connections_max),
+            limits=self._limits,
             announcements=self._announcements.current,
             unread=Unread.of(admission.unread),
         )

@@ -11,9 +11,9 @@ from typing import Any, Final
 import orjson
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from core import limits
 from core.conflicts import ConflictReason
 from core.errors import ErrorCode
+from core.limit_settings import shown_to_clients
 from realtime.documents.errors import explain
 from realtime.messages.received import RECEIVED
 from realtime.model.events import ChatUpdated
@@ -122,7 +122,7 @@ def _event_chat(schemas: Schemas) -> str:
 
 
 def _limits() -> str:
-    names = "\n".join(f"  {name}: number;" for name in limits.shown_to_clients())
+    names = "\n".join(f"  {name}: number;" for name in shown_to_clients())
     return _comment("The documented bounds, by name.") + f"export interface Limits {{\n{names}\n}}"
 
 

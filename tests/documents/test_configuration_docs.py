@@ -17,7 +17,9 @@ from core.settings import IMPORTANT, Settings, shown_default, variable_of
 
 ROOT = Path(__file__).parents[2]
 BEGIN, END = "<!-- made from core/settings.py by make documents -->", "<!-- end -->"
-TABLES = {"docs/configuration.md": tuple(Settings.model_fields), "README.md": IMPORTANT}
+ALL = sorted(Settings.model_fields, key=lambda name: name not in Settings.__annotations__)
+"""What is inherited, the limits, comes last."""
+TABLES = {"docs/configuration.md": ALL, "README.md": IMPORTANT}
 """Document → the settings in its table."""
 NAMING = [
     "README.md",

@@ -7,9 +7,9 @@ from pathlib import Path
 import orjson
 import pytest
 
-from core import limits
 from core.conflicts import ConflictReason
 from core.errors import ErrorCode
+from core.limit_settings import shown_to_clients
 from realtime.documents.typescript import write_types
 from realtime.messages.contents import CONTENTS
 from tests.clients.test_javascript_client import NODE, SCRIPTS
@@ -93,7 +93,7 @@ def in_code(text: str) -> str:
 
 def test_limits_are_those_that_clients_are_shown():
     written = {row[0].strip("`"): int(row[1].replace(",", "")) for row in table(page("limits.md"))}
-    assert written == limits.shown_to_clients()
+    assert written == shown_to_clients()
 
 
 def test_every_message_type_is_explained():
