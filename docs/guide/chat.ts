@@ -1,13 +1,19 @@
-// A chat list and an open chat: names, pictures, unread counts, ticks. There is no request for any single person: answers with
-// messages have `users`, and `message:created` has its `sender`. Only `chat:updated` can name strangers, in chats that are not
+// A chat list and an open chat: names, pictures, unread counts, ticks, reactions, images. There is no request for any single
+// person: answers with messages have `users`, and `message:created` has its `sender`. Only `chat:updated` can name strangers, in chats that are not
 // open: they are looked up together. Each tab has a connection and an open chat of its own.
 //
 // `molva.ts` is /docs/types.ts of the server. The test run compiles this page in strict TypeScript, without a cast.
 import { io, type Socket } from "socket.io-client";
-import type { Ack, ChatPage, ChatView, ClientToServerEvents, EventChat, Message, MessageView, RestCalls, ServerToClientEvents, User } from "./molva.js";
+import type {
+  Ack, Avatar, ChatPage, ChatView, ClientToServerEvents, EventChat, Message, MessageView, Reaction, ReactionView, RestCalls,
+  ServerToClientEvents, User,
+} from "./molva.js";
 
 export interface Row { id: string; title: string; picture: string | null; line: string; unread: number; mentioned: boolean }
-export interface Bubble { seq: number; from: string; text: string; mine: boolean; ticks: "" | "sent" | "read"; likes: number }
+export interface Bubble {
+  seq: number; from: string; text: string; mine: boolean; ticks: "" | "sent" | "read"; likes: number;
+  reactions: string; image: string | null;
+}
 
 export class ChatScreen {
   private readonly socket: Socket<ServerToClientEvents, ClientToServerEvents>;
@@ -43,6 +49,13 @@ export class ChatScreen {
       const held = chat_id === this.openChatId ? this.messages.get(seq) : undefined;
       if (held) this.messages.set(seq, { ...held, like_count, liked_by_me: user_id === this.me ? liked : held.liked_by_me });
     }));
+    this.socket.on("message:reacted", ({ chat_id, seq, user_id, emoji, added, reactions }) => this.changed(() => {
+      const held = chat_id === this.openChatId ? this.messages.get(seq) : undefined;
+      if (!held) return;
+      const mine = withMine(reactions, held.reactions);
+      if (user_id === this.me) for (const one of mine) if (one.emoji === emoji) one.mine = added;
+      this.messages.set(seq, { ...held, reactions: mine });
+    }));
     this.socket.on("chat:read", ({ chat_id, user_id, read_seq }) => this.changed(() => {
       const chat = this.chats.get(chat_id);
       if (chat && user_id !== this.me) chat.others_read_seq = Math.max(chat.others_read_seq, read_seq);
@@ -61,7 +74,7 @@ export class ChatScreen {
       return {
         id: chat.id,
         title: chat.me.title ?? chat.title ?? peer?.display_name ?? "",
-        picture: this.picture(peer),
+        picture: this.picture(chat.avatar ?? peer?.avatar ?? null),
         line: chat.last_message ? this.words(chat.last_message) : "",
         unread: chat.me.unread_count,
         mentioned: chat.me.unread_mentions > 0,
@@ -74,7 +87,17 @@ export class ChatScreen {
     return [...this.messages.values()].sort((a, b) => a.seq - b.seq).map((message) => {
       const mine = message.sender_id === this.me && message.type !== "system";
       const ticks = !mine ? "" : message.seq <= readSeq ? "read" : "sent";
-      return { seq: message.seq, from: this.name(message.sender_id), text: this.words(message), mine, ticks, likes: message.like_count };
+      return {
+        seq: message.seq,
+        from: this.name(message.sender_id),
+        text: this.words(message),
+        mine,
+        ticks,
+        likes: message.like_count,
+        reactions: message.reactions.map(({ emoji, count, mine }) => `${emoji}${count}${mine ? "*" : ""}`).join(" "),
+        // Signed: an <img> needs no header. It ends after some hours; `file:url` makes a fresh one.
+        image: message.type === "image" && message.content ? this.url + (message.content.thumbnail_url ?? message.content.url) : null,
+      };
     });
   }
 
@@ -96,8 +119,8 @@ export class ChatScreen {
     this.changed(() => users.forEach((user) => this.users.set(user.id, user)));
   }
 
-  private picture(user: User | null): string | null {
-    return user?.avatar ? this.url + user.avatar["100"] : null;
+  private picture(avatar: Avatar | null): string | null {
+    return avatar && this.url + avatar["100"];
   }
 
   private words(message: Message): string {
@@ -116,6 +139,9 @@ export class ChatScreen {
       case "group_created": case "became_group": return `${this.name(content.user_id)} opened the group ${content.title}`;
       case "member_added": return `${this.name(sender_id)} added ${this.name(content.user_id)}`;
       case "member_removed": return `${this.name(sender_id)} removed ${this.name(content.user_id)}`;
+      case "title_changed": return `${this.name(sender_id)} named the group ${content.title}`;
+      case "avatar_changed": return `${this.name(sender_id)} changed the picture`;
+      case "message_pinned": return `${this.name(sender_id)} pinned a message`;
       case "member_left": return `${this.name(content.user_id)} left`;
       default: return ""; // of a newer server
     }
@@ -139,6 +165,10 @@ export class ChatScreen {
 
   private async read(chatId: string, seq: number): Promise<void> {
     await this.socket.emitWithAck("message:read", { chat_id: chatId, seq });
+  }
+
+  async react(seq: number, emoji: string): Promise<void> {
+    if (this.openChatId) await this.socket.emitWithAck("message:react", { chat_id: this.openChatId, seq, emoji });
   }
 
   async say(text: string): Promise<string | null> {
@@ -191,7 +221,7 @@ export class ChatScreen {
     this.chats.set(chat.id, {
       ...chat,
       peer: chat.peer ?? known?.peer ?? null,
-      last_message: chat.last_message && { liked_by_me: false, ...chat.last_message },
+      last_message: chat.last_message && { ...chat.last_message, liked_by_me: false, reactions: withMine(chat.last_message.reactions) },
       others_read_seq: chat.others_read_seq ?? known?.others_read_seq ?? 0,
       me: { ...me, read_seq: read, unread_count: chat.message_count - read, unread_mentions: mentions },
     });
@@ -199,11 +229,19 @@ export class ChatScreen {
 
   private putMessage(message: Message): void {
     if (message.chat_id !== this.openChatId) return;
-    this.messages.set(message.seq, { ...message, liked_by_me: this.messages.get(message.seq)?.liked_by_me ?? false });
+    const held = this.messages.get(message.seq);
+    const reactions = withMine(message.reactions, held?.reactions);
+    this.messages.set(message.seq, { ...message, liked_by_me: held?.liked_by_me ?? false, reactions });
   }
 
   private changed(change: () => void): void {
     change();
     this.draw(this);
   }
+}
+
+// Events say who reacted last, and not which reactions are mine: that is kept.
+function withMine(reactions: readonly Reaction[], known: readonly ReactionView[] = []): ReactionView[] {
+  const mine = new Set(known.filter((one) => one.mine).map((one) => one.emoji));
+  return reactions.map((one) => ({ ...one, mine: mine.has(one.emoji) }));
 }

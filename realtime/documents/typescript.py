@@ -17,7 +17,7 @@ from core.limit_settings import shown_to_clients
 from realtime.documents.errors import explain
 from realtime.messages.received import RECEIVED
 from realtime.model.events import ChatUpdated
-from realtime.model.objects import Chat, ChatView, Message, MessageView
+from realtime.model.objects import Chat, ChatView, Message, MessageView, Reaction, ReactionView
 from realtime.sessions.payloads import SessionReady
 from realtime.wire.registry import ACTIONS, EVENTS
 
@@ -88,26 +88,34 @@ def write_types(openapi: dict[str, Any] | None = None) -> str:
 
 
 def _messages(schemas: Schemas, contents: Mapping[str, list[str]]) -> list[str]:
-    """``Message``, a union by ``type``, and ``MessageView``, the same with what is the caller's alone."""
+    """``Message``, a union by ``type``, and ``MessageView``, the same with what is the caller's alone.
+
+    The reactions of a view say which are the caller's: ``R`` is what a reaction is.
+    """
     message, view = schemas[Message.__name__], schemas[MessageView.__name__]
     shared = {name: field for name, field in message["properties"].items() if name not in {"type", "content"}}
     own = {name: field for name, field in view["properties"].items() if name not in message["properties"]}
+    base = _object({**message, "properties": shared}).replace(f"reactions: {Reaction.__name__}[]", "reactions: R[]")
+    parameter = f"<R = {Reaction.__name__}>"
     parts = [
-        _comment("What every message has, whatever its type.")
-        + f"export interface MessageBase {_object({**message, 'properties': shared})}",
+        _comment("What every message has, whatever its type.") + f"export interface MessageBase{parameter} {base}",
         _comment("What a system message tells. Switch on `event`.")
         + f"export type SystemContent = {' | '.join(contents['system'])};",
     ]
     for kind, received in contents.items():
         content = "SystemContent" if kind == "system" else " | ".join(received)
         parts.append(
-            f'export type {kind.capitalize()}Message = MessageBase & {{ type: "{kind}"; content: {content} | null }};'
+            f"export type {kind.capitalize()}Message{parameter} ="
+            f' MessageBase<R> & {{ type: "{kind}"; content: {content} | null }};'
         )
-    union = " | ".join(f"{kind.capitalize()}Message" for kind in contents)
-    parts.append(_comment(f"{message['description']}\n\nSwitch on `type`.") + f"export type {Message.__name__} = {union};")
+    union = " | ".join(f"{kind.capitalize()}Message<R>" for kind in contents)
+    parts.append(
+        _comment(f"{message['description']}\n\nSwitch on `type`.") + f"export type {Message.__name__}{parameter} = {union};"
+    )
     parts.append(
         _comment(view["description"])
-        + f"export type {MessageView.__name__} = {Message.__name__} & {_object({**view, 'properties': own})};"
+        + f"export type {MessageView.__name__} = {Message.__name__}<{ReactionView.__name__}>"
+        + f" & {_object({**view, 'properties': own})};"
     )
     return parts
 

@@ -13,7 +13,8 @@ from realtime.documents.typescript import write_types
 from realtime.wire.registry import ACTIONS
 from tests.clients.test_guide_clients import ROOT
 from tests.clients.test_javascript_client import NODE, SCRIPTS
-from tests.support.clients import ChatUsers, Client, Person
+from tests.support.clients import ChatUsers, Client, Person, new_client_id
+from tests.support.pictures import encoded, scene
 from tests.support.waiting import DEADLINE_S, until
 
 pytestmark = [
@@ -32,7 +33,7 @@ class Tabs:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
 
-    async def ask(self, tab: int, command: str, *rest: str) -> Any:
+    async def ask(self, tab: int, command: str, *rest: object) -> Any:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps([tab, command, *rest]).encode() + b"\n")
@@ -121,6 +122,30 @@ async def test_page_shows_a_message_that_overtakes_the_list(boris: tuple[Client,
     held_lists.release.set()
     for tab in (0, 1):
         await tabs.shows(tab, "rows", [("hello Anna", 1)], "line", "unread")
+
+
+async def test_page_shows_images_and_reactions(chat_users: ChatUsers, boris: tuple[Client, str], tabs: Tabs, anna: Person):
+    client, chat_id = boris
+    person = next(one for one in chat_users.people if one.id == client.ready["user"]["id"])
+    upload = {"file": ("beach.png", encoded(scene(800, 600)), "image/png")}
+    stored = (await chat_users.http.post("/v1/files", files=upload, headers=person.headers)).raise_for_status().json()
+    content = {"file_id": stored["id"], "caption": "the beach"}
+    await client.send("message:send", chat_id=chat_id, client_id=new_client_id(), type="image", content=content)
+    for tab in (0, 1):
+        await tabs.ask(tab, "open", chat_id)
+        await tabs.shows(tab, "bubbles", [("the beach", "")], "text", "reactions")
+    (bubble,) = await tabs.ask(0, "bubbles")
+    picture = await chat_users.http.get(bubble["image"])
+    assert (picture.status_code, picture.headers["content-type"].partition("/")[0]) == (200, "image")
+    await client.send("message:react", chat_id=chat_id, seq=1, emoji="👍")
+    await tabs.ask(1, "react", 1, "🎉")
+    for tab in (0, 1):
+        await tabs.shows(tab, "bubbles", [("👍1 🎉1*",)], "reactions")
+    await client.send("message:unreact", chat_id=chat_id, seq=1, emoji="👍")
+    await client.send("message:react", chat_id=chat_id, seq=1, emoji="🎉")
+    await tabs.shows(0, "bubbles", [("🎉2*",)], "reactions")
+    await client.send("message:edit", chat_id=chat_id, seq=1, content={**content, "caption": "our beach"})
+    await tabs.shows(0, "bubbles", [("our beach", "🎉2*")], "text", "reactions")
 
 
 @pytest.mark.timeout(120)
