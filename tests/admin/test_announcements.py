@@ -51,7 +51,7 @@ async def test_announcement_lasts_a_day_unless_it_says_otherwise(chat_users: Cha
         {"text": " "},
         {"text": "x" * 1001},
         {"text": "x", "level": "loud"},
-        {"text": "x", "until": "2020-01-01T00:00:00Z"},
+        {"text": "x", "until": "tomorrow"},
     ],
 )
 async def test_bad_announcement_is_refused(operator: OperatorClient, asked: dict[str, str]):

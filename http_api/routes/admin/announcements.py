@@ -7,8 +7,8 @@ from fastapi import APIRouter, Path
 from pydantic import Field
 
 from admin import announcements
-from core.clock import now_wire, wire_time
-from core.errors import ErrorCode, ValidationFailed
+from core.clock import wire_time
+from core.errors import ErrorCode
 from db.announcements import AnnouncementRow
 from http_api.middleware.bodies import StrictRoute
 from http_api.operators import OPERATOR_ERRORS, AdminServicesOf, OperatorOf
@@ -47,10 +47,11 @@ class AnnouncementList(ServerPayload):
 async def create_announcement(
     payload: AnnouncementCreate, services: AdminServicesOf, operator: OperatorOf
 ) -> AdminAnnouncement:
-    """Tell everybody who is online, with the event `server:announcement`, and who connects until it ends."""
+    """Tell everybody who is online, with the event `server:announcement`, and who connects until it ends.
+
+    With a time in the past it has ended already: clients show nothing.
+    """
     until = payload.until or wire_time(datetime.now(UTC) + _LASTS)
-    if until <= now_wire():
-        raise ValidationFailed.at("until", "must be in the future")
     row = await announcements.announce(services, operator, text=payload.text, level=payload.level, until=until)
     return _announcement_of(row)
 
