@@ -58,6 +58,12 @@ def test_reconciled_edit_is_fetched_by_who_asks_and_stays_unseen_by_who_is_not_t
     assert differences(view, 3, [edited, message(2)]) == []
 
 
+def test_like_raises_the_version_of_the_chat():
+    view = viewer(asks=True)
+    view.hear("message:liked", {"chat_id": CHAT, "seq": 2, "like_count": 1, "version": 3})
+    assert differences(view, 3, [message(1), message(2, like_count=1, version=3)]) == []
+
+
 def test_message_that_was_lost_with_the_connection_is_asked_for():
     """``chat:updated`` came, and the message behind it did not."""
     view = viewer(asks=True)

@@ -79,6 +79,9 @@ class View:
         self.versions[chat_id] = max(version, self.versions.get(chat_id, 0))
         self._told[chat_id] = max(version, self._told.get(chat_id, 0))
         self._reconciling.discard(chat_id)
+        self._show_version(chat_id, version)
+
+    def _show_version(self, chat_id: str, version: int) -> None:
         if chat_id in self.chats:
             self.chats[chat_id] = {**self.chats[chat_id], "version": max(version, self.chats[chat_id]["version"])}
 
@@ -137,6 +140,7 @@ class View:
             if version != told + 1 and not is_reconciled:
                 return chat_id
             self._told[chat_id] = told = version
+            self._show_version(chat_id, version)
             self._reconciling.discard(chat_id)
             if is_reconciled:
                 self._reconciling.add(chat_id)
