@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 
 from accounts.profile import existing
 from db import blocks, export, files, sessions, users
-from db.export import LikeRow, MembershipRow, PastChatRow
+from db.export import InviteMadeRow, LikeRow, MembershipRow, PastChatRow, ReactionRow, ReportMadeRow
 from db.files import FileRow
 from db.messages import MessageRow
 from db.pool import Database, Tx
@@ -22,7 +22,7 @@ from db.users import ProfileRow, UserRow
 _Row = TypeVar("_Row")
 
 PAGE: Final = 100
-"""Rows of a page of chats or files."""
+"""Rows of a page of chats, files, invites or reports."""
 WINDOW: Final = 1_000
 """Messages of a chat that one statement looks at, whoever sent them."""
 
@@ -82,6 +82,37 @@ def list_messages(database: Database, user_id: str) -> AsyncIterator[list[Messag
 def list_likes(database: Database, user_id: str) -> AsyncIterator[list[LikeRow]]:
     """The messages that the person likes."""
     return _list_in_windows(database, user_id, export.list_own_likes)
+
+
+def list_reactions(database: Database, user_id: str) -> AsyncIterator[list[ReactionRow]]:
+    """The reactions of the person."""
+    return _list_in_windows(database, user_id, export.list_own_reactions)
+
+
+async def list_invites(database: Database, user_id: str) -> AsyncIterator[list[InviteMadeRow]]:
+    """The invites that the person made, without their codes."""
+    async for chats in _list_past_chats(database, user_id):
+        for chat in chats:
+            after_code = None
+            while True:
+                async with database.reading() as tx:
+                    page = await export.list_own_invites(tx, chat.membership.chat_id, user_id, after_code, PAGE)
+                yield [row.invite for row in page]
+                if len(page) < PAGE:
+                    break
+                after_code = page[-1].code
+
+
+async def list_reports(database: Database, user_id: str) -> AsyncIterator[list[ReportMadeRow]]:
+    """The reports that the person made, without what others wrote."""
+    after_id = None
+    while True:
+        async with database.reading() as tx:
+            page = await export.list_own_reports(tx, user_id, after_id, PAGE)
+        yield page
+        if len(page) < PAGE:
+            return
+        after_id = page[-1].id
 
 
 async def _list_in_windows(

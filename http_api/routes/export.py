@@ -38,7 +38,8 @@ Content = AsyncIterator[bytes]
     },
 )
 async def export_me(backend: BackendOf, caller: CallerOf) -> Response:
-    """Download everything of yours as a ZIP archive: profile, devices, chats, messages, likes and files.
+    """Download everything of yours as a ZIP archive: profile, devices, blocked people, chats, messages, likes, reactions,
+    invites, reports and files.
 
     You can have one export in progress at a time.
     """
@@ -103,6 +104,9 @@ async def _entries(backend: Backend, user_id: str) -> AsyncIterator[tuple[str, C
     yield "chats.json", _array(export.list_chats(database, user_id)), zipfile.ZIP_DEFLATED
     yield "messages.json", _array(export.list_messages(database, user_id)), zipfile.ZIP_DEFLATED
     yield "likes.json", _array(export.list_likes(database, user_id)), zipfile.ZIP_DEFLATED
+    yield "reactions.json", _array(export.list_reactions(database, user_id)), zipfile.ZIP_DEFLATED
+    yield "invites.json", _array(export.list_invites(database, user_id)), zipfile.ZIP_DEFLATED
+    yield "reports.json", _array(export.list_reports(database, user_id)), zipfile.ZIP_DEFLATED
     yield "files.json", _array(export.list_files(database, user_id)), zipfile.ZIP_DEFLATED
     if person.profile.user.avatar_id is not None:
         yield "avatar", await _bytes(objects, avatar_key(person.profile.user.avatar_id, "original")), zipfile.ZIP_STORED

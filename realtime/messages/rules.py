@@ -11,9 +11,12 @@ from realtime.model.refusals import refuse_deleted
 
 
 def refuse_edit(message: MessageRow, user_id: str) -> None:
-    """Refuse unless it is the user's own message, neither a system message nor deleted."""
+    """Refuse unless it is the user's own message and own words, neither a system message nor deleted."""
     if message.type == "system" or message.sender_id != user_id:
         raise Forbidden("Only the sender of a message is allowed to edit it.")
+    if message.forwarded_from is not None and message.forwarded_from["sender_id"] != user_id:
+        # It would show words under the name of somebody who never wrote them.
+        raise Forbidden("A message forwarded from somebody else cannot be edited.")
     refuse_deleted(message)
 
 

@@ -61,13 +61,55 @@ async def test_archive_holds_everything_of_ones_own_and_nothing_of_others(
     assert not [name for name in archive.namelist() if b"a secret of Boris" in archive.read(name)]
 
 
+async def test_archive_holds_reactions_invites_reports_and_personal_settings(
+    chat_users: ChatUsers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "WINDOW", 2)
+    monkeypatch.setattr(export, "PAGE", 1)
+    anna, boris, chat_id = await chat_users.pair()
+    person, other = chat_users.people
+    said = [(await boris.say(chat_id, f"a secret of Boris {number}"))["seq"] for number in range(3)]
+    for seq, emoji in ((said[0], "👍"), (said[2], "🎉"), (said[2], "❤️")):
+        await anna.send("message:react", chat_id=chat_id, seq=seq, emoji=emoji)
+    await boris.send("message:react", chat_id=chat_id, seq=said[1], emoji="🐙")
+    group = (await anna.send("chat:create_group", title="Ours", member_ids=[other.id]))["chat"]["id"]
+    await anna.send("member:set_role", chat_id=group, user_id=other.id, role="admin")
+    codes = [(await anna.send("invite:create", chat_id=group, uses_max=uses))["invite"]["code"] for uses in (1, 2)]
+    await boris.send("invite:create", chat_id=group, uses_max=3)
+    await anna.send("report:create", chat_id=chat_id, seq=said[0], reason="spam", comment="advertising")
+    await anna.send("report:create", user_id=other.id, reason="other")
+    await boris.send("report:create", user_id=person.id, reason="abuse")
+    await anna.send("chat:clear", chat_id=chat_id)
+    await anna.send("chat:archive", chat_id=chat_id)
+    await anna.send("chat:pin", chat_id=group)
+    muted_until = "2100-01-01T00:00:00.000Z"
+    await anna.send("chat:mute", chat_id=chat_id, until=muted_until)
+
+    archive = await archive_of(person)
+    reactions = [(row["chat_id"], row["seq"], row["emoji"]) for row in json_in(archive, "reactions.json")]
+    assert reactions == [(chat_id, said[0], "👍"), (chat_id, said[2], "🎉"), (chat_id, said[2], "❤️")]
+    invites = json_in(archive, "invites.json")
+    assert sorted((row["chat_id"], row["uses_max"]) for row in invites) == [(group, 1), (group, 2)]
+    reports = [(row["chat_id"], row["seq"], row["reason"], row["comment"]) for row in json_in(archive, "reports.json")]
+    assert reports == [(chat_id, said[0], "spam", "advertising"), (None, None, "other", None)]
+    chats = {row["chat_id"]: row for row in json_in(archive, "chats.json")}
+    chat = chats[chat_id]
+    assert (chat["archived"], chats[group]["archived"]) == (True, False)
+    assert (chat["is_pinned"], chats[group]["is_pinned"]) == (False, True)
+    assert (chat["muted_until"], chats[group]["muted_until"]) == (muted_until, None)
+    assert (chat["first_seq"], chat["read_seq"]) == (said[2] + 1, said[2])
+    for secret in (b"a secret of Boris", *(code.encode() for code in codes)):
+        assert not [name for name in archive.namelist() if secret in archive.read(name)], secret
+
+
 async def anna_uploads(person: Person, content: bytes) -> Any:
     return await person.http.post("/v1/files", files={"file": ("lake.png", content)}, headers=person.headers)
 
 
 async def test_archive_of_who_has_just_come_is_whole(chat_users: ChatUsers) -> None:
     archive = await archive_of(await chat_users.register())
-    for name in ("blocked.json", "chats.json", "messages.json", "likes.json", "files.json"):
+    for part in ("blocked", "chats", "messages", "likes", "reactions", "invites", "reports", "files"):
+        name = f"{part}.json"
         assert json_in(archive, name) == [], name
 
 

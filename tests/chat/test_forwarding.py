@@ -50,6 +50,19 @@ async def test_forwarded_message_names_its_first_sender(chat_users: ChatUsers) -
     assert [one["forwarded_from"] for one in listed][-2:] == [origin, origin]
 
 
+async def test_words_of_somebody_else_cannot_be_edited_by_who_forwards_them(chat_users: ChatUsers) -> None:
+    anna, boris, chat_id = await chat_users.pair()
+    seq = (await anna.say(chat_id, "news"))["seq"]
+    theirs = (await forward(boris, chat_id, seq, chat_id))["message"]
+    changed = {"chat_id": chat_id, "content": {"text": "never said"}}
+    await boris.expect_refusal("message:edit", "forbidden", seq=theirs["seq"], **changed)
+    shown = (await anna.send("message:list", chat_id=chat_id))["messages"][-1]
+    assert (shown["content"], shown["edited_at"]) == ({"text": "news"}, None)
+    own = (await forward(anna, chat_id, seq, chat_id))["message"]
+    assert (await anna.send("message:edit", seq=own["seq"], **changed))["message"]["edited_at"]
+    await boris.send("message:delete", chat_id=chat_id, seq=theirs["seq"])
+
+
 async def test_repeated_forward_stores_once_even_if_the_message_has_gone(chat_users: ChatUsers) -> None:
     anna, boris, chat_id = await chat_users.pair()
     seq = (await anna.say(chat_id, "news"))["seq"]

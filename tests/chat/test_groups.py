@@ -175,6 +175,16 @@ async def test_sync_tells_what_changed_and_what_was_lost(chat_users: ChatUsers):
     assert changed["removed_chat_ids"] == [group]
 
 
+async def test_who_opens_the_chat_while_somebody_types_hears_of_it(chat_users: ChatUsers):
+    anna, boris, chat_id = await chat_users.pair()
+    await anna.send("chat:typing", chat_id=chat_id)
+    await boris.expect_no_event("chat:typing")
+    await boris.send("chat:activate", chat_id=chat_id)
+    for _ in range(2):
+        await anna.send("chat:typing", chat_id=chat_id)
+        assert (await boris.expect_event("chat:typing")).payload == {"chat_id": chat_id, "user_id": id_of(anna)}
+
+
 async def test_typing_and_other_types(chat_users: ChatUsers):
     anna, boris, chat_id = await chat_users.pair()
     await boris.send("chat:activate", chat_id=chat_id)

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-import realtime.chats.typing as typing_actions
 from realtime.model.objects import User
 from realtime.wire.registry import ACTIONS, EVENTS
 from tests.support.clients import ChatUsers, Client, Person, new_client_id
@@ -217,10 +216,7 @@ async def test_presence_is_for_who_sees_when_she_was_last_seen(
 
 
 @pytest.mark.parametrize("who", ["sharer", "stranger", "blocked", "blocker"])
-async def test_events_about_her_reach_who_may_know(
-    profile_viewers: ProfileViewers, viewer: tuple[str, Client], who: str, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(typing_actions, "_throttle", typing_actions._Throttle())  # nobody has typed lately
+async def test_events_about_her_reach_who_may_know(profile_viewers: ProfileViewers, viewer: tuple[str, Client], who: str):
     name, client = viewer
     anna, person = profile_viewers.anna, profile_viewers.anna_person
     if name != "stranger":
