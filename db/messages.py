@@ -249,6 +249,16 @@ async def was_sent(tx: Tx, sender_id: str, client_id: str, chat_id: str) -> bool
 
 
 @query(f"""
+    -- The first message of a repeated send, for its sender alone: even if it is before what they may see of the chat now.
+    SELECT {message_columns("m", "$2")}
+      FROM messages m
+      JOIN members me ON me.chat_id = m.chat_id AND me.user_id = $2 AND me.left_at IS NULL
+     WHERE m.chat_id = $1 AND m.seq = $3 AND m.sender_id = $2
+""")
+async def find_sent_message(tx: Tx, chat_id: str, sender_id: str, seq: int) -> MessageRow | None: ...
+
+
+@query(f"""
     -- One message, if the person may see it.
     SELECT {message_columns("m", "$2")}
       FROM messages m

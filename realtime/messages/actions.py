@@ -92,7 +92,7 @@ async def store_draft(
     if sent.row.outcome != "duplicate" or sent.row.seq is None:
         raise _refusal(sent.row.outcome, chat_field)
     async with context.reading() as tx:
-        first = await messages.find_message(tx, draft.chat_id, context.user_id, sent.row.seq)
+        first = await messages.find_sent_message(tx, draft.chat_id, context.user_id, sent.row.seq)
     if first is None:
         raise NotFound(chat_field)
     return MessageSent(message=MessageView.model_validate(first), duplicate=True)

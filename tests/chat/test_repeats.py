@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.support.clients import ChatUsers, Client
+from tests.support.clients import ChatUsers, Client, new_client_id
 
 
 def id_of(client: Client) -> str:
@@ -54,6 +54,18 @@ async def test_handing_over_again_is_answered_and_changes_nothing(chat_users: Ch
     first = await anna.send("chat:transfer", chat_id=chat_id, user_id=id_of(boris))
     again = await anna.send("chat:transfer", chat_id=chat_id, user_id=id_of(boris))
     assert again["chat"] == first["chat"]
+
+
+async def test_repeated_send_is_answered_after_its_sender_has_cleared_the_chat(chat_users: ChatUsers):
+    (anna, _boris), chat_id = await group_of(chat_users, 2)
+    send = {"chat_id": chat_id, "client_id": new_client_id(), "type": "text", "content": {"text": "Hello"}}
+    first = await anna.send("message:send", **send)
+    forward = {"chat_id": chat_id, "seq": first["message"]["seq"], "to_chat_id": chat_id, "client_id": new_client_id()}
+    forwarded = await anna.send("message:forward", **forward)
+    await anna.send("chat:clear", chat_id=chat_id)
+    assert await anna.send("message:send", **send) == {"message": first["message"], "duplicate": True}
+    assert await anna.send("message:forward", **forward) == {"message": forwarded["message"], "duplicate": True}
+    await anna.expect_refusal("message:like", "not_found", chat_id=chat_id, seq=first["message"]["seq"])
 
 
 # --- pins have no gaps
