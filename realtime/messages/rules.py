@@ -12,7 +12,9 @@ from realtime.model.refusals import refuse_deleted
 
 def refuse_edit(message: MessageRow, user_id: str) -> None:
     """Refuse unless it is the user's own message and own words, neither a system message nor deleted."""
-    if message.type == "system" or message.sender_id != user_id:
+    if message.type == "system":
+        raise Forbidden("A system message cannot be edited.")
+    if message.sender_id != user_id:
         raise Forbidden("Only the sender of a message is allowed to edit it.")
     if message.forwarded_from is not None and message.forwarded_from["sender_id"] != user_id:
         # It would show words under the name of somebody who never wrote them.
@@ -22,8 +24,10 @@ def refuse_edit(message: MessageRow, user_id: str) -> None:
 
 def refuse_delete(message: MessageRow, chat: ChatView, user_id: str) -> None:
     """Refuse unless it is the user's own message, or in a group whose creator or admin they are. No system message."""
+    if message.type == "system":
+        raise Forbidden("A system message cannot be deleted.")
     is_master = chat.type == "group" and chat.me.role != "member"
-    if message.type == "system" or not (message.sender_id == user_id or is_master):
+    if not (message.sender_id == user_id or is_master):
         raise Forbidden("Only the sender of a message or the creator and admins of the group are allowed to delete it.")
 
 

@@ -84,6 +84,15 @@ async def test_admin_who_comes_back_is_a_plain_member(chat_users: ChatUsers):
     assert (await roles(anna, chat_id))[id_of(boris)] == "member"
 
 
+async def test_creator_is_told_that_system_messages_stay_as_they_are(chat_users: ChatUsers):
+    anna = await (await chat_users.register()).connect()
+    chat_id = (await anna.send("chat:create_group", title="Choir"))["chat"]["id"]
+    refused = await anna.expect_refusal("message:delete", "forbidden", chat_id=chat_id, seq=1)
+    assert refused["message"] == "A system message cannot be deleted."
+    refused = await anna.expect_refusal("message:edit", "forbidden", chat_id=chat_id, seq=1, content={"text": "Hello"})
+    assert refused["message"] == "A system message cannot be edited."
+
+
 # --- what a group shows
 
 
