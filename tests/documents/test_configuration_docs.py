@@ -34,7 +34,7 @@ NAMING = [
 """Where strangers read names of settings."""
 NOT_OF_THE_SERVER = {
     "MOLVA_PUBLISH", "MOLVA_IMAGE", "MOLVA_OPEN_FILES", "MOLVA_MEMORY", "MOLVA_TEST_FUZZED_PACKETS", "MOLVA_ADMIN_URL",
-    "MOLVA_ADMIN_KEY",
+    "MOLVA_ADMIN_KEY", "MOLVA_TEST_SEARCHED_MESSAGES",
 }  # fmt: skip
 """Variables of docker-compose.yml and of the tests."""
 
