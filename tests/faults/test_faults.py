@@ -1,4 +1,7 @@
-"""A short selection of what ``make faults`` does: one fault, and one planted bug that must be caught."""
+"""A short selection of what ``make faults`` does: one fault, and planted bugs that must be caught.
+
+The bugs are planted into functions of the product, so a change there may make them do nothing.
+"""
 
 import subprocess
 import sys
@@ -8,7 +11,8 @@ from typing import Final
 import pytest
 
 ROOT: Final = Path(__file__).parents[2]
-_RUN_S: Final = 110
+_RUN_S: Final = 300
+"""Only a failing test takes so long."""
 
 pytestmark = pytest.mark.timeout(_RUN_S + 10)
 
@@ -24,7 +28,8 @@ def test_promises_hold_when_answers_are_lost():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_planted_bug_is_caught():
-    done = run_faults("--planted", "--bug", "leak_after_removal")
+@pytest.mark.parametrize("bug", ["leak_after_removal", "lose_acked", "store_twice"])
+def test_planted_bug_is_caught(bug: str):
+    done = run_faults("--planted", "--bug", bug)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1/1 planted bugs caught" in done.stdout

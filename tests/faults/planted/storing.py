@@ -3,11 +3,13 @@
 import functools
 import itertools
 import uuid
+from dataclasses import replace
 from typing import Any, Final
 
 import databases
 
 from db import likes, messages
+from db.messages import Draft
 from tests.faults.checking.violation import Kind
 from tests.faults.planted.bug import bug
 
@@ -30,11 +32,10 @@ def store_twice() -> None:
     """A message is stored a second time, under another ``client_id``."""
     store = messages.send_message
 
-    async def twice(tx: Any, *arguments: Any) -> Any:
-        row = await store(tx, *arguments)
+    async def twice(tx: Any, draft: Draft) -> Any:
+        row = await store(tx, draft)
         if row.stored is not None and row.seq is not None and row.seq % _EVERY == 0:
-            chat_id, sender_id, _, *rest = arguments
-            await store(tx, chat_id, sender_id, str(uuid.uuid4()), *rest)
+            await store(tx, replace(draft, client_id=str(uuid.uuid4())))
         return row
 
     messages.send_message = twice
@@ -85,17 +86,17 @@ def _after_sends(meddle: Any) -> None:
     """Call ``meddle`` for some of the messages that were just stored, whether alone or in a batch."""
     one, many = messages.send_message, messages.send_messages
 
-    async def send_one(tx: Any, chat_id: str, *rest: Any) -> Any:
-        row = await one(tx, chat_id, *rest)
+    async def send_one(tx: Any, draft: Draft) -> Any:
+        row = await one(tx, draft)
         if row.stored is not None and row.seq is not None and row.seq % _EVERY == 0:
-            await meddle(tx, chat_id, row.seq)
+            await meddle(tx, draft.chat_id, row.seq)
         return row
 
-    async def send_many(tx: Any, chat_ids: list[str], *rest: Any) -> Any:
-        rows = await many(tx, chat_ids, *rest)
-        for chat_id, row in zip(chat_ids, rows, strict=True):
+    async def send_many(tx: Any, drafts: list[Draft]) -> Any:
+        rows = await many(tx, drafts)
+        for draft, row in zip(drafts, rows, strict=True):
             if row.stored is not None and row.seq is not None and row.seq % _EVERY == 0:
-                await meddle(tx, chat_id, row.seq)
+                await meddle(tx, draft.chat_id, row.seq)
         return rows
 
     messages.send_message, messages.send_messages = send_one, send_many
