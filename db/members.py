@@ -97,7 +97,7 @@ class ReaderRow:
       JOIN users u ON u.id = m.user_id
      WHERE m.chat_id = $1 AND m.left_at IS NULL AND m.user_id <> $2 AND m.read_seq >= $3
        AND (m.first_seq <= $3
-            OR m.joined_at <= (SELECT t.created_at FROM messages t WHERE t.chat_id = $1 AND t.seq = $3))
+            OR m.joined_at < (SELECT t.created_at FROM messages t WHERE t.chat_id = $1 AND t.seq = $3))
        AND m.user_id NOT IN ({estranged_from("$2")})
        AND ($4::timestamptz IS NULL OR (m.joined_at, m.user_id) > ($4, $5::uuid))
      ORDER BY m.joined_at, m.user_id

@@ -9,6 +9,7 @@ import pytest
 
 from core.ids import new_id
 from tests.support.clients import ChatUsers, Client, Person
+from tests.support.waiting import next_millisecond
 
 pytestmark = pytest.mark.slow
 
@@ -118,9 +119,13 @@ async def chats_of(client: Client, **wanted: Any) -> list[dict[str, Any]]:
 async def busy(chat_users: ChatUsers) -> tuple[Client, list[str]]:
     """Somebody with a dozen chats, in the order in which the list must have them."""
     anna, boris, clara = await connected(chat_users, 3)
-    ids = [(await anna.send("chat:create_group", title=f"Group {number}"))["chat"]["id"] for number in range(10)]
-    ids += [(await anna.send("chat:create_private", user_id=id_of(peer)))["chat"]["id"] for peer in (boris, clara)]
+    opened = [await anna.send("chat:create_group", title=f"Group {number}") for number in range(10)]
+    opened += [await anna.send("chat:create_private", user_id=id_of(peer)) for peer in (boris, clara)]
+    # Those of one millisecond go by their ids.
+    opened.sort(key=lambda answer: (answer["chat"]["updated_at"], answer["chat"]["id"]))
+    ids = [answer["chat"]["id"] for answer in opened]
     for chat_id in (ids[3], ids[7], ids[10]):
+        await next_millisecond()
         await anna.say(chat_id, "newest")
         ids.remove(chat_id)
         ids.append(chat_id)
@@ -157,6 +162,7 @@ async def test_list_is_filtered_by_type(busy: tuple[Client, list[str]]):
 async def test_message_between_two_pages_repeats_nothing_that_stayed(busy: tuple[Client, list[str]]):
     anna, ids = busy
     first = await anna.send("chat:list", limit=4)
+    await next_millisecond()
     await anna.say(ids[-1], "to the top")
     rest = await anna.send("chat:list", limit=100, cursor=first["next_cursor"])
     assert [chat["id"] for chat in rest["chats"]] == ids[4:-1]

@@ -18,3 +18,8 @@ async def until(condition: Callable[[], object], *, within_s: float = DEADLINE_S
     async with asyncio.timeout(within_s):
         while not (await met if inspect.isawaitable(met := condition()) else met):  # noqa: ASYNC110  (see above)
             await asyncio.sleep(_PAUSE_S)
+
+
+async def next_millisecond() -> None:
+    """Wait until what happens now is later than what has happened, for lists that go by time: times have milliseconds."""
+    await asyncio.sleep(0.001)
