@@ -11,7 +11,7 @@ import uuid
 
 _VARIANTS = {f"{digit:x}": "89ab"[digit & 3] for digit in range(16)}
 """Two bits that are always 10, before two of the digit."""
-_CANONICAL = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z", re.IGNORECASE)
+_is_canonical = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 
 
 def new_id() -> str:
@@ -28,6 +28,7 @@ def new_unguessable_id() -> str:
 
 def canonical_id(text: str) -> str:
     """The lower-case form of a UUID written with hyphens; ``ValueError`` for anything else."""
-    if not _CANONICAL.match(text):
+    lower = text.lower()  # half the cost of a pattern that ignores case
+    if not _is_canonical(lower):
         raise ValueError("must be a UUID")
-    return text.lower()
+    return lower

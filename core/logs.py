@@ -20,6 +20,7 @@ from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
+from operator import attrgetter
 from typing import Any, Final, Literal, TextIO
 
 import orjson
@@ -93,6 +94,7 @@ class Request:
         return summary
 
 
+_ids_of: Final = attrgetter(*_ID_FIELDS)
 _current: ContextVar[Request | None] = ContextVar("request", default=None)
 
 
@@ -185,13 +187,19 @@ class _TurnHandler(logging.StreamHandler[TextIO]):
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the line until the turn ends; write at once where there is no loop, and what nobody should wait for."""
         try:
-            self._unwritten.append(self.format(record))
-            if record.levelno >= logging.WARNING or len(self._unwritten) >= _UNWRITTEN_LINES_MAX:
+            self.write_later(self.format(record))
+            if record.levelno >= logging.WARNING:
                 self.flush()
-            else:
-                self._write_soon()
         except Exception:  # as the library does
             self.handleError(record)
+
+    def write_later(self, line: str) -> None:
+        """Write the line when the turn ends."""
+        self._unwritten.append(line)
+        if len(self._unwritten) >= _UNWRITTEN_LINES_MAX:
+            self.flush()
+        else:
+            self._write_soon()
 
     def _write_soon(self) -> None:
         if self._flushed_by is not None and not self._flushed_by.is_closed():
@@ -211,6 +219,32 @@ class _TurnHandler(logging.StreamHandler[TextIO]):
             if lines:
                 self.stream.write("\n".join(lines) + "\n")
             super().flush()
+
+
+_recordless: _TurnHandler | None = None
+"""The only handler of this process, if it writes JSON: a line of plain values can go there without a record."""
+
+
+def log_often(logger: logging.Logger, level: int, event: str, fields: dict[str, Any]) -> None:
+    """Log what is said with every message: the line of ``logger.log(level, event, extra=fields)`` at a fourth of its cost.
+
+    It makes no ``LogRecord`` where nobody but this module's handler would get it.
+    """
+    handler, root = _recordless, logger.root
+    if handler is None or level >= logging.WARNING or root.handlers != [handler]:
+        logger.log(level, event, extra=fields)
+    elif logger.isEnabledFor(level):
+        line = {"level": logging.getLevelName(level), "logger": logger.name, "event": event, **fields}
+        request = _current.get()
+        if request is not None:
+            for name, value in zip(_ID_FIELDS, _ids_of(request), strict=True):
+                if value is not None and name not in line:
+                    line[name] = value
+        line["time"] = datetime.fromtimestamp(time.time(), UTC)
+        try:
+            handler.write_later(orjson.dumps(line).decode())
+        except TypeError:  # not plain: the library's formatter makes text of anything
+            logger.log(level, event, extra=fields)
 
 
 class _TextFormatter(logging.Formatter):
@@ -246,6 +280,7 @@ def _short(value: object) -> str:
 
 def configure_logs(*, level: str, log_format: Literal["json", "text"] | None) -> None:
     """Send every log line of this process to standard error in one format."""
+    global _recordless  # noqa: PLW0603  (one per process, like the root logger)
     handler = _TurnHandler(sys.stderr)
     is_json = (log_format or ("text" if sys.stderr.isatty() else "json")) == "json"
     handler.setFormatter(_JsonFormatter() if is_json else _TextFormatter())
@@ -255,6 +290,7 @@ def configure_logs(*, level: str, log_format: Literal["json", "text"] | None) ->
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
     root.handlers[:] = [handler]
+    _recordless = handler if is_json else None
     root.setLevel(level.upper())
     for name in _QUIET_LIBRARIES:
         library = logging.getLogger(name)

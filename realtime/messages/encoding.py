@@ -16,6 +16,7 @@ from realtime.wire.effects import Advanced, Effect, Emit, Members, Narrowed, Vie
 from realtime.wire.fields import EncodedPayload
 
 _AS_THE_SENDER_SEES_IT: Final = b',"liked_by_me":false}'
+_REASON: Final = Reason.MESSAGE.value
 
 
 class EncodedMessage:
@@ -72,4 +73,4 @@ class EncodedMessage:
             "updated_at": stored.sent_at,
             "version": stored.version,
         }
-        return EncodedPayload(orjson.dumps({"chat": chat, "reason": Reason.MESSAGE.value}))
+        return EncodedPayload(orjson.dumps({"chat": chat, "reason": _REASON}))

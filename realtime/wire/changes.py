@@ -28,6 +28,8 @@ class SubjectKind(StrEnum):
     CHAT = "chat"
     USER = "user"
 
+    __hash__ = str.__hash__  # that of an enum is Python code, and subjects are looked up several times a message
+
 
 class Subject(NamedTuple):
     """What is changed: one chat or one person."""

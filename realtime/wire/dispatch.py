@@ -3,7 +3,6 @@
 Every call gets exactly one :class:`Reply`. What is not an ``AppError`` is a bug: logged whole, answered ``internal``.
 """
 
-import asyncio
 import logging
 import re
 import time
@@ -15,9 +14,10 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from core import metrics
+from core.deadlines import Deadlines
 from core.errors import AppError, Conflict, ErrorBody, ErrorCode, Unavailable, UnknownAction, ValidationFailed
 from core.faults import NO_OBJECT, problems_of
-from core.logs import Request, request_scope
+from core.logs import Request, log_often, request_scope
 from core.rates import RateLimits
 from core.tracing import span
 from realtime.wire.context import Caller, Context, Services
@@ -53,6 +53,7 @@ class Dispatcher:
         self._services = services
         self._rates = rates
         self._timeout_s = timeout_s
+        self._deadlines = Deadlines(timeout_s)
         self._in_progress = 0
         metrics.ACTIONS_IN_PROGRESS.set_function(lambda: self._in_progress)
 
@@ -81,7 +82,7 @@ class Dispatcher:
                 time_left_s = self._time_left(request)
                 if time_left_s <= 0:
                     raise Unavailable
-                async with asyncio.timeout(time_left_s):
+                with self._deadlines.within(time_left_s):
                     answer = await declared.handler(Context(caller, self._services), payload)
                 reply = Reply(answer.encode(self._services.file_urls))
             except TimeoutError:
@@ -109,11 +110,11 @@ def _record(request: Request, declared: Action | None, reply: Reply, asked: dict
     outcome = "ok" if reply.error is None else reply.error["code"]
     metrics.answered(label, outcome).inc()
     metrics.action_seconds(label).observe(time.perf_counter() - request.started)
-    extra = {"outcome": outcome, "asked": asked, **request.close()}
+    fields = {"outcome": outcome, "asked": asked, **request.close()}
     if reply.error is not None and "details" in reply.error:
-        extra["details"] = reply.error["details"]
+        fields["details"] = reply.error["details"]
     level = logging.ERROR if outcome == ErrorCode.INTERNAL else logging.INFO
-    log.log(level, "action", extra=extra)
+    log_often(log, level, "action", fields)
 
 
 def _note_undeclared(declared: Action, error: AppError) -> None:

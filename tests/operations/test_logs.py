@@ -1,10 +1,12 @@
 """The log of a real process: every step is in it under one request id, and nothing that is nobody's business."""
 
+import io
 import json
 import logging
 import re
 import sys
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -270,6 +272,39 @@ def test_what_a_client_says_stays_within_its_line():
     line = written(logs._JsonFormatter(), action=FORGED[:-1])
     assert len(line.split("\n")) == 1
     assert json.loads(line)["action"] == FORGED[:-1]
+
+
+@pytest.mark.parametrize(
+    "fields", [{"asked": {"seq": 1}, "sql": ["a 1ms"]}, {"when": {1, 2}}, {"user_id": "given", "n": None}]
+)
+async def test_short_way_writes_the_same_line(monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any]):
+    stream = io.StringIO()
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [])
+    monkeypatch.setattr(root, "level", root.level)
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr(logs, "_recordless", None)
+    logs.configure_logs(level="info", log_format="json")
+    log = logging.getLogger("molva.test")
+    is_plain = not isinstance(fields.get("when"), set)
+    with logs.request_scope(logs.Request("r1", client="::1", user_id="anna", chat_id="c1")):
+        made = []
+        with monkeypatch.context() as patched:
+            patched.setattr(log, "makeRecord", lambda *given, **_: made.append(given))
+            patched.setattr(log, "handle", lambda _: None)
+            logs.log_often(log, logging.INFO, "action", fields)
+        assert len(made) == (0 if is_plain else 1)
+        if not is_plain:
+            logs.log_often(log, logging.INFO, "action", fields)
+        log.info("action", extra=fields)
+        logs.log_often(log, logging.DEBUG, "below the level", fields)
+        logs.log_often(log, logging.ERROR, "action", fields)
+    for handler in root.handlers:
+        handler.flush()
+    short, usual, error = (json.loads(line) for line in stream.getvalue().splitlines())
+    assert abs(datetime.fromisoformat(short.pop("time")) - datetime.fromisoformat(usual.pop("time"))) < timedelta(minutes=1)
+    assert list(short.items()) == list(usual.items())
+    assert error["level"] == "ERROR"
 
 
 def test_nothing_in_a_traceback_looks_like_a_line_of_its_own():
