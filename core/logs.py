@@ -237,9 +237,8 @@ def log_often(logger: logging.Logger, level: int, event: str, fields: dict[str, 
         line = {"level": logging.getLevelName(level), "logger": logger.name, "event": event, **fields}
         request = _current.get()
         if request is not None:
-            for name, value in zip(_ID_FIELDS, _ids_of(request), strict=True):
-                if value is not None and name not in line:
-                    line[name] = value
+            ids = zip(_ID_FIELDS, _ids_of(request), strict=True)
+            line |= {name: value for name, value in ids if value is not None and name not in fields}
         line["time"] = datetime.fromtimestamp(time.time(), UTC)
         try:
             handler.write_later(orjson.dumps(line).decode())

@@ -29,6 +29,7 @@ log = logging.getLogger("molva.action")
 _WORD: Final = re.compile(r"[a-z_]{1,24}(?::[a-z_]{1,24})?")
 """What may be a mistaken name of an action, and is no code, number or token."""
 _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_ID_LENGTH: Final = 36
 
 
 @dataclass(slots=True)
@@ -135,7 +136,10 @@ def loggable(payload: BaseModel) -> dict[str, object]:
         value = fields[name]
         if isinstance(value, (list, tuple)):
             asked[name] = len(value)
-        elif value is None or isinstance(value, int) or (isinstance(value, str) and _ID.fullmatch(value)):
+        elif isinstance(value, str):
+            if len(value) == _ID_LENGTH and _ID.fullmatch(value):
+                asked[name] = value
+        elif value is None or isinstance(value, int):
             asked[name] = value
     return asked
 

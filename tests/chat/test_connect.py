@@ -82,7 +82,7 @@ def remains(server: RunningServer) -> dict[str, Any]:
         "disconnecting": sockets.eio.disconnecting,
         "environ": sockets.environ,
         "rooms": sockets.manager.rooms,
-        "tasks": sockets._tasks,
+        "tasks": range(sockets.busy),
         "connections": namespace._by_session,
         "people": hub._online,
         "chats": hub._chats,

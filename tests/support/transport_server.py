@@ -120,7 +120,7 @@ class TransportServer:
             "environ": self.sockets.environ,
             "rooms": self.sockets.manager.rooms,
             "rooms by connection": self.sockets.manager._rooms_of,
-            "tasks": self.sockets._tasks,
+            "tasks": range(self.sockets.busy),
         }
         return {name: dict.fromkeys(things) for name, things in kept.items() if things}
 

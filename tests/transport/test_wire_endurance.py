@@ -153,7 +153,7 @@ async def test_server_survives_nonsense(conformance_server: ConformanceServer, c
             neighbour.send('42["message",1]')
             while await neighbour.receive() != '42["message-back",1]':
                 pass
-    await until(lambda: len(conformance_server.sockets.eio.sockets) == 1 and not conformance_server.sockets._tasks)
+    await until(lambda: len(conformance_server.sockets.eio.sockets) == 1 and not conformance_server.sockets.busy)
     assert memory_bytes() - warm < FUZZED_GROWTH_BYTES_MAX
     assert not [record for record in caplog.records if record.exc_info]
     await neighbour.close()

@@ -67,7 +67,7 @@ class AttackedServer:
 
     async def is_as_before(self, connection_id: str | None) -> None:
         """``disconnect`` ran once, nobody is kept but the neighbour, and the neighbour is served."""
-        await until(lambda: len(self.sockets.eio.sockets) == 1 and not self.sockets._tasks)
+        await until(lambda: len(self.sockets.eio.sockets) == 1 and not self.sockets.busy)
         assert not self.sockets.eio.disconnecting
         assert len(self.sockets.manager.rooms["/chat"][None]) == 1
         if connection_id is not None:

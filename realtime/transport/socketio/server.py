@@ -13,7 +13,7 @@ that is gone; what was received is answered before :meth:`SocketServer.settle` r
 import asyncio
 import logging
 import random
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import engineio
@@ -39,6 +39,7 @@ from realtime.transport.socketio.packets import (
     encode_disconnect,
 )
 from realtime.transport.socketio.rooms import Rooms
+from realtime.transport.workers import Workers
 from realtime.wire.registry import RESERVED_NAMES
 
 log = logging.getLogger("molva.transport")
@@ -87,15 +88,16 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # the library h
         self._no_namespace = no_namespace or ConnectRefused("Invalid namespace")
         self._options = options
         self._library_handlers: dict[str, LibraryHandlers] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._workers = Workers()
+        self._spawn = self._workers.start
 
     def _engineio_server_class(self) -> type[engineio.AsyncServer]:
         return EngineServer
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    @property
+    def busy(self) -> int:
+        """How many connects, actions and disconnects are under way."""
+        return self._workers.busy
 
     def _handlers_of(self, namespace: str) -> Handlers | None:
         handler = self.namespace_handlers.get(namespace)
@@ -341,10 +343,11 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # the library h
         """Wait, within a bound, until all that was received is answered and all disconnect handlers have run."""
         try:
             async with asyncio.timeout(SETTLE_TIMEOUT_S + 1):
-                while self._tasks:
-                    await asyncio.wait(self._tasks)
+                await self._workers.settled()
         except TimeoutError:
-            log.error("not settled in time", extra={"tasks": len(self._tasks)})
+            log.error("not settled in time", extra={"tasks": self._workers.busy})
+        finally:
+            self._workers.close()
 
 
 def with_sockets(server: SocketServer, app: Any) -> Any:
