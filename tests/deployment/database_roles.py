@@ -3,7 +3,8 @@
 ``python -m tests.deployment.database_roles`` prints each fault on a line and ends with 1 if there is any.
 What must stay true of `docker-compose.yml` and of each overlay: every process of Molva has MOLVA_DATABASE_URL, only the
 migration has MOLVA_DATABASE_OWNER_URL, and no secret of the owner gets into another container. Another owner's secret: its
-name in ``_OWNERS_SECRETS``.
+name in ``_OWNERS_SECRETS``. In compose both variables are files in volumes (`deploy/make-secrets`), so what counts there is
+who mounts which volume; the dumps of the database are made by its owner.
 """
 
 import sys
@@ -19,6 +20,7 @@ _MOLVA: Final = {"molva", "Deployment molva"} | MIGRATION
 _URL: Final = "MOLVA_DATABASE_URL"
 _OWNER_URL: Final = "MOLVA_DATABASE_OWNER_URL"
 _OWNERS_PASSWORD: Final = "${POSTGRES_PASSWORD"
+_OWNERS_SERVICES: Final = {"secrets", "postgres", "migrate", "backup"}
 _OWNERS_SECRETS: Final = {"Secret molva-owner", "Secret molva-postgres-app", "Secret molva-postgres-superuser"}
 _WORKLOADS: Final = ("Deployment", "Job", "StatefulSet")
 
@@ -28,7 +30,19 @@ Variables = dict[str, str]
 
 def faults_of_compose(services: dict[str, Any]) -> Iterator[str]:
     """What is wrong with the services of a compose file."""
-    yield from _faults({name: service.get("environment", {}) for name, service in services.items()})
+    for name, service in services.items():
+        volumes = {str(volume).partition(":")[0] for volume in service.get("volumes", [])}
+        environment = service.get("environment", {})
+        if name in _MOLVA and not ("application-secrets" in volumes and "MOLVA_SECRETS_DIR" in environment):
+            yield f"{name}: {_URL} is missing"
+        if name in MIGRATION and "owner-secrets" not in volumes:
+            yield f"{name}: {_OWNER_URL} is missing"
+        if "owner-secrets" in volumes and name not in _OWNERS_SERVICES:
+            yield f"{name}: mounts the secrets of the owner of the tables"
+        if name != "secrets":
+            yield from _owners_variables(name, environment)
+    if not MIGRATION & services.keys():
+        yield "there is no migration"
 
 
 def faults_of_overlay(folder: Path) -> Iterator[str]:
@@ -72,11 +86,15 @@ def _faults(environments: dict[str, Variables]) -> Iterator[str]:
             yield f"{name}: {_OWNER_URL} is missing"
         if name in MIGRATION | _DATABASES:
             continue
-        for variable, value in variables.items():
-            if variable == _OWNER_URL or value in _OWNERS_SECRETS or _OWNERS_PASSWORD in value:
-                yield f"{name}: {variable} is of the owner of the tables"
+        yield from _owners_variables(name, variables)
     if not MIGRATION & environments.keys():
         yield "there is no migration"
+
+
+def _owners_variables(name: str, variables: Variables) -> Iterator[str]:
+    for variable, value in variables.items():
+        if variable == _OWNER_URL or value in _OWNERS_SECRETS or _OWNERS_PASSWORD in str(value):
+            yield f"{name}: {variable} is of the owner of the tables"
 
 
 def main() -> int:

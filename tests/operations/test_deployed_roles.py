@@ -9,7 +9,7 @@ import yaml
 
 from db.roles import APPLICATION
 from tests.deployment import database_roles, manifests
-from tests.operations.test_deployment_files import ROOT, changed, compose
+from tests.operations.test_deployment_files import ROOT, changed, compose, make_secrets
 
 pytestmark = pytest.mark.slow
 
@@ -23,23 +23,37 @@ def user_of(url: str) -> str:
 def test_only_the_migration_of_compose_is_the_owner_of_the_tables() -> None:
     services = compose()["services"]
     assert not list(database_roles.faults_of_compose(services))
-    migration, server = services["migrate"]["environment"], services["molva"]["environment"]
-    assert user_of(migration["MOLVA_DATABASE_OWNER_URL"]) == services["postgres"]["environment"]["POSTGRES_USER"]
-    assert user_of(server["MOLVA_DATABASE_URL"]) == APPLICATION
-    assert migration.items() - server.items() == {("MOLVA_DATABASE_OWNER_URL", migration["MOLVA_DATABASE_OWNER_URL"])}
+    assert services["postgres"]["environment"]["POSTGRES_USER"] == "molva"
+
+
+def test_secrets_of_compose_are_of_two_roles(tmp_path: Path) -> None:
+    made = make_secrets(tmp_path)
+    assert user_of(made["owner/MOLVA_DATABASE_OWNER_URL"]) == "molva"
+    assert user_of(made["application/MOLVA_DATABASE_URL"]) == APPLICATION
 
 
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("molva_application:${POSTGRES_APPLICATION_PASSWORD", "molva:${POSTGRES_PASSWORD"),
+        ('["files:/var/lib/molva", "application-secrets:', '["files:/var/lib/molva", "owner-secrets:'),
+        ('["files:/var/lib/molva", ', '["files:/var/lib/molva", "owner-secrets:/run/secrets/owner:ro", '),
         (
             "    MOLVA_METRICS_PORT:",
             "    MOLVA_DATABASE_OWNER_URL: postgresql://molva:secret@postgres/molva\n    MOLVA_METRICS_PORT:",
         ),
-        ("      MOLVA_DATABASE_OWNER_URL:", "      MOLVA_LOG_FORMAT:"),
+        (
+            "    MOLVA_METRICS_PORT:",
+            "    PASSWORD: ${POSTGRES_PASSWORD:-}\n    MOLVA_METRICS_PORT:",
+        ),
+        ('    volumes: ["owner-secrets:/run/secrets/owner:ro", "application', '    volumes: ["application'),
     ],
-    ids=["server signs in as the owner", "server has the owner's URL", "migration without the owner's URL"],
+    ids=[
+        "server signs in as the owner",
+        "server mounts the owner's secrets",
+        "server has the owner's URL",
+        "server has the owner's password",
+        "migration without the owner's URL",
+    ],
 )
 def test_compose_file_that_hands_out_the_owner_is_caught(tmp_path: Path, old: str, new: str) -> None:
     broken = changed(ROOT / "docker-compose.yml", tmp_path / "docker-compose.yml", old, new)
