@@ -20,6 +20,7 @@ from core.development_secret import read_or_make
 from core.errors import StartupError
 from core.faults import in_words
 from core.limit_settings import LimitSettings
+from core.secret_files import read_secrets
 
 SECRET_BYTES_MIN = 32
 CONNECTIONS_PER_ADDRESS_MAX = 1000
@@ -366,24 +367,6 @@ def shown_default(name: str) -> str:
     """The default of the setting ``name`` as people read it; empty where there is none."""
     default = Settings.model_fields[name].default
     return "" if default in (None, (), {}) else f"./{default}" if isinstance(default, Path) else str(default)
-
-
-_VARIABLE: Final = re.compile(r"[A-Z][A-Z0-9_]*")
-
-
-def read_secrets(folder: Path) -> None:
-    """Put each file of ``folder`` and of the folders in it into the environment, unless that has its variable already.
-
-    So a secret can come from a volume of Docker or Kubernetes. ``StartupError`` if the folder cannot be read.
-    """
-    try:
-        if not folder.is_dir():
-            raise StartupError(f"MOLVA_SECRETS_DIR is no folder: {folder}.")
-        for path in sorted((*folder.iterdir(), *folder.glob("*/*"))):
-            if _VARIABLE.fullmatch(path.name) and path.is_file() and not os.environ.get(path.name):
-                os.environ[path.name] = path.read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise StartupError(f"MOLVA_SECRETS_DIR cannot be read: {error}.") from error
 
 
 def load_settings() -> Settings:

@@ -28,7 +28,7 @@ from http_api.middleware.network_bans import NetworkBanCheck
 from http_api.middleware.origins import Origins
 from http_api.middleware.request_context import REQUEST_ID_HEADER, RequestContext
 from http_api.problems import CrashHandler, handle_problems
-from http_api.routes import actions, avatars, codes, docs, event_docs, export, files, health, profile, sessions
+from http_api.routes import actions, avatars, codes, docs, event_docs, export, files, guide, health, profile, sessions
 from http_api.routes import tokens as token_routes
 from http_api.routes.admin import ADMIN_ROUTERS
 from realtime.announcements import Announcements
@@ -96,13 +96,14 @@ def create_app(
     )
     operators = AdminServices(services, accounts, network_bans, announcements)
     app.state.backend = Backend(accounts, services, operators, is_draining, rates)
-    handle_problems(app)
+    handle_problems(app, with_pages=settings.shows_docs)
     for router in _ROUTERS:
         app.include_router(router)
     actions.mount(app, dispatcher, identify)
     health.mount_metrics(app, settings)
     if settings.shows_docs:
         event_docs.mount(app)
+        guide.mount(app)
         docs.mount(app)
     return app
 

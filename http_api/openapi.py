@@ -46,14 +46,14 @@ _DESCRIPTION: Final = """
 A self-hosted chat backend. Clients use it over Socket.IO. On this page you can read about every REST call and every socket
 action, and run them: the actions run over HTTP, through the same handlers.
 
-1. Call `POST /v1/auth/codes` with your phone number. In development the answer contains the `code`.
-2. Call `POST /v1/auth/tokens` with the number, the code and your name. This registers you and returns an `access_token`.
-   (Outside of development, send the `verification_id` of step 1 too.)
-3. Press **Authorize** and paste the token. Now you can run every operation below.
-4. Repeat steps 1 and 2 for a second number, and copy the `user.id` of that person.
-5. Call `chat:create_private` with this `user_id`. Use the `chat.id` of the answer in `message:send` and `message:list`.
-   Give each new message a new `client_id`.
-6. In a client, connect with `io("http://…/chat", {auth: {token}})`. Names and payloads are the same, and answers come as
+1. Call `POST /v1/auth/codes` with a phone number. In development the answer contains the `code`.
+2. Call `POST /v1/auth/tokens` with the number, the code and a name. This registers the person. (Outside of development,
+   send the `verification_id` of step 1 too.) Now this page is signed in as that person; **Authorize** takes another token.
+3. Copy the `user.id` of the answer, and repeat steps 1 and 2 with a second number: now you are somebody who can write to
+   the first person.
+4. Call `chat:create_private` with this `user_id`. Use the `chat.id` of the answer in `message:send` and `message:list`.
+   This page replaces a `client_id` that was sent already, because the message would be a repeat.
+5. In a client, connect with `io("http://…/chat", {auth: {token}})`. Names and payloads are the same, and answers come as
    acks. The server sends the events at the end of this page.
 
 Or, in development, run `molva seed --examples` first (beside the running server: `.venv/bin/molva seed --examples`) and
@@ -62,7 +62,7 @@ sign in as `+79161234567`. Then the ids in the examples are ids of your own chat
 Ids are UUIDs. Times are RFC 3339 in UTC. Payloads are strict: an unknown field or a wrong type is
 `validation_failed`. Write an integer without a decimal point (`5`, not `5.0`).
 
-More: [the Socket.IO side](/docs/events), [a live console](/docs/live), [TypeScript types](/docs/types.ts).
+More: [events and their payloads](/docs/events), [two people in one page](/docs/live), [the guide](/docs/guide).
 """
 
 _WRAPPED: Final = re.compile(r"(?<!\n)\n(?!\n| *(?:[-*|] |\d+\. ))\s*")

@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -24,6 +24,7 @@ from core.errors import AppError, ErrorBody, ErrorCode, ValidationFailed
 from core.faults import NO_OBJECT, PROBLEMS_SHOWN_MAX, REQUIRED, in_words
 from core.ids import new_id
 from core.logs import current_request
+from http_api.documentation import PAGES_POLICY, article
 from realtime.documents.openapi import problem_responses
 from realtime.wire.fields import ServerPayload
 
@@ -105,8 +106,9 @@ def refusals(*codes: ErrorCode, conflicts: Sequence[ConflictReason] = ()) -> dic
     return {int(status): answer for status, answer in problem_responses(codes, conflicts).items()}
 
 
-def handle_problems(app: FastAPI) -> None:
-    """Make ``app`` answer every error as a problem."""
+def handle_problems(app: FastAPI, *, with_pages: bool = False) -> None:
+    """Make ``app`` answer every error as a problem; with pages, a browser that follows a wrong link gets a page."""
+    app.state.has_pages = with_pages
     app.add_exception_handler(AppError, _answer_refusal)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(HTTPException, _answer_http_exception)
@@ -176,7 +178,22 @@ async def _answer_http_exception(request: Request, error: Exception) -> Response
         refusal.message = "This path does not support this method."
         headers = {"Allow": ", ".join(_methods_of(request))}
     status = code.http_status if error.status_code == 400 else error.status_code
+    if status == 404 and request.app.state.has_pages and _is_browser(request):
+        return _page_not_found()
     return problem_of(refusal, status=status, headers=headers)
+
+
+def _is_browser(request: Request) -> bool:
+    """Whether somebody looks at an address that is no part of the API."""
+    wants_page = request.headers.get("Accept", "").startswith("text/html")
+    return wants_page and not request.url.path.startswith(("/v1/", "/socket.io/"))
+
+
+def _page_not_found() -> Response:
+    text = "<h1>There is no such page</h1><p>The address may be wrong, or the page has moved. The "
+    text += '<a href="/docs/">documents</a> lead to everything that is here, and the search above looks through them.</p>'
+    page = article("no such page", text, "")
+    return HTMLResponse(page, status_code=404, headers={"Content-Security-Policy": PAGES_POLICY})
 
 
 def _methods_of(request: Request) -> list[str]:

@@ -15,6 +15,7 @@ from core import metrics
 from core.addresses import client_address
 from core.logs import Request, accept_request_id, request_scope
 from core.tracing import remote_span
+from http_api.documentation import PAGES_POLICY
 from http_api.middleware.host_check import PROBES
 from http_api.problems import CODE_SCOPE_KEY
 
@@ -24,11 +25,6 @@ REQUEST_ID_HEADER: Final = "X-Request-ID"
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _API_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
-_PAGES_POLICY: Final = (
-    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
-    "frame-ancestors 'none'"
-)
-"""The pages of the documents load everything from this server. Swagger UI uses inline styles and data URLs for icons."""
 
 
 class RequestContext:
@@ -77,7 +73,7 @@ def complete_headers(headers: MutableHeaders, path: str, request_id: str) -> Non
     headers[REQUEST_ID_HEADER] = request_id
     headers["X-Content-Type-Options"] = "nosniff"
     headers.setdefault("Referrer-Policy", "no-referrer")
-    headers.setdefault("Content-Security-Policy", _PAGES_POLICY if path.startswith("/docs") else _API_POLICY)
+    headers.setdefault("Content-Security-Policy", PAGES_POLICY if path.startswith("/docs") else _API_POLICY)
     if path.startswith("/v1/"):
         headers.setdefault("Cache-Control", "no-store")
 

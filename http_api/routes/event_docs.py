@@ -2,26 +2,23 @@
 
 from functools import cache
 from importlib.metadata import version
-from importlib.resources import files
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse
-from starlette.staticfiles import StaticFiles
 
+from http_api.documentation import page
+from http_api.events_page import EventsPage
 from http_api.openapi import openapi_of
 from realtime.documents.asyncapi import describe_events_api
 from realtime.documents.typescript import write_types
-
-_PAGES: Final = Path(__file__).parents[1] / "pages"
 
 
 def mount(app: FastAPI) -> None:
     """Add the pages and the documents; each is built once."""
     document = describe_events_api(version=version("molva"))
-    events_page = (_PAGES / "events.html").read_text(encoding="utf-8")
-    live_page = (_PAGES / "live" / "live.html").read_text(encoding="utf-8")
+    events_page = page("events.html", "/docs/events").replace("<!-- body -->", EventsPage(document).render())
+    live_page = page("live/live.html", "/docs/live")
 
     async def show_asyncapi() -> dict[str, Any]:
         return document
@@ -46,4 +43,3 @@ def mount(app: FastAPI) -> None:
         ("/docs/live", show_live),
     ):
         app.add_api_route(path, handler, methods=["GET", "HEAD"], include_in_schema=False)
-    app.mount("/docs/assets/asyncapi", StaticFiles(directory=str(files("asyncapi_viewer") / "static")))
