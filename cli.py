@@ -1,4 +1,4 @@
-"""The ``molva`` command: serve, migrate, seed, check, restored, keys, admin.
+"""The ``molva`` command: serve, migrate, seed, check, logs, restored, keys, admin.
 
 Each command imports its own modules when it runs, so that help and a refused setting come at once.
 """
@@ -12,6 +12,7 @@ from typing import Annotated, Final
 import typer
 
 from commands.admin_app import admin_app, keys_app
+from commands.logs_app import find_in_log
 from core.errors import AppError, StartupError
 from core.limits import GROUP_MEMBERS_MAX
 from core.settings import IMPORTANT, Settings, load_settings, shown_default, variable_of
@@ -45,6 +46,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command("logs")(find_in_log)
 app.add_typer(keys_app, name="keys")
 app.add_typer(admin_app, name="admin")
 

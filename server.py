@@ -24,6 +24,7 @@ from core.errors import StartupError
 from core.file_urls import FileUrls
 from core.garbage_collector import tune_collector
 from core.limit_settings import shown_to_clients
+from core.log_stages import follow
 from core.logs import configure_logs
 from core.loop_lag import watch_loop_lag
 from core.rates import RateLimits
@@ -123,7 +124,7 @@ async def _compose_chat(settings: Settings, database: Database, tokens: AccessTo
         budgets=budgets_of(settings),
     )
     rates = RateLimits() if has_limits else None
-    dispatcher = Dispatcher(services, rates, timeout_s=settings.database_timeout_s)
+    dispatcher = Dispatcher(services, rates, timeout_s=settings.database_timeout_s, log_sample=settings.log_sample)
     presence = PresenceTracker(database, fanout, hub)
     network_bans, announcements = NetworkBans(), Announcements(fanout)
     await announcements.load(database)
@@ -276,6 +277,7 @@ def bind(settings: Settings, *, port: int | None = None) -> socket.socket:
 def serve(settings: Settings) -> None:
     """Serve in the foreground until SIGINT or SIGTERM."""
     configure_logs(level=settings.log_level, log_format=settings.log_format)
+    follow(settings.log_trace, level=settings.log_level)
     settings.signing_secret()
     for doubt in settings.doubts():
         log.warning(doubt)

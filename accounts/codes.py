@@ -25,7 +25,7 @@ from accounts.services import AccountServices
 from core import metrics
 from core.errors import RateLimited, ValidationFailed
 from core.ids import new_unguessable_id
-from core.phones import mask_phone, normalise_phone
+from core.phones import normalise_phone
 from core.settings import Environment, Settings
 from core.tokens import new_code
 from db import bans, codes, users
@@ -80,15 +80,16 @@ async def request_code(
     code = _NewCode(new_unguessable_id(), test_code or new_code(), origin, is_sent, challenge, verdict)
     try:
         retry_after_s = await _store_code(services, code)
-    except RateLimited:
+    except RateLimited as error:
         metrics.SIGN_INS.labels("code", "rate_limited").inc()
+        log.info("code refused", extra=services.logged_phone(phone) | {"outcome": error.code.value})
         raise
     if is_sent:
         await _send_code(services, code)
     else:
         await services.send_timing.imitate()
         metrics.SIGN_INS.labels("code", "not_sent").inc()
-        log.info("code not sent", extra={"phone": mask_phone(phone), "country": origin.country})
+        log.info("code not sent", extra=services.logged_phone(phone) | {"country": origin.country})
     is_shown = settings.shows_codes and (is_sent or test_code is not None)
     return RequestedCode(phone, code.id, codes.LIFETIME_S, retry_after_s, code.text if is_shown else None)
 
@@ -171,7 +172,7 @@ async def _send_code(services: AccountServices, code: _NewCode) -> None:
         raise
     services.send_timing.record(time.monotonic() - started)
     metrics.SIGN_INS.labels("code", "sent").inc()
-    log.info("code sent", extra={"phone": mask_phone(code.origin.phone)})
+    log.info("code sent", extra=services.logged_phone(code.origin.phone))
 
 
 def wait_before_next_s(sent: Sequence[SentRow]) -> float:

@@ -32,4 +32,4 @@ async def check_pin(services: AccountServices, row: PinRow, pin: str) -> None:
         if not await pins.count_try(tx, row.user_id, row.pin_hash):
             raise RateLimited(row.locked_for_s or pins.LOCK_DAYS * 86_400)
     if not await services.pin_hashes.is_right(pin, row.pin_hash):
-        raise Unauthorized(message=_WRONG_PIN)
+        raise Unauthorized(message=_WRONG_PIN, why="PIN")

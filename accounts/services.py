@@ -12,8 +12,9 @@ from accounts.code_caps import SendTiming
 from accounts.code_senders import CodeSender
 from accounts.daily_budgets import DailyBudgets
 from accounts.pin_hashes import PinHashes
+from core.phones import mask_phone
 from core.settings import Settings
-from core.tokens import AccessTokens, CodeHashes, RefreshTokens
+from core.tokens import AccessTokens, CodeHashes, PhoneHashes, RefreshTokens
 from db.pool import Database
 from storage.objects import Objects
 from storage.workers import ImageWorkers
@@ -31,6 +32,7 @@ class AccountServices:
     access_tokens: AccessTokens
     refresh_tokens: RefreshTokens
     code_hashes: CodeHashes
+    phone_hashes: PhoneHashes
     code_sender: CodeSender
     on_session_ended: OnSessionEnded
     objects: Objects
@@ -39,3 +41,7 @@ class AccountServices:
     budgets: DailyBudgets | None
     send_timing: SendTiming = field(default_factory=SendTiming)
     pin_hashes: PinHashes = field(default_factory=PinHashes)
+
+    def logged_phone(self, phone: str) -> dict[str, str]:
+        """A number as log fields: masked, and a hash by which ``molva logs --phone`` finds its lines."""
+        return {"phone": mask_phone(phone), "phone_hash": self.phone_hashes.of(phone)}

@@ -31,9 +31,9 @@ async def authenticate(services: AccountServices, access_token: str) -> CallerId
     async with services.database.reading() as tx:
         session = await sessions.find_session(tx, claims.session_id)
     if session is None or session.owner.user.id != claims.user_id:
-        raise Unauthorized
+        raise Unauthorized(why="no such session")
     if session.revoked_at is not None:
-        raise Unauthorized(ErrorCode.SESSION_REVOKED)
+        raise Unauthorized(ErrorCode.SESSION_REVOKED, why=f"session ended at {session.revoked_at}")
     note_identity(user_id=claims.user_id, session_id=claims.session_id)
     return CallerIdentity(claims.user_id, claims.session_id)
 

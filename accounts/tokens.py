@@ -26,7 +26,6 @@ from core.errors import Conflict, ErrorCode, Forbidden, RateLimited, Unauthorize
 from core.faults import REQUIRED
 from core.ids import new_id
 from core.logs import note_identity
-from core.phones import mask_phone
 from core.settings import Environment
 from core.tokens import IssuedToken, RefreshClaim, RefreshTokens, read_refresh_token, refresh_hash
 from db import bans, pins, sessions, users
@@ -97,12 +96,19 @@ async def sign_in(services: AccountServices, request: SignInRequest) -> SignedIn
         signed_in = await _sign_in(services, guess, request, pin)
     except (Unauthorized, Forbidden, Conflict, RateLimited) as error:
         metrics.SIGN_INS.labels("token", "refused").inc()
-        log.info("sign-in refused", extra={"phone": mask_phone(phone), "outcome": error.code.value})
+        why = {} if error.why is None else {"why": error.why}
+        log.info("sign-in refused", extra=services.logged_phone(phone) | {"outcome": error.code.value} | why)
         raise
     metrics.SIGN_INS.labels("token", "registered" if signed_in.is_new_user else "ok").inc()
     log.info(
         "signed in",
-        extra={"phone": mask_phone(phone), "is_new_user": signed_in.is_new_user, "device": request.device_name},
+        extra={
+            **services.logged_phone(phone),
+            "is_new_user": signed_in.is_new_user,
+            "device": request.device_name,
+            "user_id": signed_in.owner.user.id,
+            "session_id": signed_in.session_id,
+        },
     )
     return signed_in
 
@@ -140,7 +146,7 @@ async def _sign_in(services: AccountServices, guess: Guess, request: SignInReque
 
 def _refuse_unless_right(found: Comparison) -> None:
     if not found.is_right:
-        raise RateLimited(found.wait_s) if found.wait_s else Unauthorized(message=_BAD_CODE)
+        raise RateLimited(found.wait_s) if found.wait_s else Unauthorized(message=_BAD_CODE, why="code")
 
 
 async def _open_session(services: AccountServices, tx: Tx, *, phone: str, request: SignInRequest) -> SignedIn:
@@ -211,14 +217,14 @@ async def refresh(services: AccountServices, token: str) -> TokenPair:
     """
     try:
         claim = read_refresh_token(token)
-    except Unauthorized:
-        raise Unauthorized(message=_BAD_REFRESH_TOKEN) from None
+    except Unauthorized as error:
+        raise Unauthorized(message=_BAD_REFRESH_TOKEN, why=error.why or "malformed") from None
     async with services.database.transaction() as tx:
         row = await sessions.lock_session(tx, claim.session_id)
         verdict = judge_refresh_token(row, token, claim, services.refresh_tokens)
         metrics.SIGN_INS.labels("refresh", verdict.value).inc()
         if row is None or verdict is Verdict.WORTHLESS:
-            raise Unauthorized(message=_BAD_REFRESH_TOKEN)
+            raise Unauthorized(message=_BAD_REFRESH_TOKEN, why="no such session" if row is None else "signature")
         note_identity(user_id=row.user_id, session_id=claim.session_id)
         if verdict in {Verdict.CURRENT, Verdict.LATE, Verdict.RESTORED}:
             return await _next_pair(services, tx, row, claim, rotate=verdict is not Verdict.LATE)
@@ -227,7 +233,7 @@ async def refresh(services: AccountServices, token: str) -> TokenPair:
     if verdict is Verdict.REUSED:
         log.warning("refresh token reused: session ended")
         await services.on_session_ended(claim.session_id, EndReason.TOKEN_REUSED)
-    raise Unauthorized(ErrorCode.SESSION_REVOKED)
+    raise Unauthorized(ErrorCode.SESSION_REVOKED, why=f"refresh token {verdict.value}")
 
 
 async def _next_pair(services: AccountServices, tx: Tx, row: RefreshRow, claim: RefreshClaim, *, rotate: bool) -> TokenPair:

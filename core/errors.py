@@ -111,6 +111,8 @@ class AppError(Exception):
     """
 
     code = ErrorCode.INTERNAL
+    why: str | None = None
+    """More exactly what was wrong, in a few words: for the log alone, never for the client."""
 
     def __init__(self, message: str | None = None, *, details: object = None, retry_after_s: int | None = None) -> None:
         self.message = message or self.code.meaning
@@ -131,11 +133,14 @@ class AppError(Exception):
 class Unauthorized(AppError):
     """The caller could not be identified. All causes but expiry and revocation look the same: nobody learns why.
 
-    ``message``: which proof is meant, where it is not the access token.
+    ``message``: which proof is meant, where it is not the access token. ``why``: what exactly is wrong, for the log.
     """
 
-    def __init__(self, code: ErrorCode = ErrorCode.UNAUTHORIZED, *, message: str | None = None) -> None:
+    def __init__(
+        self, code: ErrorCode = ErrorCode.UNAUTHORIZED, *, message: str | None = None, why: str | None = None
+    ) -> None:
         self.code = code
+        self.why = why
         super().__init__(
             message or ("The access token is missing or not valid." if code is ErrorCode.UNAUTHORIZED else None)
         )

@@ -15,6 +15,7 @@ import logging
 import re
 import sys
 import time
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ _EVENTS_KEPT_MAX: Final = 50
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}\Z")
 _ID_FIELDS: Final = ("request_id", "client", "connection_id", "session_id", "user_id", "action", "chat_id")
 _UNWRITTEN_LINES_MAX: Final = 1_000
+_SHARING_SHOWN_MAX: Final = 20
 _RECORD_FIELDS: Final = len(vars(logging.makeLogRecord({})))
 _STANDARD_FIELDS: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -61,6 +63,8 @@ class Request:
     started: float = field(default_factory=time.perf_counter)
     trace: object | None = None
     """Where ``core.tracing`` keeps the trace of this request, for work that others do on its behalf."""
+    notes: dict[str, Any] | None = None
+    """More fields of the closing line: what was touched, why it was refused."""
 
     def ids(self) -> dict[str, str]:
         """The ids that are known, as log fields."""
@@ -91,11 +95,17 @@ class Request:
             summary["events"] = [
                 {"event_name": name, "to": audience, "recipients": recipients} for name, audience, recipients in self.events
             ]
+        if self.notes:
+            summary |= self.notes
         return summary
 
 
 _ids_of: Final = attrgetter(*_ID_FIELDS)
 _current: ContextVar[Request | None] = ContextVar("request", default=None)
+
+
+trace_id_of: Callable[[], str | None] | None = None
+"""The ID of the present trace, while ``core.tracing`` traces."""
 
 
 def current_request() -> Request | None:
@@ -115,6 +125,30 @@ def note_chat(chat_id: str) -> None:
     request = _current.get()
     if request is not None:
         request.chat_id = chat_id
+
+
+_sharing: ContextVar[Sequence[Request]] = ContextVar("sharing", default=())
+
+
+def share(requests: Sequence[Request]) -> None:
+    """From here on this task works for all these requests at once: its lines about SQL name them."""
+    _sharing.set(requests)
+
+
+def sharing_fields() -> dict[str, Any]:
+    """The requests that share the present work, as log fields: the first ones, and how many there are."""
+    requests = _sharing.get()
+    if not requests:
+        return {}
+    ids = [request.request_id for request in requests[:_SHARING_SHOWN_MAX]]
+    return {"request_ids": ids, "request_count": len(requests)}
+
+
+def note(**fields: Any) -> None:
+    """Add fields to the line that closes the present request."""
+    request = _current.get()
+    if request is not None:
+        request.notes = (request.notes or {}) | fields
 
 
 class request_scope:  # noqa: N801  (a class because a generator costs several times as much, several times a message)
@@ -142,8 +176,10 @@ def accept_request_id(offered: str | None) -> str:
 class _ContextFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         request = _current.get()
+        fields = record.__dict__
+        if trace_id_of is not None and (trace_id := trace_id_of()) is not None:
+            fields["trace_id"] = trace_id
         if request is not None:
-            fields = record.__dict__
             for name in _ID_FIELDS:
                 value = getattr(request, name)
                 if value is not None and name not in fields:
@@ -239,6 +275,8 @@ def log_often(logger: logging.Logger, level: int, event: str, fields: dict[str, 
         if request is not None:
             ids = zip(_ID_FIELDS, _ids_of(request), strict=True)
             line |= {name: value for name, value in ids if value is not None and name not in fields}
+        if trace_id_of is not None and (trace_id := trace_id_of()) is not None:
+            line["trace_id"] = trace_id
         line["time"] = datetime.fromtimestamp(time.time(), UTC)
         try:
             handler.write_later(orjson.dumps(line).decode())
@@ -261,20 +299,16 @@ class _TextFormatter(logging.Formatter):
         head = super().formatMessage(record)
         fields = {key: value for key, value in vars(record).items() if key not in _STANDARD_FIELDS}
         if fields:
-            head += "  " + " ".join(f"{key}={_short(value)}" for key, value in fields.items())
-        return _printable(head)
+            head += "  " + " ".join(f"{key}={value}" for key, value in fields.items())
+        return printable(head)
 
     def formatException(self, ei: Any) -> str:  # noqa: N802  (the library's name)
-        return "\n".join(f"  {_printable(line)}" for line in super().formatException(ei).split("\n"))
+        return "\n".join(f"  {printable(line)}" for line in super().formatException(ei).split("\n"))
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """``text``, in which every sign that moves the cursor or hides others is escaped: it stays one line."""
     return text if text.isprintable() else "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
-
-
-def _short(value: object) -> str:
-    text = str(value)
-    return f"{text[:8]}…{text[-4:]}" if len(text) == 36 and text.count("-") == 4 else text
 
 
 def configure_logs(*, level: str, log_format: Literal["json", "text"] | None) -> None:

@@ -7,7 +7,7 @@ setting, follow docs/how-to/add-a-setting.md. Nothing else reads the environment
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -32,7 +32,19 @@ IMPORTANT: Final = (
 )  # fmt: skip
 """The ten settings that README.md and ``molva --help`` show."""
 
+_ANYTHING: Final = re.compile(".*", re.DOTALL)
+_COUNTRY: Final = re.compile("[A-Z]{2}")
+_TRACED: Final = re.compile(r"(user|chat):[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _HOST: Final = re.compile(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|[0-9a-f:]*:[0-9a-f:.]*[0-9a-f:]")
+
+
+def _split(value: object, change: Callable[[str], str], form: re.Pattern[str] = _ANYTHING, fault: str = "") -> object:
+    """The parts between the commas of a text, each changed. ``ValueError`` with ``fault`` for one that has another form."""
+    if isinstance(value, str):
+        value = tuple(change(part.strip()) for part in value.split(",") if part.strip())
+    if isinstance(value, tuple) and not all(form.fullmatch(str(part)) for part in value):
+        raise ValueError(fault)
+    return value
 
 
 class Environment(StrEnum):
@@ -202,6 +214,12 @@ class Settings(LimitSettings):
         None, description="Format of the log: `json` (default on a pipe) or `text` (default on a terminal)."
     )
 
+    log_trace: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="People and chats whose requests are logged stage by stage, whatever LOG_LEVEL is: "
+        "`user:<id>,chat:<id>`. The level `debug` does so for everybody.",
+    )
+    log_sample: float = Field(1.0, ge=0, le=1, description="Share of the successful sends that have a log line.")
     tracing: Literal["off", "console", "otlp"] = Field(
         "off",
         description="OpenTelemetry traces. `otlp` sends them to OTEL_EXPORTER_OTLP_ENDPOINT, `console` prints them. Needs "
@@ -211,27 +229,24 @@ class Settings(LimitSettings):
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _split_origins(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(origin.strip().rstrip("/") for origin in value.split(",") if origin.strip())
-        return value
+        return _split(value, lambda origin: origin.rstrip("/"))
+
+    @field_validator("log_trace", mode="before")
+    @classmethod
+    def _split_trace(cls, value: object) -> object:
+        return _split(value, str.lower, _TRACED, "must be people and chats like user:<id>,chat:<id>")
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod
     def _split_hosts(cls, value: object) -> object:
-        if isinstance(value, str):
-            value = tuple(host.strip().lower() for host in value.split(",") if host.strip())
-        if isinstance(value, tuple) and not all(_HOST.fullmatch(str(host)) for host in value):
-            raise ValueError("must be host names without a port, like chat.example.org,*.chat.example.org")
-        return value
+        return _split(
+            value, str.lower, _HOST, "must be host names without a port, like chat.example.org,*.chat.example.org"
+        )
 
     @field_validator("phone_countries", mode="before")
     @classmethod
     def _split_countries(cls, value: object) -> object:
-        if isinstance(value, str):
-            value = tuple(country.strip().upper() for country in value.split(",") if country.strip())
-        if isinstance(value, tuple) and not all(re.fullmatch(r"[A-Z]{2}", str(country)) for country in value):
-            raise ValueError("must be two-letter country codes, like RU,KZ")
-        return value
+        return _split(value, str.upper, _COUNTRY, "must be two-letter country codes, like RU,KZ")
 
     @field_validator("test_numbers", mode="before")
     @classmethod

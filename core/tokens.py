@@ -88,7 +88,7 @@ class AccessTokens:
     def verify(self, token: str) -> Claims:
         """What ``token`` says; ``token_expired`` if all is well but its time, ``unauthorized`` for everything else."""
         if len(token) > ACCESS_TOKEN_CHARS_MAX or not _COMPACT_FORM.fullmatch(token):
-            raise Unauthorized
+            raise Unauthorized(why="no token")
         signed, _, signature = token.rpartition(".")
         raw_header, raw_payload = map(_decoded, signed.split("."))
         header, payload = _json_object(raw_header), _json_object(raw_payload)
@@ -96,9 +96,9 @@ class AccessTokens:
         key = self._keys.get(kid) if isinstance(kid, str) else None
         # Exactly our own header: so no other algorithm or type, no `jku`, `jwk`, `crit`, nothing that asks for anything.
         if key is None or header != {"alg": _ALGORITHM, "typ": _TYPE, "kid": kid}:
-            raise Unauthorized
+            raise Unauthorized(why="signed by another key" if header.get("alg") == _ALGORITHM else "another algorithm")
         if not _SIGNATURES.verify(signed.encode(), key, _decoded(signature)):
-            raise Unauthorized
+            raise Unauthorized(why="signature")
         return _checked(payload, now_unix_s())
 
 
@@ -111,9 +111,9 @@ def _decoded(part: str) -> bytes:
     try:
         raw = urlsafe_b64decode(part + "=" * (-len(part) % 4))
     except ValueError:
-        raise Unauthorized from None
+        raise Unauthorized(why="malformed") from None
     if _encoded(raw) != part:
-        raise Unauthorized
+        raise Unauthorized(why="malformed")
     return raw
 
 
@@ -126,26 +126,28 @@ def _json_object(raw: bytes) -> dict[str, Any]:
     try:
         value = orjson.loads(raw)
     except ValueError:
-        raise Unauthorized from None
+        raise Unauthorized(why="malformed") from None
     if not isinstance(value, dict):
-        raise Unauthorized
+        raise Unauthorized(why="malformed")
     return value
 
 
 def _checked(payload: dict[str, Any], now_s: int) -> Claims:
     """The claims of a signed payload, each of them looked at; expiry last, so that nothing else passes for it."""
-    if payload.keys() != _CLAIMS or payload["iss"] != _ISSUER or payload["aud"] != _AUDIENCE:
-        raise Unauthorized
+    if payload.keys() != _CLAIMS:
+        raise Unauthorized(why="other claims")
+    if payload["iss"] != _ISSUER or payload["aud"] != _AUDIENCE:
+        raise Unauthorized(why="issuer" if payload["iss"] != _ISSUER else "audience")
     issued_at_s, expires_at_s = payload["iat"], payload["exp"]
     if type(issued_at_s) is not int or type(expires_at_s) is not int:  # a bool is an int to isinstance()
-        raise Unauthorized
+        raise Unauthorized(why="times")
     if not 0 < expires_at_s - issued_at_s <= ACCESS_LIFETIME_S or issued_at_s > now_s + CLOCK_LEEWAY_S:
-        raise Unauthorized
+        raise Unauthorized(why="times")
     for name in ("sub", "sid", "jti"):
         if not _is_canonical_id(payload[name]):
-            raise Unauthorized
+            raise Unauthorized(why="ids")
     if expires_at_s <= now_s:
-        raise Unauthorized(ErrorCode.TOKEN_EXPIRED)
+        raise Unauthorized(ErrorCode.TOKEN_EXPIRED, why=f"expired {now_s - expires_at_s} s ago")
     return Claims(user_id=payload["sub"], session_id=payload["sid"], expires_at_s=expires_at_s)
 
 
@@ -213,6 +215,17 @@ class CodeHashes:
     def of(self, code_id: str, code: str) -> bytes:
         """The hash of ``code``, which is that of no other code row."""
         return hmac.digest(self._key, f"{code_id} {code}".encode(), "sha256")
+
+
+class PhoneHashes:
+    """What the log says of a phone number: a keyed hash, the same for the same number. It does not lead to the number."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._key = derive_key(secret, "phone in the log")
+
+    def of(self, phone: str) -> str:
+        """16 hexadecimal digits for a number in E.164 form."""
+        return hmac.digest(self._key, phone.encode(), "sha256").hex()[:16]
 
 
 def new_code() -> str:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Final, Literal
 
+from core import logs
 from core.errors import StartupError
 from core.logs import current_request
 
@@ -53,6 +54,7 @@ def start_tracing(exporter: Literal["off", "console", "otlp"]) -> None:
     else:
         _provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     _tracer = _provider.get_tracer("molva")
+    logs.trace_id_of = _trace_id
 
 
 def stop_tracing() -> None:
@@ -61,6 +63,15 @@ def stop_tracing() -> None:
     if _provider is not None:
         _provider.shutdown()
     _provider = _tracer = None
+    logs.trace_id_of = None
+
+
+def _trace_id() -> str | None:
+    """The ID of the present trace, as 32 hexadecimal digits."""
+    from opentelemetry import trace  # noqa: PLC0415  (an extra, as above)
+
+    context = trace.get_current_span().get_span_context()
+    return f"{context.trace_id:032x}" if context.is_valid else None
 
 
 def span(name: str, attributes: Mapping[str, str | int] | None = None) -> AbstractContextManager[object]:

@@ -25,7 +25,8 @@ import orjson
 
 from core import metrics
 from core.errors import AppError, StartupError, Unavailable
-from core.logs import current_request
+from core.log_stages import followed, write_stage
+from core.logs import current_request, sharing_fields
 from core.tracing import span
 from db.connection_watch import ConnectionWatch, drop, keep_alive, quiet_cancelled_attempts
 
@@ -136,7 +137,8 @@ class Tx:
             if not expected and getattr(error, "constraint_name", None) not in _constraint_errors:
                 log.error(
                     "sql failed",
-                    extra={"statement": name, "sqlstate": error.sqlstate, "problem": type(error).__name__},
+                    extra={"statement": name, "sqlstate": error.sqlstate, "problem": type(error).__name__}
+                    | sharing_fields(),
                 )
             raise
         except asyncpg.InterfaceError as error:
@@ -150,8 +152,11 @@ class Tx:
             request = current_request()
             if request is not None:
                 request.note_statement(name, duration_s)
+                if followed(request):
+                    write_stage(request, "statement", statement=name, duration_ms=round(duration_s * 1000, 2))
             if duration_s > self._slow_s:
-                log.warning("sql slow", extra={"statement": name, "duration_ms": round(duration_s * 1000, 2)})
+                slow = {"statement": name, "duration_ms": round(duration_s * 1000, 2)}
+                log.warning("sql slow", extra=slow | sharing_fields())
 
 
 def _misuse(name: str, error: Exception) -> TypeError:
@@ -344,7 +349,8 @@ def _domain_errors() -> Iterator[None]:
         raise meaning() from None
     except _AWAY as error:
         metrics.DATABASE_ERRORS.labels(type(error).__name__).inc()
-        log.error("database unavailable", extra={"problem": f"{type(error).__name__}: {error}"[:300]})
+        problem = {"problem": f"{type(error).__name__}: {error}"[:300]}
+        log.error("database unavailable", extra=problem | sharing_fields())
         raise Unavailable from error
 
 

@@ -18,7 +18,7 @@ from accounts.services import AccountServices, OnSessionEnded
 from admin.services import AdminServices
 from core.rates import RateLimits
 from core.settings import Settings
-from core.tokens import AccessTokens, CodeHashes, RefreshTokens
+from core.tokens import AccessTokens, CodeHashes, PhoneHashes, RefreshTokens
 from db.pool import Database
 from http_api.backend import Backend
 from http_api.identity import identify
@@ -87,6 +87,7 @@ def create_app(
         access_tokens=tokens,
         refresh_tokens=RefreshTokens(secret),
         code_hashes=CodeHashes(secret),
+        phone_hashes=PhoneHashes(secret),
         code_sender=code_sender or code_sender_for(settings),
         on_session_ended=on_session_ended,
         objects=objects,

@@ -39,7 +39,7 @@ async def identify(
     """
     try:
         if credentials is None or credentials.scheme.lower() != "bearer":
-            raise Unauthorized
+            raise Unauthorized(why="no token")
         return await sessions.authenticate(backend.accounts, credentials.credentials)
     except Unauthorized:
         take_of_address(backend, "public")

@@ -9,7 +9,7 @@ from admin.audit import Operator
 from admin.keys import Scope, check_key
 from admin.services import AdminServices
 from core.errors import ErrorCode, Forbidden, Unauthorized
-from core.logs import current_request
+from core.logs import current_request, note
 from http_api.backend import BackendOf
 from http_api.identity import take_of_address
 
@@ -38,6 +38,7 @@ async def _authorise(
         raise
     if backend.rates is not None:
         backend.rates.take(f"key {key.id}", "operator")
+    note(api_key=key.name, api_key_id=key.id)
     request = current_request()
     if request is None:
         return Operator(key, None, None)

@@ -23,7 +23,7 @@ from core.conflicts import ConflictReason
 from core.errors import AppError, ErrorBody, ErrorCode, ValidationFailed
 from core.faults import NO_OBJECT, PROBLEMS_SHOWN_MAX, REQUIRED, in_words
 from core.ids import new_id
-from core.logs import current_request
+from core.logs import current_request, note
 from http_api.documentation import PAGES_POLICY, article
 from realtime.documents.openapi import problem_responses
 from realtime.wire.fields import ServerPayload
@@ -98,6 +98,10 @@ def problem_of(error: AppError, *, status: int | None = None, headers: Mapping[s
     """The response for ``error``, with the id of the current request."""
     request = current_request()
     body = error.body(request.request_id if request is not None else new_id())
+    if error.why is not None:
+        note(why=error.why)
+    if error.details is not None:
+        note(details=error.details)
     return ProblemResponse(body, status=status, headers=headers)
 
 

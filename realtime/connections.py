@@ -33,8 +33,8 @@ class ChatConnection:
     """
 
     __slots__ = (
-        "_expiry_handler", "_expiry_timer", "active_chat_id", "client", "connection_id", "expires_at_s", "send",
-        "session_id", "transport", "user_id", "watched_chat_ids",
+        "_expiry_handler", "_expiry_timer", "active_chat_id", "client", "connected_at", "connection_id", "ended_by",
+        "expires_at_s", "send", "session_id", "transport", "user_id", "watched_chat_ids",
     )  # fmt: skip
 
     def __init__(
@@ -57,6 +57,9 @@ class ChatConnection:
         self.session_id = session_id
         self.expires_at_s = expires_at_s
         """When the access token expires (Unix time)."""
+        self.connected_at = time.monotonic()
+        self.ended_by: dict[str, str] = {}
+        """Why the server ended it, and which request made it do so: log fields."""
         self.active_chat_id: str | None = None
         """The chat that the client has open."""
         self.watched_chat_ids: tuple[str, ...] = ()

@@ -17,7 +17,7 @@ from core.clock import now_wire, wire_time_of_unix
 from core.errors import AppError, ErrorCode, Forbidden, PayloadTooLarge, Unauthorized, ValidationFailed
 from core.ids import new_id
 from core.limits import PACKET_BYTES_MAX
-from core.logs import Request, request_scope
+from core.logs import Request, current_request, request_scope
 from core.tokens import AccessTokens
 from db import sessions
 from db.batched_lookup import BatchedLookup
@@ -135,7 +135,8 @@ class ChatNamespace(Namespace):
             self._forget_session_of(connection.data)
             connection.data.ignore_expiry()
         metrics.CONNECTS.labels(error.code.value).inc()
-        log.info("connect refused", extra={"outcome": error.code.value, **request.close()})
+        why = {} if error.why is None else {"why": error.why}
+        log.info("connect refused", extra={"outcome": error.code.value, **why, **request.close()})
         return ConnectRefused(error.message, {"code": error.code.value})
 
     async def _admit(self, transport: Connection, auth: Any, request: Request) -> bytes:
@@ -143,7 +144,7 @@ class ChatNamespace(Namespace):
             raise Forbidden(NETWORK_BANNED)
         token = auth.get("token") if isinstance(auth, dict) else None
         if not isinstance(token, str):
-            raise Unauthorized
+            raise Unauthorized(why="no token")
         claims = self._tokens.verify(token)
         request.user_id, request.session_id = claims.user_id, claims.session_id
         connection = transport.data = ChatConnection(
@@ -154,12 +155,12 @@ class ChatNamespace(Namespace):
         with self._hub.loading(claims.user_id):
             admission = await self._admissions.find(claims.session_id)
             if admission is None or admission.session.owner.user.id != claims.user_id:
-                raise Unauthorized
+                raise Unauthorized(why="no such session")
             session = admission.session
             if session.revoked_at is not None:
-                raise Unauthorized(ErrorCode.SESSION_REVOKED)
+                raise Unauthorized(ErrorCode.SESSION_REVOKED, why=f"session ended at {session.revoked_at}")
             if connection.connection_id not in self._by_session.get(claims.session_id, {}):
-                raise Unauthorized(ErrorCode.SESSION_REVOKED)
+                raise Unauthorized(ErrorCode.SESSION_REVOKED, why="session ended meanwhile")
             connection.active_chat_id = session.active_chat_id
             self._hub.enter(connection, zip(admission.chat_ids, admission.first_seqs, strict=True))
             if session.active_chat_id is not None and admission.active is not None:
@@ -183,7 +184,6 @@ class ChatNamespace(Namespace):
         """The newest device of a user always works: with too many connections, the oldest are closed."""
         connections = [other for other in self._hub.listeners_of(newest.user_id) if isinstance(other, ChatConnection)]
         for oldest in connections[: -self._connections_max]:
-            log.info("too many connections", extra={"connection_id": oldest.connection_id, "user_id": oldest.user_id})
             self._end(oldest, "too_many_connections")
 
     async def on_disconnect(self, transport: Connection, reason: str) -> None:
@@ -202,7 +202,8 @@ class ChatNamespace(Namespace):
                 log.warning("last seen not noted", extra={"outcome": error.code.value})
             except Exception:  # the rest of the leaving must still happen
                 log.exception("last seen not noted")
-            log.info("disconnect", extra={"reason": reason})
+            duration_s = round(time.monotonic() - connection.connected_at, 1)
+            log.info("disconnect", extra={"reason": reason, "duration_s": duration_s, **connection.ended_by})
         self._presence.went(connection.user_id)
 
     def on_draining(self, connection: Connection) -> None:
@@ -244,7 +245,6 @@ class ChatNamespace(Namespace):
 
     def expire(self, connection: ChatConnection) -> None:
         """Close a connection whose access token has expired."""
-        log.info("token expired", extra={"connection_id": connection.connection_id, "user_id": connection.user_id})
         self._end(connection, "token_expired")
 
     def _forget_session_of(self, connection: ChatConnection) -> None:
@@ -279,6 +279,13 @@ class ChatNamespace(Namespace):
             connection.transport.cut(CloseReason.EPOCH, "the database has another history")
 
     def _end(self, connection: ChatConnection, reason: str) -> None:
+        connection.ended_by = {"cause": reason}
+        request = current_request()
+        # A timer runs in the context of the connect that set it, which ended nothing.
+        if request is not None and request.connection_id != connection.connection_id:
+            connection.ended_by |= {"ended_by_request": request.request_id}
+            if request.session_id is not None and request.session_id != connection.session_id:
+                connection.ended_by |= {"ended_by_session": request.session_id}
         self._hub.exit(connection)
         connection.send(_packet(SESSION_REVOKED, SessionRevoked(reason=reason)))
         connection.transport.close()

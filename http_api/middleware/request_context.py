@@ -41,19 +41,21 @@ class RequestContext:
             return
         request = Request(accept_request_id(Headers(scope=scope).get(REQUEST_ID_HEADER)), client=self._address(scope))
         status: int | None = None
+        sent_bytes = 0
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal status
+            nonlocal status, sent_bytes
             if message["type"] == "http.response.start":
                 status = message["status"]
                 complete_headers(MutableHeaders(scope=message), scope["path"], request.request_id)
+            sent_bytes += len(message.get("body", b""))
             await send(message)
 
         with request_scope(request), _span(scope, request):
             try:
                 await self._app(scope, receive, send_with_headers)
             finally:
-                _record(scope, request, status)
+                _record(scope, request, status, sent_bytes)
 
     def _address(self, scope: Scope) -> str:
         peer = (scope.get("client") or ("unknown",))[0]
@@ -78,7 +80,7 @@ def complete_headers(headers: MutableHeaders, path: str, request_id: str) -> Non
         headers.setdefault("Cache-Control", "no-store")
 
 
-def _record(scope: Scope, request: Request, status: int | None) -> None:
+def _record(scope: Scope, request: Request, status: int | None, sent_bytes: int) -> None:
     """Record the end of a request: log line and metrics. The path is not logged, since clients may write anything in it."""
     # Mounted applications, like the files of the documents, have no route; the router records their root path.
     route = getattr(scope.get("route"), "path", None) or scope.get("root_path") or "unmatched"
@@ -87,8 +89,15 @@ def _record(scope: Scope, request: Request, status: int | None) -> None:
     metrics.HTTP_REQUESTS.labels(method, route, outcome).inc()
     closing = request.close()
     metrics.HTTP_SECONDS.labels(route).observe(closing["duration_ms"] / 1000)
-    extra = {"method": method, "route": route, "status": status, **closing}
+    sizes = {"received_bytes": _declared_bytes(scope), "sent_bytes": sent_bytes}
+    extra = {"method": method, "route": route, "status": status, **sizes, **closing}
     if CODE_SCOPE_KEY in scope:
         extra["outcome"] = scope[CODE_SCOPE_KEY]
     level = logging.ERROR if status == 500 else logging.DEBUG if route in PROBES else logging.INFO
     log.log(level, "http request", extra=extra)
+
+
+def _declared_bytes(scope: Scope) -> int | None:
+    """The size of the body, if the client said it."""
+    length = Headers(scope=scope).get("Content-Length", "")
+    return int(length) if length.isascii() and length.isdigit() else None

@@ -5,6 +5,7 @@
 What must stay true: the archive is written while it is sent and is never whole in memory.
 """
 
+import logging
 import zipfile
 from collections.abc import AsyncIterator
 from typing import Any
@@ -23,6 +24,8 @@ from http_api.problems import refusals
 from realtime.model.objects import Profile, User
 from storage.keys import avatar_key, file_key
 from storage.objects import Objects
+
+log = logging.getLogger("molva.long")
 
 router = APIRouter(prefix="/v1", tags=["Profile"])
 
@@ -50,6 +53,7 @@ async def answer_archive(backend: Backend, user_id: str) -> Response:
     """The archive of a person. ``RateLimited`` while another one of theirs is being made."""
     parts = _archive(backend, user_id)
     first = await anext(parts)
+    log.info("export begun", extra={"about_user_id": user_id})  # it takes long: a crash in the middle leaves a trace
     headers = {"Content-Disposition": f'attachment; filename="molva-{now_wire()[:10]}.zip"'}
     return StreamingResponse(prepend_chunk(first, parts), headers=headers, media_type="application/zip")
 

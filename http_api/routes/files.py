@@ -3,6 +3,7 @@
 What must stay true: an upload is never whole in memory; a browser does nothing with a file, whatever it is.
 """
 
+import logging
 import re
 from typing import Annotated, Any, Final
 
@@ -15,6 +16,7 @@ from core.errors import ErrorCode, NotFound, PayloadTooLarge, ValidationFailed
 from core.faults import UNKNOWN_FIELD
 from core.file_urls import FileForm, FileUrls
 from core.limits import DURATION_S_MAX, FILE_BYTES_MAX
+from core.logs import note
 from db.files import FileRow
 from http_api.backend import BackendOf
 from http_api.file_access import SIGNED_OR_BEARER, FileAccess, FileRequest, find_readable_file
@@ -38,6 +40,8 @@ _FIELDS_MAX: Final = 4
 _SIGNED_AGE_S: Final = 50
 """A file that is gone is shown from a cache for less than a minute."""
 _NUMBER: Final = re.compile(r"\d{1,6}(?:\.\d{1,20})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
+
+log = logging.getLogger("molva.long")
 
 router = APIRouter(prefix="/v1/files", tags=["Files"])
 
@@ -137,12 +141,14 @@ async def upload_file(request: Request, backend: BackendOf, caller: CallerOf) ->
     declared = request.headers.get("content-length", "")
     size_bytes = min(int(declared), FILE_BYTES_MAX) if declared.isdecimal() else FILE_BYTES_MAX
     async with reserve_upload(backend.accounts, caller.user_id, size_bytes) as note_stored:
+        log.info("upload begun", extra={"size_bytes": size_bytes})  # it takes long: a crash in the middle leaves a trace
         with backend.bodies.slot(caller.user_id):
             form = await request.form(max_files=1, max_fields=_FIELDS_MAX)
         try:
             upload = await _read_form(form)
             with backend.uploads.slot(caller.user_id):
                 stored = await store_upload(backend.accounts, caller.user_id, upload)
+            note(file_id=stored.row.id)
         finally:
             await form.close()
         note_stored(stored.size_bytes)

@@ -7,9 +7,11 @@ out never waits, so nothing comes between the effects of one change.
 import logging
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from core import metrics
 from core.file_urls import FileUrls
+from core.log_stages import followed, write_stage
 from core.logs import current_request
 from realtime.delivery.hub import Hub, Listener
 from realtime.wire.effects import (
@@ -27,6 +29,9 @@ from realtime.wire.effects import (
 )
 
 log = logging.getLogger("molva.delivery")
+
+_TOLD_MAX: Final = 1_000
+"""Connections that the stage ``delivered`` names."""
 
 Encode = Callable[[str, bytes], bytes]
 """Makes one packet of an event's name and JSON payload; it is the same for every connection."""
@@ -102,6 +107,9 @@ class Fanout:
                 listener.send(packet)
         if listeners:
             metrics.delivered(emit.event.name).inc(len(listeners))
+        if (request := followed()) is not None:
+            told = [{"user_id": one.user_id, "connection_id": one.connection_id} for one in listeners[:_TOLD_MAX]]
+            write_stage(request, "delivered", event_name=emit.event.name, recipients=len(listeners), to=told)
         _record(emit, len(listeners))
 
     def _send_narrowed(self, emit: Emit, narrowed: Narrowed, listeners: Sequence[Listener]) -> None:

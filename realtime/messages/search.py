@@ -3,6 +3,7 @@
 from typing import Final
 
 from core.errors import NotFound
+from core.log_stages import said_if_long
 from db import chats, search
 from db.messages import MessageRow
 from db.pool import Tx
@@ -17,6 +18,8 @@ from realtime.wire.registry import Rate, Role, action
 
 _HIGHLIGHT_WORDS_MAX: Final = 2000
 """Different words of one page that may be a match and are compared; each costs PostgreSQL about 10 µs."""
+_LONG_SEARCH_S: Final = 1.0
+"""A search that takes longer has a line of its own, before it ends."""
 _LOWEST_ID: Final = "00000000-0000-0000-0000-000000000000"
 
 _queue = SearchQueue()
@@ -31,6 +34,11 @@ async def search_messages(context: Context, payload: MessageSearch) -> SearchPag
     the caller may see. A page may be short or empty: continue until `next_cursor` is null.
     """
     query = Query.of(payload.query)
+    with said_if_long("search goes on", after_s=_LONG_SEARCH_S, query_chars=len(payload.query)):
+        return await _search(context, payload, query)
+
+
+async def _search(context: Context, payload: MessageSearch, query: Query) -> SearchPage:
     async with _queue.turn(context.user_id), context.services.database.transaction() as tx:
         if payload.chat_id is not None and (await chats.find_membership(tx, payload.chat_id, context.user_id) is None):
             raise NotFound("chat_id")

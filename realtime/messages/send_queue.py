@@ -21,7 +21,8 @@ import orjson
 
 from core import metrics
 from core.errors import Unavailable
-from core.logs import Request, current_request, request_scope
+from core.log_stages import followed, write_stage
+from core.logs import Request, current_request, request_scope, share
 from core.tracing import span
 from db import messages
 from db.messages import Draft, SentRow
@@ -140,6 +141,7 @@ class SendQueue:
                     given_back_at = time.monotonic() + _CONNECTION_S
                     while self._ready and time.monotonic() < given_back_at:
                         batch = self._take_batch()
+                        share([one.request for _, group in batch for one in group])
                         senders = await self._load_senders(tx, batch)
                         self._deliver(batch, await _store(tx, batch), senders)
                         self._end_turns(batch)
@@ -181,6 +183,7 @@ class SendQueue:
                 row = next(each)
                 view = None
                 if row.stored is not None and row.seq is not None:
+                    waiting.request.notes = {"seq": row.seq}
                     message = EncodedMessage(row.stored, row.seq, waiting.draft, waiting.shown)
                     view = message.view()
                     with request_scope(waiting.request), span("deliver"):
@@ -231,4 +234,7 @@ async def _store(tx: Tx, batch: _Batch) -> list[SentRow]:
     duration_s = time.perf_counter() - started
     for one in waiting:
         one.request.note_statement("messages.send", duration_s)
+        if followed(one.request):
+            shared = {"duration_ms": round(duration_s * 1000, 2), "messages_in_commit": len(waiting)}
+            write_stage(one.request, "statement", statement="messages.send", **shared)
     return rows

@@ -4,6 +4,7 @@ Every call gets exactly one :class:`Reply`. What is not an ``AppError`` is a bug
 """
 
 import logging
+import random
 import re
 import time
 from collections.abc import Sequence
@@ -17,7 +18,8 @@ from core import metrics
 from core.deadlines import Deadlines
 from core.errors import AppError, Conflict, ErrorBody, ErrorCode, Unavailable, UnknownAction, ValidationFailed
 from core.faults import NO_OBJECT, problems_of
-from core.logs import Request, log_often, request_scope
+from core.log_stages import followed, write_stage
+from core.logs import Request, log_often, note, request_scope
 from core.rates import RateLimits
 from core.tracing import span
 from realtime.wire.context import Caller, Context, Services
@@ -49,12 +51,16 @@ class Reply:
 class Dispatcher:
     """Runs actions. One for the process."""
 
-    def __init__(self, services: Services, rates: RateLimits | None, *, timeout_s: float) -> None:
-        """``rates``: the budgets of each person; none for load tests. ``timeout_s``: an action is answered within it."""
+    def __init__(self, services: Services, rates: RateLimits | None, *, timeout_s: float, log_sample: float = 1.0) -> None:
+        """``rates``: the budgets of each person; none for load tests. ``timeout_s``: an action is answered within it.
+
+        ``log_sample``: the share of successful sends that have a log line.
+        """
         self._services = services
         self._rates = rates
         self._timeout_s = timeout_s
         self._deadlines = Deadlines(timeout_s)
+        self._log_sample = log_sample
         self._in_progress = 0
         metrics.ACTIONS_IN_PROGRESS.set_function(lambda: self._in_progress)
 
@@ -68,6 +74,9 @@ class Dispatcher:
         request.action = name if declared is not None or _WORD.fullmatch(name) else "unknown"
         label = declared.name if declared is not None else "unknown"
         self._in_progress += 1
+        if followed(request):
+            waited_ms = round((time.perf_counter() - request.started) * 1000, 2)
+            write_stage(request, "received", waited_ms=waited_ms)
         with (
             request_scope(request),
             span(label, {"molva.request_id": request.request_id, "molva.user_id": caller.user_id}),
@@ -80,6 +89,8 @@ class Dispatcher:
                     raise UnknownAction
                 payload = read_payload(declared, arguments)
                 asked = loggable(payload)
+                if followed(request):
+                    write_stage(request, "read", asked=asked)
                 time_left_s = self._time_left(request)
                 if time_left_s <= 0:
                     raise Unavailable
@@ -91,6 +102,8 @@ class Dispatcher:
                 reply = Reply(b"", Unavailable().body(request.request_id))
             except AppError as error:
                 reply = Reply(b"", error.body(request.request_id))
+                if error.why is not None:
+                    note(why=error.why)
                 if declared is not None:
                     _note_undeclared(declared, error)
             except Exception:  # a bug: logged whole, and the client is told `internal`
@@ -98,20 +111,32 @@ class Dispatcher:
                 reply = Reply(b"", AppError().body(request.request_id))
             finally:
                 self._in_progress -= 1
-            _record(request, declared, reply, asked)
+            if followed(request):
+                outcome = "ok" if reply.error is None else reply.error["code"]
+                write_stage(request, "answered", outcome=outcome, size_bytes=len(reply.data))
+            _record(request, declared, reply, asked, is_logged=self._is_logged(declared, reply))
         return reply
+
+    def _is_logged(self, declared: Action | None, reply: Reply) -> bool:
+        """Whether the answer has a line: of many successful sends it may be a share."""
+        if self._log_sample >= 1 or reply.error is not None or declared is None or declared.rate is not Rate.SEND:
+            return True
+        return random.random() < self._log_sample  # noqa: S311  (chooses lines of a log)
 
     def _time_left(self, request: Request) -> float:
         """Seconds until the request must be answered, whatever it waits for: actions before it, a turn, a statement."""
         return self._timeout_s - (time.perf_counter() - request.started)
 
 
-def _record(request: Request, declared: Action | None, reply: Reply, asked: dict[str, object]) -> None:
+def _record(request: Request, declared: Action | None, reply: Reply, asked: dict[str, object], *, is_logged: bool) -> None:
     label = declared.name if declared is not None else "unknown"
     outcome = "ok" if reply.error is None else reply.error["code"]
     metrics.answered(label, outcome).inc()
     metrics.action_seconds(label).observe(time.perf_counter() - request.started)
-    fields = {"outcome": outcome, "asked": asked, **request.close()}
+    closing = request.close()
+    if not is_logged:
+        return
+    fields = {"outcome": outcome, "asked": asked, **closing}
     if reply.error is not None and "details" in reply.error:
         fields["details"] = reply.error["details"]
     level = logging.ERROR if outcome == ErrorCode.INTERNAL else logging.INFO

@@ -1,4 +1,4 @@
-"""The questions that docs/operations.md answers from the log: each line of jq, run on the log of a real server."""
+"""The questions that docs/operations.md answers from the log: each command, run on the log of a real server."""
 
 import json
 import os
@@ -8,15 +8,18 @@ import shutil
 import subprocess
 import sys
 from asyncio import create_subprocess_exec, timeout
+from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import httpx
 import jq
 import pytest
+import socketio
 
-from tests.support.clients import ActionFailed, ChatUsers, new_client_id
+from tests.support.clients import ActionFailed, ChatUsers, Client, Person, new_client_id, new_phone
 
 pytestmark = pytest.mark.slow
 
@@ -44,22 +47,25 @@ class LoggedRun:
     def request_id_of(self, action: str, outcome: str = "ok") -> str:
         return next(x["request_id"] for x in self.lines if x.get("action") == action and x.get("outcome") == outcome)
 
-    def ask(self, number: int, **variables: str) -> list[Any]:
-        """The answer to question ``number`` (from 1): parsed JSON lines, or fields of tab-separated ones."""
+    def ask(self, number: int, **variables: str) -> list[str]:
+        """What ``molva logs`` answers to question ``number`` (from 1)."""
+        words = shlex.split(Template(lines_of_questions()[number - 1]).substitute(variables))
+        assert words[:3] == ["molva", "logs", "LOG"]
+        command = [sys.executable, "-m", "cli", "logs", str(self.log), *words[3:]]
+        environment = {**os.environ, "MOLVA_DATA_DIR": str(self.log.parent / "data")}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, done.stderr) == (0 if done.stdout else 1, "")
+        return done.stdout.splitlines()
+
+    def count(self, number: int) -> list[Any]:
+        """What jq answers to question ``number``: parsed JSON lines, or fields of tab-separated ones."""
         words = shlex.split(lines_of_questions()[number - 1])
         flags, program, file = words[1], words[-2], words[-1]
         assert file == "LOG"
-        values = dict(variables)
-        arguments = {
-            words[place + 1]: values[words[place + 2].removeprefix("$")]
-            for place, word in enumerate(words)
-            if word == "--arg"
-        }
         text = self.log.read_text(encoding="utf-8")
-        inputs = [text] if "s" in flags else text.splitlines()
-        found = list(jq.compile(program, args=arguments).input_values(inputs))
+        found = list(jq.compile(program).input_values([text] if "s" in flags else text.splitlines()))
         if shutil.which("jq"):
-            assert self._shell(number, variables) == [x if "r" in flags else json.dumps(x) for x in found] or not found
+            assert self._shell(number, {}) == [x if "r" in flags else json.dumps(x) for x in found] or not found
         return [x.split("\t") for x in found] if "r" in flags else found
 
     def _shell(self, number: int, variables: dict[str, str]) -> list[str]:
@@ -92,6 +98,8 @@ async def logged_run(postgres_url: str, tmp_path_factory: pytest.TempPathFactory
         "MOLVA_DATA_DIR": str(folder / "data"),
         "MOLVA_PORT": "0",
         "MOLVA_LOG_FORMAT": "json",
+        "MOLVA_LOG_LEVEL": "debug",
+        "MOLVA_SLOW_STATEMENT_S": "0.00001",
     }
     with log.open("wb") as errors:
         process = await create_subprocess_exec(
@@ -109,8 +117,29 @@ async def logged_run(postgres_url: str, tmp_path_factory: pytest.TempPathFactory
     return LoggedRun(log, *people, lines)
 
 
+async def _sign_in_at_the_second_try(chat_users: ChatUsers) -> Person:
+    phone = new_phone()
+    code = (await chat_users.http.post("/v1/auth/codes", json={"phone": phone})).json()
+    guess = {"phone": phone, "verification_id": code["verification_id"], "device_name": "Anna's phone"}
+    wrong = "000000" if code["code"] != "000000" else "000001"
+    assert (await chat_users.http.post("/v1/auth/tokens", json={**guess, "code": wrong})).status_code == 401
+    right = {**guess, "code": code["code"], "display_name": "Anna"}
+    tokens = (await chat_users.http.post("/v1/auth/tokens", json=right)).json()
+    return Person(chat_users.address, phone, tokens["user"], tokens, chat_users.http)
+
+
+async def _refuse_tokens(chat_users: ChatUsers, person: Person) -> None:
+    header, payload, signature = person.tokens["access_token"].split(".")
+    other_key = urlsafe_b64encode(b'{"alg":"HS256","typ":"at+jwt","kid":"0123456789abcdef"}').rstrip(b"=").decode()
+    swapped = signature[::-1] if signature[0] in "AEIMQUYcgkosw048" else "A" + signature[1:]
+    for token in ("nothing", f"{other_key}.{payload}.{signature}", f"{header}.{payload}.{swapped}"):
+        client = Client(chat_users.address, token)
+        with pytest.raises(socketio.exceptions.ConnectionError):
+            await client.connect()
+
+
 async def _live(chat_users: ChatUsers) -> tuple[dict[str, Any], dict[str, Any], str]:
-    anna = await chat_users.register(device_name="Anna's phone")
+    anna = await _sign_in_at_the_second_try(chat_users)
     boris = await chat_users.register()
     annas, boriss = await anna.connect(), await boris.connect()
     chat_id = (await annas.send("chat:create_private", user_id=boris.id))["chat"]["id"]
@@ -121,71 +150,120 @@ async def _live(chat_users: ChatUsers) -> tuple[dict[str, Any], dict[str, Any], 
         with pytest.raises(ActionFailed):
             await boriss.send("chat:get", chat_id=new_client_id())
     await annas.expect_refusal("chat:leave", "conflict", chat_id=chat_id)
+    await annas.say(chat_id, "another one")
+    await annas.send("message:delete", chat_id=chat_id, seq=2)
+    group = (await annas.send("chat:create_group", title="Group", member_ids=[boris.id]))["chat"]
+    await annas.send("member:remove", chat_id=group["id"], user_id=boris.id)
+    await _refuse_tokens(chat_users, boris)
+    form = {"files": {"file": ("note.txt", b"text")}, "data": {"colour": "red"}}
+    await chat_users.http.post("/v1/files", headers=anna.headers, **form)
+    other = await chat_users.register(boris.phone)
+    await chat_users.http.delete("/v1/auth/sessions/others", headers=other.headers)
+    await boriss.expect_event("session:revoked")
+    others = await other.connect()
+    for client in (annas, others):
+        await client.close()
     return {**anna.user, **anna.tokens, "phone": anna.phone}, boris.user, chat_id
 
 
 def test_there_are_ten_questions() -> None:
-    assert len(lines_of_questions()) == 10
+    assert len(lines_of_questions()) == 12  # and two about many requests
 
 
 def test_a_request_is_found_whole_and_in_order(logged_run: LoggedRun) -> None:
     lines = logged_run.ask(1, REQUEST_ID=logged_run.request_id_of("message:send"))
-    assert [line["event"] for line in lines] == ["action"]
-    assert {"asked", "outcome", "duration_ms", "sql", "events"} <= lines[0].keys()
+    stages = [line.split("  ")[1] for line in lines]
+    assert stages[:2] == ["· received", "· read"]
+    assert {"· statement", "· delivered"} < set(stages)
+    assert stages[-2:] == ["· answered → ok", "message:send → ok"]
+    assert "told=[chat:updated to Members (2), message:created to Viewers (1)]" in lines[-1]
+    assert re.search(r"sql=\[.*messages\.send [\d.]+ms\]", lines[-1])
+    refused = logged_run.ask(1, REQUEST_ID=logged_run.request_id_of("chat:leave", "conflict"))[-1]
+    assert "chat:leave → conflict" in refused
+    assert '"reason":"not_a_group"' in refused
+    assert logged_run.chat_id in refused
 
 
-def test_who_asked_and_from_where_is_told(logged_run: LoggedRun) -> None:
-    (who,) = logged_run.ask(2, REQUEST_ID=logged_run.request_id_of("message:send"))
-    assert who["user_id"] == logged_run.anna["id"]
-    assert who["client"] == "127.0.0.1"
-    assert who["session_id"]
-    assert who["connection_id"]
+def test_who_sent_a_message_and_who_got_it_is_told(logged_run: LoggedRun) -> None:
+    lines = logged_run.ask(2, CHAT_ID=logged_run.chat_id, SEQ="1")
+    (sent,) = [line for line in lines if "message:send → ok" in line]
+    assert f"user_id={logged_run.anna['id']}" in sent
+    assert "client=127.0.0.1" in sent
+    (delivered,) = [line for line in lines if "event_name=message:created" in line]
+    assert f"{logged_run.boris['id']} on " in delivered
+    assert f"{logged_run.anna['id']} on " not in delivered
 
 
-def test_what_was_asked_and_why_it_was_refused_is_told(logged_run: LoggedRun) -> None:
-    (refused,) = logged_run.ask(3, REQUEST_ID=logged_run.request_id_of("chat:leave", "conflict"))
-    assert refused["asked"] == {"chat_id": logged_run.chat_id}
-    assert refused["outcome"] == "conflict"
-    assert refused["details"]["reason"]
+def test_who_deleted_a_message_is_told(logged_run: LoggedRun) -> None:
+    (deleted,) = [x for x in logged_run.ask(3, CHAT_ID=logged_run.chat_id, SEQ="2") if "message:delete → ok" in x]
+    assert f"user_id={logged_run.anna['id']}" in deleted
 
 
-def test_statements_and_their_times_are_told(logged_run: LoggedRun) -> None:
-    (sql,) = logged_run.ask(4, REQUEST_ID=logged_run.request_id_of("message:send"))
-    assert sql["sql_count"] >= 1
-    assert all(re.fullmatch(r"[\w. ]+ [\d.]+ms", statement) for statement in sql["sql"])
-    assert sql["duration_ms"] > 0
+def test_who_removed_somebody_is_told(logged_run: LoggedRun) -> None:
+    (removed,) = [x for x in logged_run.ask(4, USER_ID=logged_run.boris["id"]) if "member:remove → ok" in x]
+    assert f" user_id={logged_run.anna['id']}" in removed
 
 
-def test_who_was_told_is_told(logged_run: LoggedRun) -> None:
-    told = logged_run.ask(5, REQUEST_ID=logged_run.request_id_of("message:send"))
-    assert {"event_name": "message:created", "to": "Viewers", "recipients": 1} in told
-    assert {"event_name": "chat:updated", "to": "Members", "recipients": 2} in told
+def test_why_somebody_was_disconnected_is_told(logged_run: LoggedRun) -> None:
+    lines = logged_run.ask(5, USER_ID=logged_run.boris["id"])
+    ended, left = [line for line in lines if "  disconnect  " in line]
+    assert "cause=ended_elsewhere" in ended
+    assert re.search(r"ended_by_request=\S{36} ended_by_session=\S{36}", ended)
+    assert re.search(r"duration_s=\d+\.\d", ended)
+    assert re.search("reason=(client disconnect|transport close|draining)", left)
 
 
-def test_the_device_of_a_session_is_told(logged_run: LoggedRun) -> None:
-    session_id = next(x["session_id"] for x in logged_run.lines if x.get("user_id") == logged_run.anna["id"])
-    (device,) = logged_run.ask(6, SESSION_ID=session_id)
-    assert (device["device"], device["user_id"]) == ("Anna's phone", logged_run.anna["id"])
+def test_what_happened_to_a_sign_in_is_told(logged_run: LoggedRun) -> None:
+    lines = logged_run.ask(6, PHONE=logged_run.anna["phone"])
+    steps = [line.split("  ")[1] for line in lines if "·" not in line and "WARNING" not in line]
+    assert steps == [
+        "code sent", "POST /v1/auth/codes → 202",
+        "sign-in refused → unauthorized", "POST /v1/auth/tokens → 401 unauthorized",
+        "signed in", "POST /v1/auth/tokens → 200",
+    ]  # fmt: skip
+    assert any("why=code" in line for line in lines)
+    assert logged_run.ask(6, PHONE="+79990000000") == []
+
+
+def test_why_a_token_was_refused_is_told(logged_run: LoggedRun) -> None:
+    reasons = [re.search("why=(.*?) duration", line) for line in logged_run.ask(7) if "connect refused" in line]
+    assert [found and found[1] for found in reasons] == ["no token", "signed by another key", "signature"]
+
+
+def test_slow_statements_are_told_with_their_requests(logged_run: LoggedRun) -> None:
+    lines = [line for line in logged_run.ask(8) if "WARNING sql slow" in line]
+    assert lines
+    assert all(re.search(r"duration_ms=[\d.]+ .*statement=\S+", line) for line in lines)
+    assert any(
+        re.search(r'statement=messages\.send_message request_ids=\["\S{36}"\] request_count=1', line) for line in lines
+    )
+
+
+def test_what_happened_to_uploads_is_told(logged_run: LoggedRun) -> None:
+    lines = [
+        line for line in logged_run.ask(9, USER_ID=logged_run.anna["id"]) if "·" not in line and "sql slow" not in line
+    ]
+    begun, refused = lines
+    assert "upload begun" in begun
+    assert "POST /v1/files → 422 validation_failed" in refused
+    assert '"path":"colour"' in refused
+    assert re.search(r"received_bytes=\d{3} sent_bytes=\d{3}", refused)
 
 
 def test_the_steps_of_a_person_are_told(logged_run: LoggedRun) -> None:
-    steps = [(step, outcome) for _, step, outcome in logged_run.ask(7, USER_ID=logged_run.boris["id"])]
-    assert steps == [("connect", "ok"), ("chat:activate", "ok"), *[("chat:get", "not_found")] * 3]
-
-
-def test_coming_and_going_are_told_with_the_reason(logged_run: LoggedRun) -> None:
-    came, went = logged_run.ask(8, USER_ID=logged_run.boris["id"])
-    assert (came["event"], went["event"]) == ("connect", "disconnect")
-    assert came["connection_id"] == went["connection_id"]
-    assert went["reason"]
+    lines = logged_run.ask(10, USER_ID=logged_run.boris["id"])
+    own = [line.split("  ")[1] for line in lines if f" user_id={logged_run.boris['id']}" in line]
+    steps = [step for step in own if not step.startswith(("·", "WARNING"))]
+    signed_in = ["signed in", "POST /v1/auth/tokens → 200"]
+    assert steps[:5] == [*signed_in, "connect → ok", "chat:activate → ok", "chat:get → not_found"]
 
 
 def test_the_most_frequent_refusals_are_told(logged_run: LoggedRun) -> None:
-    assert logged_run.ask(9) == [["3", "chat:get not_found"], ["1", "chat:leave conflict"]]
+    assert logged_run.count(11) == [["3", "chat:get not_found"], ["1", "chat:leave conflict"]]
 
 
 def test_the_slowest_requests_are_told(logged_run: LoggedRun) -> None:
-    slowest = logged_run.ask(10)
+    slowest = logged_run.count(12)
     times = [request["duration_ms"] for request in slowest]
     assert times == sorted(times, reverse=True)
     assert all(request["action"] and request["request_id"] for request in slowest)
