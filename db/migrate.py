@@ -26,7 +26,8 @@ _SERVER_VERSION_MIN: Final = 15
 _CONNECT_TIMEOUT_S: Final = 5.0
 _LOCK_TIMEOUT_S: Final = 120.0  # how long the migrations of another node are waited for
 _STATEMENT_TIMEOUT_S: Final = 3600.0  # a migration may rewrite a large table
-_LOCK_KEY: Final = 0x6D6F6C7661  # "molva"; any number that nothing else in this database locks
+LOCK_KEY: Final = 0x6D6F6C7661
+"""What a migration and a restore lock: "molva", any number that nothing else in this database locks."""
 _NAME: Final = re.compile(r"\d{4}_[a-z0-9_]+")
 
 
@@ -46,7 +47,7 @@ async def migrate(url: str, *, folder: Path = FOLDER) -> list[str]:
     of the code, or when a migration fails (then nothing of it is applied).
     """
     known = _read(folder)
-    async with _connection(url) as connection:
+    async with connection_to(url) as connection:
         await _lock(connection)  # released with the connection
         missing = await _missing(connection, known)
         for migration in missing:
@@ -56,8 +57,13 @@ async def migrate(url: str, *, folder: Path = FOLDER) -> list[str]:
 
 async def pending(url: str, *, folder: Path = FOLDER) -> list[str]:
     """The names of what :func:`migrate` would apply, changing nothing. Errors as there."""
-    async with _connection(url) as connection:
+    async with connection_to(url) as connection:
         return [migration.name for migration in await _missing(connection, _read(folder))]
+
+
+def known_names(folder: Path = FOLDER) -> list[str]:
+    """The names of the migrations of this version of the code, oldest first."""
+    return [migration.name for migration in _read(folder)]
 
 
 def _read(folder: Path) -> list[_Migration]:
@@ -112,7 +118,7 @@ async def _lock(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
     """One migrator at a time, in this database."""
     try:
         await connection.execute(f"SET lock_timeout = {_LOCK_TIMEOUT_S * 1000:.0f}")
-        await connection.execute("SELECT pg_advisory_lock($1)", _LOCK_KEY)
+        await connection.execute("SELECT pg_advisory_lock($1)", LOCK_KEY)
     except asyncpg.LockNotAvailableError:
         raise StartupError(
             f"Another process has been migrating this database for more than {_LOCK_TIMEOUT_S:.0f} s."
@@ -120,7 +126,8 @@ async def _lock(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
 
 
 @asynccontextmanager
-async def _connection(url: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+async def connection_to(url: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """A connection for work on the whole database; ``StartupError`` with words for the operator when there is none."""
     place = _place(url)
     try:
         connection = await asyncpg.connect(
@@ -148,7 +155,7 @@ async def _connection(url: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Rec
             )
         yield connection
     except (asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.InterfaceError, OSError) as error:
-        raise StartupError(f"The connection to the database {place} was lost while migrating: {error}.") from error
+        raise StartupError(f"The connection to the database {place} was lost: {error}.") from error
     finally:
         try:
             await connection.close(timeout=_CONNECT_TIMEOUT_S)

@@ -242,7 +242,7 @@ async def test_migrations_of_another_node_are_waited_for_a_bounded_time(
 ) -> None:
     other = await asyncpg.connect(empty_url)
     try:
-        await other.execute("SELECT pg_advisory_lock($1)", migrate_module._LOCK_KEY)
+        await other.execute("SELECT pg_advisory_lock($1)", migrate_module.LOCK_KEY)
         with monkeypatch.context() as patch:
             patch.setattr(migrate_module, "_LOCK_TIMEOUT_S", 0.05)
             with pytest.raises(StartupError, match="Another process has been migrating"):
