@@ -68,7 +68,7 @@ def serve() -> None:
 
 @app.command()
 def migrate() -> None:
-    """Migrate the database to this version, and print the migrations that were applied.
+    """Migrate the database to this version, and print the migrations that were applied. The log tells the progress.
 
     A server also migrates when it starts. A deployment runs this command once before it starts the servers. `molva check`
     lists the migrations that are pending.
@@ -79,7 +79,9 @@ def migrate() -> None:
     """
     settings = load_settings()
     import server
+    from core.logs import configure_logs
 
+    configure_logs(level=settings.log_level, log_format=settings.log_format)
     with server.database_url_of(settings, beside_server=True) as url:
         applied, _ = asyncio.run(server.migrate_as_owner(settings, url))
     print("\n".join(f"applied {name}" for name in applied) or "nothing to apply")
@@ -90,7 +92,8 @@ def check() -> None:
     """Check whether a server would work here. It prints one line for each check.
 
     It checks the settings, the data directory, the database and its version, the migrations and the clock. Each line begins
-    with ok or failed. If a check failed, the exit status is 1.
+    with ok or failed. If a check failed, the exit status is 1. Of each pending migration it says which tables it locks, how
+    large they are, and whether reads or writes wait.
     """
     from commands import check as checks
 

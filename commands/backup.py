@@ -10,10 +10,10 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 from commands.backup_file import DUMP, BackupReader, BackupWriter, Manifest
 from commands.restored import renew_epoch_of
+from commands.tables import readable
 from core.errors import AppError, StartupError
 from core.settings import Settings
 from db.dumps import dumping, put_back, refuse_unless_free
@@ -21,8 +21,6 @@ from db.embedded import running_url
 from db.migrate import known_names
 from server import database_url_of, migrate_as_owner
 from storage.objects import Objects
-
-_UNITS: Final = ("bytes", "kB", "MB", "GB", "TB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ class Made:
         """What the operator should know of it."""
         return [
             f"backup    {self.path}",
-            f"size      {_readable(self.size_bytes)}, written in {self.seconds:.1f} s",
+            f"size      {readable(self.size_bytes)}, written in {self.seconds:.1f} s",
             *described(self.manifest),
         ]
 
@@ -165,11 +163,3 @@ def _files_folder(settings: Settings) -> Path | None:
     """The folder of the files; ``None`` when they are in an object storage."""
     place = settings.files_place
     return None if place.startswith("s3://") else Path(place.removeprefix("file://"))
-
-
-def _readable(size_bytes: float) -> str:
-    for unit in _UNITS:
-        if size_bytes < 1000 or unit == _UNITS[-1]:
-            break
-        size_bytes /= 1000
-    return f"{size_bytes:.0f} {unit}" if unit == _UNITS[0] else f"{size_bytes:.1f} {unit}"
