@@ -79,6 +79,7 @@ async def _write(settings: Settings, url: str, writer: BackupWriter) -> Manifest
         taken_at=dump.snapshot.taken_at,
         molva=importlib.metadata.version("molva"),
         postgres=dump.snapshot.server_version,
+        pg_dump=dump.snapshot.pg_dump_version,
         migrations=dump.snapshot.migrations,
         epoch=dump.snapshot.epoch,
         files_url=None if folder is not None else settings.files_place,
@@ -111,7 +112,8 @@ async def _put_back(settings: Settings, url: str, backup: BackupReader, *, repla
     owner_url = _owner_url(settings, url)
     await refuse_unless_free(owner_url, replaces=replaces)
     await _put_files(settings, backup)  # before the database names them
-    await put_back(owner_url, backup.chunks(DUMP), checksum=backup.manifest.checksums[DUMP])
+    manifest = backup.manifest
+    await put_back(owner_url, backup.chunks(DUMP), checksum=manifest.checksums[DUMP], pg_dump_version=manifest.pg_dump)
     try:
         await migrate_as_owner(settings, url)  # the backup may be of an earlier version
         return await renew_epoch_of(owner_url)

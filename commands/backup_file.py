@@ -40,6 +40,7 @@ class Manifest:
     taken_at: str
     molva: str
     postgres: int
+    pg_dump: int
     migrations: list[str]
     epoch: str | None
     files_url: str | None

@@ -22,6 +22,8 @@ from db.embedded_programs import last_lines
 from db.migrate import LOCK_KEY, connection_to
 
 _CHUNK_BYTES: Final = 1 << 20
+_UNKNOWN_BEFORE_17: Final = b"SET transaction_timeout = 0;\n"
+"""What pg_restore writes at the beginning of a script, whatever server it is for. It is the default."""
 _LOCK_TIMEOUT_S: Final = 30.0
 """How long a restore waits for a statement that uses the tables, or for a migration."""
 
@@ -31,6 +33,7 @@ class Snapshot:
     """What a dump is of. ``migrations``: what was applied, oldest first. ``epoch``: ``None`` before there were epochs."""
 
     server_version: int
+    pg_dump_version: int
     migrations: list[str]
     epoch: str | None
     taken_at: str
@@ -58,7 +61,7 @@ async def dumping(url: str) -> AsyncIterator[Dump]:
     async with connection_to(url) as connection:
         programs = programs_for(connection.get_server_version().major)
         async with connection.transaction(isolation="repeatable_read", readonly=True):
-            snapshot = await _look(connection)
+            snapshot = await _look(connection, programs)
             snapshot_id = await connection.fetchval("SELECT pg_export_snapshot()")
             words = ["--format=custom", "--no-owner", "--no-privileges", "--no-comments", f"--snapshot={snapshot_id}"]
             process = await _start(programs, "pg_dump", url, *words)
@@ -68,7 +71,7 @@ async def dumping(url: str) -> AsyncIterator[Dump]:
                 await _stop(process)
 
 
-async def _look(connection: "asyncpg.Connection[asyncpg.Record]") -> Snapshot:
+async def _look(connection: "asyncpg.Connection[asyncpg.Record]", programs: DumpPrograms) -> Snapshot:
     if not await connection.fetchval("SELECT to_regclass('public.schema_migrations') IS NOT NULL"):
         raise StartupError("The database has no tables of Molva. There is nothing to back up.")
     names = await connection.fetch("SELECT name FROM public.schema_migrations ORDER BY name")
@@ -76,6 +79,7 @@ async def _look(connection: "asyncpg.Connection[asyncpg.Record]") -> Snapshot:
     newest = "SELECT epoch::text FROM public.epochs ORDER BY began_at DESC, epoch LIMIT 1"
     return Snapshot(
         server_version=connection.get_server_version().major,
+        pg_dump_version=programs.version,
         migrations=[row["name"] for row in names],
         epoch=await connection.fetchval(newest) if has_epochs else None,
         taken_at=await connection.fetchval('SELECT to_char(clock_timestamp(), \'YYYY-MM-DD"T"HH24:MI:SS"Z"\')'),
@@ -96,13 +100,13 @@ async def refuse_unless_free(url: str, *, replaces: bool) -> None:
             raise StartupError("The database has data. Restore into an empty one, or replace everything with --replace.")
 
 
-async def put_back(url: str, chunks: Iterable[bytes], *, checksum: str) -> None:
+async def put_back(url: str, chunks: Iterable[bytes], *, checksum: str, pg_dump_version: int) -> None:
     """Replace everything in the database by a dump with the SHA-256 ``checksum``, in one transaction.
 
     ``StartupError`` when it fails; then the database is as it was.
     """
     async with connection_to(url) as connection:
-        programs = programs_for(connection.get_server_version().major)
+        programs = programs_for(max(connection.get_server_version().major, pg_dump_version))
     psql = await _start(programs, "psql", url, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=terse", stdin=PIPE)
     complaints = asyncio.create_task(_stderr(psql).read())
     try:
@@ -127,6 +131,8 @@ async def _translate(
     complaints = asyncio.create_task(_stderr(process).read())
     feeding = asyncio.create_task(_feed(process, chunks))
     try:
+        beginning = await _stdout(process).read(_CHUNK_BYTES)
+        await write(beginning.replace(_UNKNOWN_BEFORE_17, b"", 1))
         while part := await _stdout(process).read(_CHUNK_BYTES):
             await write(part)
         await _end("pg_restore", process, complaints)
