@@ -33,8 +33,8 @@ bench: ## Measure against Node.js and plain python-socketio; results go to docs/
 
 documents: ## Write what is made from code again: the tables of settings, and the types of clients/javascript
 	@.ci/setup development
-	@.venv/bin/python -m tests.documents.test_configuration_docs
 	@.venv/bin/python -m tests.documents.test_client_types
+	@.venv/bin/python -m tests.documents.test_configuration_docs
 
 check: lint types layers commits workflows deployment ## Run every check that CI runs beside the tests
 

@@ -5,6 +5,7 @@ After a change of an action, an event or an object: ``make documents``.
 
 from pathlib import Path
 
+import server  # noqa: F401  (declares every event)
 from realtime.documents.typescript import write_types
 from tests.support.contract import Witness
 

@@ -2415,6 +2415,8 @@ export interface ServerToClientEvents {
   "message:reacted": (payload: MessageReacted) => void;
   /** A person changed their name, username, text about themselves or picture, or deleted the account. */
   "user:updated": (payload: UserUpdated) => void;
+  /** A person came online or went offline. A person who reconnects within a few seconds stays online. */
+  "presence:updated": (payload: PresenceUpdated) => void;
   /** Something that the operator tells everybody who is online. Show it until it ends. */
   "server:announcement": (payload: Announcement) => void;
   /** The first event of every connection: the signed-in user, the login session and the limits of the server. */
@@ -2425,8 +2427,6 @@ export interface ServerToClientEvents {
   "session:revoked": (payload: SessionRevoked) => void;
   /** Somebody signed in as you on another device. If it was not you, end that session and set a PIN. */
   "session:opened": (payload: SessionOpened) => void;
-  /** A person came online or went offline. A person who reconnects within a few seconds stays online. */
-  "presence:updated": (payload: PresenceUpdated) => void;
   /** The process is about to end: what was sent is still answered, then the connection closes. Connect again. */
   "server:draining": (payload: ServerDraining) => void;
 }
