@@ -133,7 +133,7 @@ export class Connection {
       };
       const clock = setTimeout(() => {
         fail(new UnansweredError({ code: "unanswered", message: `No answer to ${name} came.` }));
-        socket.io?.engine?.close(); // a connection that does not answer is dead
+        this.breakOff(); // a connection that does not answer is dead
       }, this.ackTimeout);
       this.#waiting.add(fail);
       socket.emit(name, payload, (/** @type {any} */ ack) => {
@@ -145,6 +145,11 @@ export class Connection {
         resolve(ack.data);
       });
     });
+  }
+
+  /** End the connection as a lost network does; it comes back by itself. */
+  breakOff() {
+    this.#socket?.io?.engine?.close();
   }
 
   // --- the life of the socket

@@ -3,7 +3,7 @@
 import { Account } from "./account.js";
 import { Changes, deleted, edited, liked, reacted } from "./changes.js";
 import { Connection } from "./connection.js";
-import { asMolvaError, SignedOutError } from "./errors.js";
+import { asMolvaError, NotFoundError, SignedOutError } from "./errors.js";
 import { newId, Outbox } from "./outbox.js";
 import { Replica } from "./replica.js";
 import { defaultStorage, forgiving } from "./storage.js";
@@ -250,7 +250,7 @@ export class Molva {
         await this.replica.patiently(() => this.replica.steady("message:read", payload));
       }
     } catch (error) {
-      if (!(error instanceof SignedOutError)) this.onError(error);
+      if (!(error instanceof SignedOutError || error instanceof NotFoundError)) this.onError(error); // or the chat is lost
     } finally {
       this.#reading.delete(chatId);
     }

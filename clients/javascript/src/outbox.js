@@ -3,7 +3,7 @@
  * `client_id`, until the server has answered for good; they are kept in the storage, so a reload loses none.
  */
 
-import { asMolvaError, errorOf, isTemporary, isUnanswered } from "./errors.js";
+import { asMolvaError, errorOf, isTemporary, isUnanswered, NotFoundError } from "./errors.js";
 import { View, Views } from "./view.js";
 
 /**
@@ -154,7 +154,8 @@ export class Outbox {
       const { code, message, requestId, details } = error;
       const refused = isFinal ? { code, message, request_id: requestId, details } : undefined;
       if (!this.#entries.has(clientId)) return; // nobody is signed in any more
-      this.#set({ ...entry, isSending: false, refused });
+      if (error instanceof NotFoundError && error.field === "chat_id") this.#drop(entry); // nobody could see it any more
+      else this.#set({ ...entry, isSending: false, refused });
       if (isFinal) {
         void this.#save();
         this.#waiters.get(clientId)?.reject(error);

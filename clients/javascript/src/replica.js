@@ -21,6 +21,8 @@ const SAVE_MS = 1000;
 const WATCHED_MAX = 50;
 const KEY = "chats";
 
+const notFound = () => errorOf({ code: "not_found", message: "There is no such chat.", details: { field: "chat_id" } });
+
 export class Replica {
   /** @type {string | null} */
   epoch = null;
@@ -181,6 +183,7 @@ export class Replica {
   #lose(chatId) {
     this.#watched = "";
     this.chats.drop(chatId);
+    this.parts.outbox.discardOf(chatId);
     this.opened.get(chatId)?.window.forget();
   }
 
@@ -220,7 +223,7 @@ export class Replica {
           chat: () => this.chats.get(chatId),
           me,
           epoch: () => this.epoch,
-          onError,
+          onError: (error) => error instanceof NotFoundError || onError(error), // chat:removed is on its way
         },
       });
     this.opened.delete(chatId);
@@ -232,6 +235,7 @@ export class Replica {
       () => {
         if (--opened.count) return;
         this.opened.delete(chatId);
+        opened.fail(errorOf({ code: "aborted", message: "The chat was closed." }));
         if (connection.isOnline) this.#watch().catch((error) => isUnanswered(error) || onError(error));
       },
     );
@@ -241,7 +245,8 @@ export class Replica {
   #bring(opened) {
     const work = async () => {
       await this.#watch();
-      await opened.window.begin();
+      if (this.chats.get(opened.chatId)) await opened.window.begin();
+      else opened.fail(notFound());
     };
     this.patiently(work).catch((error) => {
       opened.fail(error);
@@ -253,25 +258,42 @@ export class Replica {
   #watch() {
     const turn = this.#watching.then(async () => {
       for (const [id, opened] of [...this.opened]) {
-        if (this.chats.get(id)) continue;
-        try {
-          await this.steady("chat:get", { chat_id: id });
-        } catch (error) {
-          if (!(error instanceof NotFoundError)) throw error;
-          opened.fail(error);
-        }
+        // It may come later, when somebody adds the person again.
+        if (!this.chats.get(id) && (await this.#isLost(id))) opened.fail(notFound());
       }
-      const ids = [...this.opened.keys()].filter((id) => this.chats.get(id)).slice(-WATCHED_MAX);
-      const wanted = JSON.stringify(ids);
-      if (wanted === this.#watched) return;
+      await this.#watchThese([...this.opened.keys()].filter((id) => this.chats.get(id)).slice(-WATCHED_MAX));
+    });
+    this.#watching = turn.catch(() => {});
+    return turn;
+  }
+
+  /** @param {string[]} ids */
+  async #watchThese(ids) {
+    const wanted = JSON.stringify(ids);
+    if (wanted === this.#watched) return;
+    try {
       await Promise.all([
         this.steady("chat:watch", { chat_ids: ids }),
         this.steady("chat:activate", { chat_id: ids.at(-1) ?? null }),
       ]);
       this.#watched = wanted;
-    });
-    this.#watching = turn.catch(() => {});
-    return turn;
+    } catch (error) {
+      if (!(error instanceof NotFoundError)) throw error;
+      const lost = await Promise.all(ids.map((id) => this.#isLost(id))); // and its chat:removed is on its way
+      for (const [place, id] of ids.entries()) if (lost[place]) this.#lose(id);
+      if (lost.includes(true)) await this.#watchThese(ids.filter((_, place) => !lost[place]));
+    }
+  }
+
+  /** @param {string} chatId */
+  async #isLost(chatId) {
+    try {
+      await this.steady("chat:get", { chat_id: chatId });
+      return false;
+    } catch (error) {
+      if (error instanceof NotFoundError) return true;
+      throw error;
+    }
   }
 
   // --- catching up
@@ -285,7 +307,12 @@ export class Replica {
     await this.#watch();
     for (const opened of [...this.opened.values()]) {
       if (!this.chats.get(opened.chatId)) opened.window.forget();
-      else await opened.window.catchUp();
+      else {
+        await opened.window.catchUp().catch((error) => {
+          if (!(error instanceof NotFoundError)) throw error;
+          this.#lose(opened.chatId);
+        });
+      }
     }
     const watched = this.people.watched;
     if (watched.length) this.people.takePresence((await this.steady("presence:watch", { user_ids: watched })).presence);
