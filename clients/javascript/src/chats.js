@@ -171,5 +171,5 @@ export function viewed(message, known) {
   const same = known?.seq === message.seq ? known : undefined;
   const mine = new Set(same?.reactions.filter((one) => one.mine).map((one) => one.emoji));
   const reactions = message.reactions.map((one) => ({ ...one, mine: mine.has(one.emoji) }));
-  return /** @type {MessageView} */ ({ ...message, liked_by_me: same?.liked_by_me ?? false, reactions });
+  return /** @type {MessageView} */ ({ ...message, liked_by_me: message.like_count > 0 && (same?.liked_by_me ?? false), reactions });
 }

@@ -93,6 +93,11 @@ export class Connection {
     });
   }
 
+  /** Somebody has signed in: it may come online again. */
+  allow() {
+    if (this.status === "signed_out") this.#tell("offline");
+  }
+
   /** @param {import("./types.js").ConnectionStatus} [status] @param {string} [reason] */
   stop(status = "offline", reason = "disconnected") {
     this.#wanted = false;

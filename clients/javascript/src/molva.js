@@ -21,6 +21,7 @@ import { Wire } from "./wire.js";
  */
 
 const TYPING_EVERY_MS = 3000;
+const LONGEST_MS = 2 ** 31 - 1; // of a timer
 const PATIENCE_MS = 15_000;
 /** Actions that would be done twice if they were sent twice. */
 const ONCE = new Set(["invite:create", "report:create"]);
@@ -36,6 +37,8 @@ export class Molva {
   #ready = null;
   /** @type {Announcement[]} */
   #announcements = [];
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #ending;
   /** @type {Map<string, number>} */
   #typed = new Map();
   /** @type {Map<string, number>} */
@@ -50,7 +53,7 @@ export class Molva {
     me: this.#me,
     sessionId: this.#ready?.session_id ?? null,
     limits: this.#ready?.limits ?? null,
-    announcements: this.#announcements.filter((one) => Date.parse(one.until) > Date.now()),
+    announcements: this.#announcements,
   }));
 
   /** @param {MolvaOptions} options */
@@ -129,6 +132,7 @@ export class Molva {
   }
 
   close() {
+    clearTimeout(this.#ending);
     this.connection.close();
     this.replica.close();
     this.account.tokens.close();
@@ -206,13 +210,13 @@ export class Molva {
   /** @param {string} chatId @param {number} seq @param {boolean} isLiked */
   like(chatId, seq, isLiked) {
     const name = isLiked ? "message:like" : "message:unlike";
-    return this.#change(name, { chat_id: chatId, seq }, liked(isLiked), ({ like_count }) => liked(isLiked, like_count));
+    return this.#change(name, { chat_id: chatId, seq }, liked(isLiked), "", ({ like_count }) => liked(isLiked, like_count));
   }
 
   /** @param {string} chatId @param {number} seq @param {string} emoji @param {boolean} isAdded */
   react(chatId, seq, emoji, isAdded) {
     const name = isAdded ? "message:react" : "message:unreact";
-    return this.#change(name, { chat_id: chatId, seq, emoji }, reacted(emoji, isAdded), ({ reactions }) => (message) =>
+    return this.#change(name, { chat_id: chatId, seq, emoji }, reacted(emoji, isAdded), emoji, ({ reactions }) => (message) =>
       reacted(emoji, isAdded)(message) === message ? message : { ...message, reactions });
   }
 
@@ -220,13 +224,17 @@ export class Molva {
    * @param {string} name
    * @param {{ chat_id: string, seq: number, [name: string]: unknown }} payload
    * @param {Change} apply
+   * @param {string} [emoji]
    * @param {(answer: any) => Change} [amend] what the answer makes of the message, if it does not hold it
    */
-  #change(name, payload, apply, amend) {
+  #change(name, payload, apply, emoji, amend) {
     const { chat_id, seq } = payload;
     const perform = () => this.replica.patiently(() => this.replica.steady(name, payload));
+    const known = () => this.replica.opened.get(chat_id)?.window.ownVersion(seq, emoji);
+    const before = known();
     return this.changes.run(chat_id, seq, apply, perform, (answer) => {
-      if (amend) this.replica.opened.get(chat_id)?.window.amend(seq, amend(answer));
+      // The event may have been faster, and what another device did since may have come behind it.
+      if (amend && known() === before) this.replica.opened.get(chat_id)?.window.amend(seq, amend(answer));
     });
   }
 
@@ -323,7 +331,7 @@ export class Molva {
   async #signedIn(user) {
     if (this.#me && this.#me.id !== user.id) await this.#signedOut("another_person");
     this.#me = user;
-    if (this.#status === "signed_out") this.#tell("offline");
+    this.connection.allow();
     this.state.touch();
     this.replica.people.take([user]);
     await this.replica.restore(user.id);
@@ -335,8 +343,7 @@ export class Molva {
     if (this.#status !== "signed_out") this.connection.stop("signed_out", reason);
     this.#me = null;
     this.#ready = null;
-    this.#announcements = [];
-    this.state.touch();
+    this.#announce([]);
     if (this.account.tokens.held) await this.account.tokens.forget(reason);
     await this.outbox.leave();
     await this.replica.erase();
@@ -346,17 +353,25 @@ export class Molva {
   async #catchUp(ready) {
     this.#me = ready.user;
     this.#ready = ready;
-    this.#announcements = ready.announcements;
-    this.state.touch();
+    this.#announce(ready.announcements);
     this.replica.people.take([ready.user]);
     await this.replica.catchUp(ready);
+  }
+
+  /** Each is shown until its end. @param {Announcement[]} announcements */
+  #announce(announcements) {
+    const now = Date.now();
+    this.#announcements = announcements.filter((one) => Date.parse(one.until) > now);
+    this.state.touch();
+    clearTimeout(this.#ending);
+    const next = Math.min(...this.#announcements.map((one) => Date.parse(one.until) - now));
+    if (next < LONGEST_MS) this.#ending = setTimeout(() => this.#announce(this.#announcements), next + 1);
   }
 
   /** @param {string} name @param {any} told */
   #hear(name, told) {
     if (name === "server:announcement") {
-      this.#announcements = [...this.#announcements.filter((one) => one.text !== told.text), told];
-      this.state.touch();
+      this.#announce([...this.#announcements.filter((one) => one.text !== told.text), told]);
     }
     if (name === "user:updated" && told.user.id === this.#me?.id) {
       this.#me = /** @type {Profile} */ ({ ...this.#me, ...told.user });

@@ -17,7 +17,7 @@ import { sleep } from "./wire.js";
  */
 
 const PAGE = 100;
-const SAVE_MS = 1000;
+const SAVE_MS = 5000;
 const WATCHED_MAX = 50;
 const KEY = "chats";
 
@@ -303,6 +303,7 @@ export class Replica {
     if (this.epoch !== null && this.epoch !== ready.epoch) this.forget();
     this.epoch = ready.epoch;
     this.#watched = ready.active_chat_id === null ? "[]" : "";
+    for (const { window } of this.opened.values()) window.fallBehind();
     await this.#sync();
     await this.#watch();
     for (const opened of [...this.opened.values()]) {

@@ -38,6 +38,8 @@ export class Window {
   /** @type {Promise<unknown>} */
   #pages = Promise.resolve(); // one page after another
   #generation = 0;
+  /** Message, or message and emoji → the version at which the person's own part is known. @type {Map<string, number>} */
+  #own = new Map();
   /** Events that came while a page was on its way, which may be older than they are. @type {[string, any][] | null} */
   #early = null;
   #heard = 0; // the greatest version of them
@@ -83,6 +85,7 @@ export class Window {
   load(where = {}) {
     return this.#page(where, (page, version) => {
       this.held.clear();
+      this.#own.clear();
       if (!this.isLoaded) {
         this.isLoaded = true;
         this.#version = this.#told = version;
@@ -91,20 +94,20 @@ export class Window {
       const chat = this.parts.chat();
       if (chat) this.#noteStay(chat);
       this.#setEnds(page.has_before, page.has_after);
-      for (const message of page.messages) this.#put(message);
+      for (const message of page.messages) this.#putView(message);
     });
   }
 
   loadOlder() {
     return this.#page(() => ({ before: this.low }), (page) => {
-      for (const message of page.messages) this.#put(message);
+      for (const message of page.messages) this.#putView(message);
       this.#setEnds(page.has_before, this.#hasNewer);
     });
   }
 
   loadNewer() {
     return this.#page(() => ({ after: this.high }), (page) => {
-      for (const message of page.messages) this.#put(message);
+      for (const message of page.messages) this.#putView(message);
       this.#setEnds(this.#hasOlder, page.has_after);
     });
   }
@@ -170,6 +173,7 @@ export class Window {
   #hearLike({ seq, user_id, liked, like_count, version }) {
     const known = this.held.get(seq);
     if (!known || version <= known.version) return;
+    if (user_id === this.parts.me()) this.#own.set(`${seq} `, version);
     this.#put({ ...known, version, like_count, liked_by_me: user_id === this.parts.me() ? liked : known.liked_by_me });
   }
 
@@ -180,13 +184,14 @@ export class Window {
     const isMe = user_id === this.parts.me();
     const mine = new Set(known.reactions.filter((one) => one.mine).map((one) => one.emoji));
     if (isMe) mine[added ? "add" : "delete"](emoji);
+    if (isMe) this.#own.set(`${seq} ${emoji}`, version);
     this.#put({ ...known, version, reactions: reactions.map((one) => ({ ...one, mine: mine.has(one.emoji) })) });
   }
 
   /** An answer with one message of the chat. @param {MessageView} message */
   take(message) {
     if (!this.isLoaded || !this.#fits(message.seq)) return;
-    this.#put(message);
+    this.#putView(message);
     this.parts.onChanged();
   }
 
@@ -203,6 +208,37 @@ export class Window {
     const known = this.held.get(message.seq);
     if (message.seq < this.#firstSeq || (known && message.version < known.version)) return;
     this.held.set(message.seq, share(known, message));
+  }
+
+  /**
+   * A message of an answer, which says what is the person's own. An event may have brought a newer state of the message over
+   * a gap, without that: then the older answer tells what events did not.
+   *
+   * @param {MessageView} message
+   */
+  #putView(message) {
+    const { seq, version } = message;
+    const known = this.held.get(seq);
+    if (known && version < known.version) {
+      const isLiked = version > this.ownVersion(seq) ? message.liked_by_me : known.liked_by_me;
+      const mine = new Set(message.reactions.filter((one) => one.mine).map((one) => one.emoji));
+      const reactions = known.reactions.map((one) => ({
+        ...one,
+        mine: version > this.ownVersion(seq, one.emoji) ? mine.has(one.emoji) : one.mine,
+      }));
+      this.held.set(seq, share(known, { ...known, liked_by_me: isLiked, reactions }));
+    } else this.#put(message);
+    this.#own.set(`${seq}`, Math.max(version, this.#own.get(`${seq}`) ?? 0));
+  }
+
+  /**
+   * The version up to which it is known whether the person likes the message, or reacted to it with this emoji.
+   *
+   * @param {number} seq
+   * @param {string} [emoji]
+   */
+  ownVersion(seq, emoji = "") {
+    return Math.max(this.#own.get(`${seq}`) ?? 0, this.#own.get(`${seq} ${emoji}`) ?? 0);
   }
 
   // --- versions
@@ -247,7 +283,7 @@ export class Window {
         const page = await this.parts.call("message:changes", asked);
         if (generation !== this.#generation) return;
         for (const message of page.messages) {
-          if (this.#fits(message.seq)) this.#put(message);
+          if (this.#fits(message.seq)) this.#putView(message);
         }
         this.#version = Math.max(this.#version, page.version);
         isMore = page.has_more || (this.#wanted > this.#version && page.version > asked.version);
@@ -261,12 +297,20 @@ export class Window {
     }
   }
 
-  /** After a connect: whatever was told and did not come does not come any more. */
+  /**
+   * A new connection has begun: what was told and did not come does not come any more, and until the chat is watched again
+   * messages are missed. So no event moves the version that is held, before `message:changes` has answered.
+   */
+  fallBehind() {
+    this.#told = this.#version;
+    this.#isReconciling = true;
+    this.#wanted = 0;
+  }
+
+  /** After a connect, once the chat is watched again. */
   async catchUp() {
     const chat = this.parts.chat();
-    this.#told = this.#version;
-    this.#isReconciling = false;
-    this.#wanted = 0;
+    this.fallBehind();
     if (!this.isLoaded) await this.begin();
     else if ((chat?.version ?? 0) - this.#version > CHANGES_MAX) await this.#reload();
     else await this.fetchChanges();
@@ -305,6 +349,7 @@ export class Window {
   forget() {
     this.#generation++;
     this.held.clear();
+    this.#own.clear();
     this.isLoaded = false;
     this.#version = this.#told = this.#wanted = 0;
     this.#setEnds(false, false);

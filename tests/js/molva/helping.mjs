@@ -80,6 +80,8 @@ async function compareMessages(molva, fresh, open) {
   const told = others.messages.get().map(({ pending, mine, ticks, ...message }) => message);
   const first = shown[0]?.seq ?? 0;
   const last = open.hasNewer.get() ? shown.at(-1).seq : Infinity;
+  const window = `messages of ${chat.id}: held ${shown.map((one) => one.seq)}, of ${chat.me.first_seq} to ${chat.message_count}`;
+  assert.deepEqual(shown.map((one) => one.seq), told.map((one) => one.seq).filter((seq) => seq >= first && seq <= last), window);
   assert.deepEqual(unsigned(shown), unsigned(told.filter((one) => one.seq >= first && one.seq <= last)), `messages of ${chat.id}`);
   assert.equal(open.hasOlder.get(), first > chat.me.first_seq);
   assert.equal(molva.chat(open.chatId).get().version, chat.version);

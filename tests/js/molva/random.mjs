@@ -109,6 +109,16 @@ await until(() => running.size === 0, `done, seed ${seed}`).catch((error) => {
   throw new Error(`${error.message}; still under way: ${[...running.values()].join(", ")}`);
 });
 for (const { molva, opened } of devices) await until(() => compare(molva, opened).then(() => true), `equal, seed ${seed}`);
+for (const { molva } of devices) {
+  await molva.replica.save(); // and so does who goes on from what was kept
+  const restored = client(url, { storage: molva.storage });
+  await restored.restore();
+  const kept = restored.chats.get().length;
+  await restored.connect();
+  if (kept !== restored.chats.get().length) throw new Error("the chats were not kept");
+  await until(() => compare(restored, []).then(() => true), `restored, seed ${seed}`);
+  restored.close();
+}
 const faults = devices.flatMap(({ molva }) => molva.faults.map(String));
 for (const { molva } of devices) molva.close();
 console.log(JSON.stringify({ seed, counts, faults }));
