@@ -31,8 +31,9 @@ bench: ## Measure against Node.js and plain python-socketio; results go to docs/
 	@UV_PYTHON_DOWNLOADS=never .tools/bin/uv sync --frozen --quiet --inexact --group bench
 	@.venv/bin/python -m bench $(ARGS)
 
-documents: ## Write the tables of settings in README.md and docs/configuration.md again, from core/settings.py
+documents: ## Write what is made from code again: the tables of settings, and the types of clients/javascript
 	@.ci/setup development
+	@.venv/bin/python -m tests.documents.test_client_types
 	@.venv/bin/python -m tests.documents.test_configuration_docs
 
 check: lint types layers commits workflows deployment ## Run every check that CI runs beside the tests

@@ -1,0 +1,3 @@
+export { Molva } from "./molva.js";
+export * from "./errors.js";
+export { indexedDbStorage, memoryStorage } from "./storage.js";
