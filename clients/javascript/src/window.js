@@ -132,6 +132,8 @@ export class Window {
         for (const [name, told] of this.#early ?? []) this.#apply(name, told);
         this.parts.onChanged();
         if (this.#heard > this.#told) this.#catchUpTo(this.#heard);
+        // The person may not see what was asked for, or no more.
+        if (!this.held.size && this.#hasNewer) void this.load().catch((error) => isUnanswered(error) || this.parts.onError(error));
       } finally {
         this.#early = null;
       }
@@ -258,7 +260,9 @@ export class Window {
       }
       this.#told = version;
     }
-    if (isHere && version === this.#told && !this.#isReconciling) this.#version = version;
+    if (!isHere || version !== this.#told || this.#isReconciling) return;
+    if (version <= this.#version + 1) this.#version = version;
+    else this.#catchUpTo(version); // a version before it was told without its message: it may have been missed
   }
 
   /** @param {number} version */
@@ -309,6 +313,8 @@ export class Window {
 
   /** After a connect, once the chat is watched again. */
   async catchUp() {
+    // What was asked before the chat was watched again may have been answered before a message that was not heard.
+    await this.#fetching?.catch(() => {});
     const chat = this.parts.chat();
     this.fallBehind();
     if (!this.isLoaded) await this.begin();
@@ -335,7 +341,8 @@ export class Window {
     this.#noteStay(chat);
     for (const seq of [...this.held.keys()]) if (seq < first_seq) this.held.delete(seq);
     if (this.low <= first_seq || !this.held.size) this.#setEnds(false, this.#hasNewer);
-    if (isNewStay) void this.#reload().catch((error) => isUnanswered(error) || this.parts.onError(error));
+    const isGone = !this.held.size && this.#hasNewer; // cleared, while an older stretch was held
+    if (isNewStay || isGone) void this.#reload().catch((error) => isUnanswered(error) || this.parts.onError(error));
     this.parts.onChanged();
   }
 
