@@ -4,6 +4,7 @@ Each command imports its own modules when it runs, so that help and a refused se
 """
 
 import asyncio
+import os
 import sys
 import textwrap
 from pathlib import Path
@@ -227,6 +228,8 @@ def main() -> None:
     except (StartupError, AppError) as error:
         print(f"molva: {error}", file=sys.stderr)
         sys.exit(1)
+    except BrokenPipeError:  # whoever reads has enough, like head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the interpreter's own flush is quiet
 
 
 if __name__ == "__main__":

@@ -4,6 +4,9 @@ import asyncio
 import io
 import json
 import logging
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,7 @@ from core.tokens import AccessTokens, PhoneHashes
 from realtime.wire.context import Caller
 from realtime.wire.dispatch import Dispatcher
 from tests.support.clients import ChatUsers
-from tests.support.programs import ServerProcess, serving
+from tests.support.programs import ROOT, ServerProcess, serving
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
@@ -229,3 +232,11 @@ def test_question_that_finds_too_much_is_refused(log: Path, monkeypatch: pytest.
         answer(log, Question(), as_json=False)
     with pytest.raises(StartupError, match="cannot be read"):
         answer(tmp_path / "absent", Question(), as_json=False)
+
+
+def test_reader_that_has_enough_is_no_error(tmp_path: Path):
+    file = tmp_path / "log"
+    file.write_text((json.dumps(LINES[0]) + "\n") * 20_000)
+    command = f"{shlex.quote(sys.executable)} -m cli logs {shlex.quote(str(file))} --chat c1 | head -n 1"
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert (len(done.stdout.splitlines()), done.stderr) == (1, "")
