@@ -48,14 +48,14 @@ class Question:
 
     def fits(self, line: Line) -> bool:
         """Whether the line is one of those asked for."""
-        asked = line.get("asked") or {}
-        told = line.get("to") if isinstance(line.get("to"), list) else []
+        asked = line["asked"] if isinstance(line.get("asked"), dict) else {}
+        told = [one for one in _list(line.get("to")) if isinstance(one, dict)]
         checks = (
-            (self.request_id, (line.get("request_id"), line.get("ended_by_request"), *(line.get("request_ids") or ()))),
-            (self.user_id, (line.get("user_id"), asked.get("user_id"), *(one["user_id"] for one in told or ()))),
+            (self.request_id, (line.get("request_id"), line.get("ended_by_request"), *_list(line.get("request_ids")))),
+            (self.user_id, (line.get("user_id"), asked.get("user_id"), *(one.get("user_id") for one in told))),
             (self.chat_id, (line.get("chat_id"), asked.get("chat_id"))),
             (self.seq, (line.get("seq"), asked.get("seq"))),
-            (self.connection_id, (line.get("connection_id"), *(one["connection_id"] for one in told or ()))),
+            (self.connection_id, (line.get("connection_id"), *(one.get("connection_id") for one in told))),
             (self.session_id, (line.get("session_id"), line.get("ended_by_session"), asked.get("session_id"))),
             (self.phone_hash, (line.get("phone_hash"),)),
             (self.event, (line.get("event"), line.get("action"), line.get("route"))),
@@ -65,7 +65,8 @@ class Question:
     def _is_problem(self, line: Line) -> bool:
         if not self.problems:
             return True
-        refused = line.get("outcome", "ok") != "ok" or (line.get("status") or 0) >= 400
+        status = line.get("status")
+        refused = line.get("outcome", "ok") != "ok" or (isinstance(status, int) and status >= 400)
         return refused or line.get("level") in {"WARNING", "ERROR", "CRITICAL"}
 
     def is_in_time(self, line: Line) -> bool:
@@ -73,8 +74,8 @@ class Question:
         if self.since is None and self.until is None:
             return True
         try:
-            written = datetime.fromisoformat(line["time"])
-        except (KeyError, ValueError):
+            written = moment(line["time"])
+        except (KeyError, TypeError, ValueError):
             return False
         return (self.since is None or written >= self.since) and (self.until is None or written <= self.until)
 
@@ -84,14 +85,14 @@ def answer(file: Path, question: Question, *, as_json: bool) -> int:
     with _reread(file) as source:
         requests: set[str] = set()
         for line in _lines(source):
-            if question.is_in_time(line) and question.fits(line) and "request_id" in line:
+            if isinstance(line.get("request_id"), str) and question.is_in_time(line) and question.fits(line):
                 requests.add(line["request_id"])
                 if len(requests) > REQUESTS_MAX:
                     raise StartupError("Too many requests are found: ask for less, for example with --since")
         source.seek(0)
         count = 0
         for line in _lines(source):
-            if question.is_in_time(line) and (line.get("request_id") in requests or question.fits(line)):
+            if question.is_in_time(line) and (str(line.get("request_id")) in requests or question.fits(line)):
                 count += 1
                 print(orjson.dumps(line).decode() if as_json else in_words(line))
     return count
@@ -149,16 +150,22 @@ def _head(line: Line) -> str:
 
 
 def _field(name: str, value: object) -> str:
+    if isinstance(value, list) and name in {"events", "to"} and not all(isinstance(one, dict) for one in value):
+        return f"{name}={orjson.dumps(value).decode()}"
     if name == "events" and isinstance(value, list):
-        told = ", ".join(f"{one['event_name']} to {one['to']} ({one['recipients']})" for one in value)
+        told = ", ".join(f"{one.get('event_name')} to {one.get('to')} ({one.get('recipients')})" for one in value)
         return f"told=[{told}]"
     if name == "to" and isinstance(value, list):
-        return "to=[" + ", ".join(f"{one['user_id']} on {one['connection_id']}" for one in value) + "]"
+        return "to=[" + ", ".join(f"{one.get('user_id')} on {one.get('connection_id')}" for one in value) + "]"
     if name == "sql" and isinstance(value, list):
         return f"sql=[{', '.join(map(str, value))}]"
     if isinstance(value, dict | list):
         return f"{name}={orjson.dumps(value).decode()}"
     return f"{name}={value}"
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def moment(text: str) -> datetime:

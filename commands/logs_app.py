@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from core.errors import StartupError
 from core.settings import load_settings
 
 
@@ -84,6 +85,8 @@ def _phone_hash(phone: str) -> str:
     from core.tokens import PhoneHashes
 
     settings = load_settings()
+    if settings.jwt_secret is None and not (settings.data_dir / "development_secret").exists():
+        raise StartupError("The hash of a number needs the server's MOLVA_JWT_SECRET or MOLVA_DATA_DIR.")
     try:
         number = normalise_phone(phone, region=settings.phone_region)
     except ValueError as error:

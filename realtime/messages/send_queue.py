@@ -146,11 +146,13 @@ class SendQueue:
                         self._deliver(batch, await _store(tx, batch), senders)
                         self._end_turns(batch)
                         batch = []
+                        share(())
             except Exception as error:  # whatever it was, those who wait must be told
                 batch = batch or self._take_batch()
                 self._fail(batch, error)
                 self._end_turns(batch)
                 batch = []
+                share(())
         self._flushing -= 1
 
     def _take_batch(self) -> _Batch:

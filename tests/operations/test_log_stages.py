@@ -14,6 +14,7 @@ import pytest
 
 from commands import logs as log_answers
 from commands.logs import Question, answer, in_words, moment
+from commands.logs_app import find_in_log
 from core import log_stages, logs
 from core.errors import StartupError, Unauthorized
 from core.logs import Request
@@ -218,6 +219,32 @@ def test_what_is_shown_stays_in_its_line():
     assert text.isprintable()
     assert text.startswith("2026-11-25 14:03:00")
     assert "message:like → conflict" in text
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"to": ["a"], "events": ["b"]},
+        {"asked": "text", "status": "500", "request_ids": 7},
+        {"time": 5},
+        {"time": "2026-11-25T14:00:00"},
+        {"request_id": ["r1"], "event": ["x"]},
+    ],
+)
+def test_lines_of_other_programs_are_no_trouble(tmp_path: Path, capsys: pytest.CaptureFixture[str], odd: dict[str, Any]):
+    file = tmp_path / "log"
+    file.write_text(json.dumps({"event": "odd"} | odd) + "\n" + json.dumps(LINES[0]) + "\n")
+    for question in (Question(), Question(user_id="u1", since=moment("2026-11-25T13:00")), Question(problems=True)):
+        answer(file, question, as_json=False)
+    assert "message:send → ok" in capsys.readouterr().out
+
+
+def test_number_is_not_hashed_with_a_secret_made_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("MOLVA_DATA_DIR", str(tmp_path / "empty"))
+    monkeypatch.delenv("MOLVA_JWT_SECRET", raising=False)
+    with pytest.raises(StartupError, match="needs the server's MOLVA_JWT_SECRET"):
+        find_in_log(tmp_path / "log", phone="+79161234567")
+    assert not (tmp_path / "empty").exists()
 
 
 def test_standard_input_is_read_twice_too(log: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
