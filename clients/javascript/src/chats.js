@@ -49,7 +49,7 @@ export class Chats {
   /** A chat of an answer. @param {ChatView} chat */
   take(chat) {
     const known = this.held.get(chat.id);
-    if (known && chat.version < known.version) this.#put({ ...known, me: withRead(chat.me, known) });
+    if (known && chat.version < known.version) this.#putOlder(known, chat.me);
     else this.#put({ ...chat, me: withRead(chat.me, known) });
   }
 
@@ -58,7 +58,7 @@ export class Chats {
     const known = this.held.get(chat.id);
     const given = chat.me ?? known?.me;
     if (!given || (known && !chat.me && chat.version < known.version)) return;
-    if (known && chat.version < known.version) return this.#put({ ...known, me: withRead(given, known) });
+    if (known && chat.version < known.version) return this.#putOlder(known, given);
     const me = withRead(given, known);
     const last = chat.last_message && chat.last_message.seq >= me.first_seq ? chat.last_message : null;
     if (last && last.sender_id === this.parts.me()) me.read_seq = Math.max(me.read_seq, last.seq); // writing reads
@@ -108,6 +108,12 @@ export class Chats {
 
   clear() {
     for (const id of [...this.held.keys()]) this.drop(id);
+  }
+
+  /** What is mine, told with an older state of the chat: mentions since then are not counted in it. @param {ChatView} known @param {Me} me */
+  #putOlder(known, me) {
+    if (me.unread_mentions !== known.me.unread_mentions) this.parts.onDoubt(known.id);
+    this.#put({ ...known, me: withRead(me, known) });
   }
 
   /** @param {ChatView} chat */

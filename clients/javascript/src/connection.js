@@ -154,7 +154,9 @@ export class Connection {
 
   /** End the connection as a lost network does; it comes back by itself. */
   breakOff() {
-    this.#socket?.io?.engine?.close();
+    const socket = this.#socket;
+    socket?.io?.engine?.close(); // which waits for an upgrade that is under way, and drops what is sent meanwhile
+    if (socket?.connected) socket.disconnect();
   }
 
   // --- the life of the socket

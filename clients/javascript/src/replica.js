@@ -8,6 +8,7 @@ import { ConflictError, errorOf, isTemporary, isUnanswered, NotFoundError } from
 import { Journal } from "./journal.js";
 import { Opened } from "./open-chat.js";
 import { People } from "./people.js";
+import { Watching } from "./watching.js";
 import { sleep } from "./wire.js";
 
 /**
@@ -18,7 +19,6 @@ import { sleep } from "./wire.js";
 
 const PAGE = 100;
 const SAVE_MS = 5000;
-const WATCHED_MAX = 50;
 const KEY = "chats";
 
 const notFound = () => errorOf({ code: "not_found", message: "There is no such chat.", details: { field: "chat_id" } });
@@ -32,9 +32,6 @@ export class Replica {
   #journal = new Journal();
   /** The open chats in the order of opening: the last one is active. @type {Map<string, Opened>} */
   opened = new Map();
-  #watched = ""; // what this connection was told to watch
-  /** @type {Promise<unknown>} */
-  #watching = Promise.resolve();
   /** @type {Set<string>} */
   #doubted = new Set();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -53,6 +50,13 @@ export class Replica {
       me: parts.me,
       onDoubt: (chatId) => this.#doubt(chatId),
       onChanged: (chatId) => this.#chatChanged(chatId),
+    });
+    this.watching = new Watching({
+      steady: (name, payload) => this.steady(name, payload),
+      opened: () => [...this.opened.keys()],
+      isKnown: (chatId) => this.chats.get(chatId) !== undefined,
+      onMissing: (chatId) => this.opened.get(chatId)?.fail(notFound()),
+      onLost: (chatId) => this.#lose(chatId),
     });
     this.people = new People({
       lookUp: async (ids) => (await parts.request("GET", `/v1/users?ids=${ids.join(",")}`)).users,
@@ -126,7 +130,12 @@ export class Replica {
 
   /** @param {{ since: number }} mark @param {Set<string>} chatIds */
   #replay(mark, chatIds) {
-    for (const { name, chatId, told } of this.#journal.since(mark)) if (chatIds.has(chatId)) this.#hearChat(name, told);
+    for (const { name, chatId, told } of this.#journal.since(mark)) {
+      if (!chatIds.has(chatId)) continue;
+      const mine = this.chats.get(chatId)?.me;
+      this.#hearChat(name, told);
+      if (told.chat?.me && mine !== this.chats.get(chatId)?.me) this.#doubt(chatId); // it has no version: which is newer?
+    }
   }
 
   /** @param {MessageView} message */
@@ -181,7 +190,7 @@ export class Replica {
 
   /** @param {string} chatId */
   #lose(chatId) {
-    this.#watched = "";
+    this.watching.forget();
     this.chats.drop(chatId);
     this.parts.outbox.discardOf(chatId);
     this.opened.get(chatId)?.window.forget();
@@ -212,7 +221,7 @@ export class Replica {
 
   /** @param {string} chatId @returns {import("./types.js").OpenChat} */
   open(chatId) {
-    const { connection, outbox, changes, me, onError } = this.parts;
+    const { outbox, changes, me, onError } = this.parts;
     const opened =
       this.opened.get(chatId) ??
       new Opened(chatId, {
@@ -223,28 +232,38 @@ export class Replica {
           chat: () => this.chats.get(chatId),
           me,
           epoch: () => this.epoch,
+          onOverdue: () => {
+            this.watching.forget();
+            this.#watchSoon();
+          },
           onError: (error) => error instanceof NotFoundError || onError(error), // chat:removed is on its way
         },
       });
     this.opened.delete(chatId);
     this.opened.set(chatId, opened);
     opened.count++;
-    if (connection.status !== "syncing") this.#bring(opened); // otherwise that brings it too
+    this.#bring(opened);
     return opened.handle(
       (work) => this.patiently(work),
       () => {
         if (--opened.count) return;
         this.opened.delete(chatId);
         opened.fail(errorOf({ code: "aborted", message: "The chat was closed." }));
-        if (connection.isOnline) this.#watch().catch((error) => isUnanswered(error) || onError(error));
+        opened.window.close();
+        this.#watchSoon();
       },
     );
+  }
+
+  #watchSoon() {
+    if (!this.parts.connection.isOnline) return;
+    this.watching.tell().catch((error) => isUnanswered(error) || this.parts.onError(error));
   }
 
   /** Watch it and load its first page, on this connection or the next one. @param {Opened} opened */
   #bring(opened) {
     const work = async () => {
-      await this.#watch();
+      await this.watching.tell();
       if (this.chats.get(opened.chatId)) await opened.window.begin();
       else opened.fail(notFound());
     };
@@ -254,58 +273,16 @@ export class Replica {
     });
   }
 
-  /** Tells the server which chats are open here, and which of them is active. */
-  #watch() {
-    const turn = this.#watching.then(async () => {
-      for (const [id, opened] of [...this.opened]) {
-        // It may come later, when somebody adds the person again.
-        if (!this.chats.get(id) && (await this.#isLost(id))) opened.fail(notFound());
-      }
-      await this.#watchThese([...this.opened.keys()].filter((id) => this.chats.get(id)).slice(-WATCHED_MAX));
-    });
-    this.#watching = turn.catch(() => {});
-    return turn;
-  }
-
-  /** @param {string[]} ids */
-  async #watchThese(ids) {
-    const wanted = JSON.stringify(ids);
-    if (wanted === this.#watched) return;
-    try {
-      await Promise.all([
-        this.steady("chat:watch", { chat_ids: ids }),
-        this.steady("chat:activate", { chat_id: ids.at(-1) ?? null }),
-      ]);
-      this.#watched = wanted;
-    } catch (error) {
-      if (!(error instanceof NotFoundError)) throw error;
-      const lost = await Promise.all(ids.map((id) => this.#isLost(id))); // and its chat:removed is on its way
-      for (const [place, id] of ids.entries()) if (lost[place]) this.#lose(id);
-      if (lost.includes(true)) await this.#watchThese(ids.filter((_, place) => !lost[place]));
-    }
-  }
-
-  /** @param {string} chatId */
-  async #isLost(chatId) {
-    try {
-      await this.steady("chat:get", { chat_id: chatId });
-      return false;
-    } catch (error) {
-      if (error instanceof NotFoundError) return true;
-      throw error;
-    }
-  }
-
   // --- catching up
 
   /** @param {import("./protocol.js").SessionReady} ready */
   async catchUp(ready) {
     if (this.epoch !== null && this.epoch !== ready.epoch) this.forget();
     this.epoch = ready.epoch;
-    this.#watched = ready.active_chat_id === null ? "[]" : "";
+    this.watching.begin(ready);
     for (const { window } of this.opened.values()) window.fallBehind();
     await this.#sync();
-    await this.#watch();
+    await this.watching.tell();
     for (const opened of [...this.opened.values()]) {
       if (!this.chats.get(opened.chatId)) opened.window.forget();
       else {
@@ -382,6 +359,9 @@ export class Replica {
   close() {
     clearTimeout(this.#saving);
     this.people.close();
-    for (const opened of this.opened.values()) opened.fail(errorOf({ code: "offline" }));
+    for (const opened of this.opened.values()) {
+      opened.window.close();
+      opened.fail(errorOf({ code: "offline" }));
+    }
   }
 }

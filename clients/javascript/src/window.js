@@ -17,15 +17,15 @@ import { share, View } from "./view.js";
  */
 
 const PAGE = 50;
+const OVERDUE_MS = 1000;
 const CHANGES_MAX = 1000; // behind by more, the page is loaded anew
 
 export class Window {
   /** @type {Map<number, MessageView>} */
   held = new Map();
-  hasOlder = new View(() => this.#hasOlder);
+  hasOlder = new View(() => this.held.size > 0 && this.low > (this.parts.chat()?.me.first_seq ?? 1));
   hasNewer = new View(() => this.#hasNewer);
   isLoaded = false;
-  #hasOlder = false;
   #hasNewer = false;
   #version = 0;
   #told = 0;
@@ -34,6 +34,8 @@ export class Window {
   #isReconciling = false;
   /** @type {Promise<void> | null} */
   #fetching = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #overdue;
   #wanted = 0; // the version that the messages are to reach
   /** @type {Promise<unknown>} */
   #pages = Promise.resolve(); // one page after another
@@ -51,7 +53,7 @@ export class Window {
    * @param {{
    *   call: (name: "message:list" | "message:changes", payload: object) => Promise<any>,
    *   chat: () => ChatView | undefined, me: () => string | null, epoch: () => string | null,
-   *   onChanged: () => void, onError: (error: unknown) => void,
+   *   onChanged: () => void, onOverdue: () => void, onError: (error: unknown) => void,
    * }} parts
    */
   constructor(chatId, parts) {
@@ -93,7 +95,7 @@ export class Window {
       }
       const chat = this.parts.chat();
       if (chat) this.#noteStay(chat);
-      this.#setEnds(page.has_before, page.has_after);
+      this.#setNewer(page.has_after);
       for (const message of page.messages) this.#putView(message);
     });
   }
@@ -101,14 +103,13 @@ export class Window {
   loadOlder() {
     return this.#page(() => ({ before: this.low }), (page) => {
       for (const message of page.messages) this.#putView(message);
-      this.#setEnds(page.has_before, this.#hasNewer);
     });
   }
 
   loadNewer() {
     return this.#page(() => ({ after: this.high }), (page) => {
       for (const message of page.messages) this.#putView(message);
-      this.#setEnds(this.#hasOlder, page.has_after);
+      this.#setNewer(page.has_after);
     });
   }
 
@@ -120,7 +121,7 @@ export class Window {
   #page(where, apply) {
     const turn = this.#pages.then(async () => {
       const place = typeof where === "function" ? where() : where;
-      if (typeof where === "function" && !(place.before ? this.#hasOlder : this.#hasNewer)) return;
+      if (typeof where === "function" && !(place.before ? this.hasOlder.get() : this.#hasNewer)) return;
       const generation = this.#generation;
       this.#early = [];
       this.#heard = 0;
@@ -130,10 +131,9 @@ export class Window {
         if (generation !== this.#generation) return;
         apply(page, version);
         for (const [name, told] of this.#early ?? []) this.#apply(name, told);
-        this.parts.onChanged();
+        this.#changed();
         if (this.#heard > this.#told) this.#catchUpTo(this.#heard);
-        // The person may not see what was asked for, or no more.
-        if (!this.held.size && this.#hasNewer) void this.load().catch((error) => isUnanswered(error) || this.parts.onError(error));
+        this.#noteGone();
       } finally {
         this.#early = null;
       }
@@ -142,12 +142,15 @@ export class Window {
     return turn;
   }
 
-  /** @param {boolean} older @param {boolean} newer */
-  #setEnds(older, newer) {
-    this.#hasOlder = older;
-    this.#hasNewer = newer;
-    this.hasOlder.touch();
+  /** @param {boolean} hasNewer */
+  #setNewer(hasNewer) {
+    this.#hasNewer = hasNewer;
     this.hasNewer.touch();
+  }
+
+  #changed() {
+    this.hasOlder.touch();
+    this.parts.onChanged();
   }
 
   // --- what is told
@@ -161,7 +164,7 @@ export class Window {
     if (!this.isLoaded) return;
     if (!isChat) this.#apply(name, told);
     this.#noteVersion(version, !isChat, told.reason === "reconciled");
-    this.parts.onChanged();
+    this.#changed();
   }
 
   /** @param {string} name @param {any} told */
@@ -194,7 +197,7 @@ export class Window {
   take(message) {
     if (!this.isLoaded || !this.#fits(message.seq)) return;
     this.#putView(message);
-    this.parts.onChanged();
+    this.#changed();
   }
 
   /** A change of a message of which no version is known. @param {number} seq @param {(message: MessageView) => MessageView} change */
@@ -202,7 +205,7 @@ export class Window {
     const known = this.held.get(seq);
     if (!known) return;
     this.held.set(seq, share(known, change(known)));
-    this.parts.onChanged();
+    this.#changed();
   }
 
   /** An older state of a message replaces nothing. @param {MessageView} message */
@@ -260,9 +263,18 @@ export class Window {
       }
       this.#told = version;
     }
+    if (!isHere) this.#overdue ??= setTimeout(() => this.#noteOverdue(), OVERDUE_MS);
     if (!isHere || version !== this.#told || this.#isReconciling) return;
     if (version <= this.#version + 1) this.#version = version;
     else this.#catchUpTo(version); // a version before it was told without its message: it may have been missed
+  }
+
+  /** A change was told, and what it was did not come: perhaps the chat is not watched any more. */
+  #noteOverdue() {
+    this.#overdue = undefined;
+    if (this.#told <= this.#version || this.#isReconciling) return;
+    this.parts.onOverdue();
+    this.#catchUpTo(this.#told);
   }
 
   /** @param {number} version */
@@ -291,7 +303,7 @@ export class Window {
         }
         this.#version = Math.max(this.#version, page.version);
         isMore = page.has_more || (this.#wanted > this.#version && page.version > asked.version);
-        this.parts.onChanged();
+        this.#changed();
       }
       this.#told = Math.max(this.#told, this.#version);
       this.#isReconciling = false;
@@ -322,6 +334,16 @@ export class Window {
     else await this.fetchChanges();
   }
 
+  /** All that is held may be what the person does not see, or no more. */
+  #noteGone() {
+    if (!this.held.size && this.#hasNewer) this.#reloadSoon();
+  }
+
+  /** On the next connection, if this one ends. */
+  #reloadSoon() {
+    this.#reload().catch((error) => isUnanswered(error) || this.parts.onError(error));
+  }
+
   /** The same stretch anew, or the newest page if that was held. */
   #reload() {
     const middle = [...this.held.keys()].sort((a, b) => a - b)[this.held.size >> 1];
@@ -340,16 +362,19 @@ export class Window {
     if (!isNewStay && first_seq === this.#firstSeq) return;
     this.#noteStay(chat);
     for (const seq of [...this.held.keys()]) if (seq < first_seq) this.held.delete(seq);
-    if (this.low <= first_seq || !this.held.size) this.#setEnds(false, this.#hasNewer);
-    const isGone = !this.held.size && this.#hasNewer; // cleared, while an older stretch was held
-    if (isNewStay || isGone) void this.#reload().catch((error) => isUnanswered(error) || this.parts.onError(error));
-    this.parts.onChanged();
+    if (isNewStay) this.#reloadSoon();
+    else this.#noteGone();
+    this.#changed();
   }
 
   /** @param {ChatView} chat */
   #noteStay(chat) {
     this.#joinedAt = chat.me.joined_at;
     this.#firstSeq = chat.me.first_seq;
+  }
+
+  close() {
+    clearTimeout(this.#overdue);
   }
 
   /** The chat is lost, or its history is another one now. */
@@ -359,7 +384,7 @@ export class Window {
     this.#own.clear();
     this.isLoaded = false;
     this.#version = this.#told = this.#wanted = 0;
-    this.#setEnds(false, false);
-    this.parts.onChanged();
+    this.#setNewer(false);
+    this.#changed();
   }
 }
