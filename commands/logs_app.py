@@ -52,7 +52,7 @@ def find_in_log(
         seq=seq,
         connection_id=connection,
         session_id=session,
-        phone_hash=None if phone is None else _phone_hash(phone),
+        phone_hashes=frozenset() if phone is None else _phone_hashes(phone),
         event=event,
         problems=problems,
         since=_moment(since, "--since"),
@@ -80,7 +80,7 @@ def _moment(text: str | None, option: str) -> datetime | None:
         raise typer.BadParameter("must be a time like 2026-11-25T14:02", param_hint=option) from None
 
 
-def _phone_hash(phone: str) -> str:
+def _phone_hashes(phone: str) -> frozenset[str]:
     from core.phones import normalise_phone
     from core.tokens import PhoneHashes
 
@@ -91,4 +91,5 @@ def _phone_hash(phone: str) -> str:
         number = normalise_phone(phone, region=settings.phone_region)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--phone") from None
-    return PhoneHashes(settings.signing_secret()).of(number)
+    secrets = (settings.signing_secret(), settings.previous_signing_secret())
+    return frozenset(PhoneHashes(secret).of(number) for secret in secrets if secret)

@@ -203,7 +203,8 @@ class ChatNamespace(Namespace):
             except Exception:  # the rest of the leaving must still happen
                 log.exception("last seen not noted")
             duration_s = round(time.monotonic() - connection.connected_at, 1)
-            log.info("disconnect", extra={"reason": reason, "duration_s": duration_s, **connection.ended_by})
+            problem = {"problem": transport.problem} if transport.problem else {}
+            log.info("disconnect", extra={"reason": reason, "duration_s": duration_s, **problem, **connection.ended_by})
         self._presence.went(connection.user_id)
 
     def on_draining(self, connection: Connection) -> None:

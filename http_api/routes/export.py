@@ -51,9 +51,9 @@ async def export_me(backend: BackendOf, caller: CallerOf) -> Response:
 
 async def answer_archive(backend: Backend, user_id: str) -> Response:
     """The archive of a person. ``RateLimited`` while another one of theirs is being made."""
+    log.info("export begun", extra={"about_user_id": user_id})  # it takes long: a crash in the middle leaves a trace
     parts = _archive(backend, user_id)
     first = await anext(parts)
-    log.info("export begun", extra={"about_user_id": user_id})  # it takes long: a crash in the middle leaves a trace
     headers = {"Content-Disposition": f'attachment; filename="molva-{now_wire()[:10]}.zip"'}
     return StreamingResponse(prepend_chunk(first, parts), headers=headers, media_type="application/zip")
 

@@ -69,6 +69,11 @@ async def live(chat_users: ChatUsers, logged_run: LoggedRun) -> None:
     await fail(chat_users, annas, logged_run.chat_id)
     for client in (annas, boriss):
         await client.close()
+    raw = await RawClient.open(chat_users.address)
+    stranger = await chat_users.register()
+    await raw.enter(stranger.tokens["access_token"])
+    await raw.send("no packet of Engine.IO")
+    await raw.closed()
 
 
 async def talk(anna: Client, boris: Client, chat_id: str, peer: Person) -> None:
@@ -181,6 +186,14 @@ def test_connects_and_disconnects_are_logged(logged_run: LoggedRun):
         assert {"request_id", "client", "session_id", "user_id", "reason"} <= set(disconnect)
     (refused,) = logged_run.find("connect refused")
     assert refused["outcome"] == "unauthorized"
+
+
+def test_who_was_cut_for_what_is_logged(logged_run: LoggedRun):
+    (disconnect,) = logged_run.find("disconnect", reason="bad packet")
+    assert disconnect["problem"] == "not an Engine.IO packet that a client sends"
+    assert disconnect["user_id"] not in {person.id for person in logged_run.people}
+    (connect,) = logged_run.find("connect", connection_id=disconnect["connection_id"])
+    assert connect["user_id"] == disconnect["user_id"]
 
 
 def test_actions_are_logged_with_their_ids_and_outcome(logged_run: LoggedRun):

@@ -47,12 +47,12 @@ class LoggedRun:
     def request_id_of(self, action: str, outcome: str = "ok") -> str:
         return next(x["request_id"] for x in self.lines if x.get("action") == action and x.get("outcome") == outcome)
 
-    def ask(self, number: int, **variables: str) -> list[str]:
-        """What ``molva logs`` answers to question ``number`` (from 1)."""
+    def ask(self, number: int, secrets: dict[str, str] | None = None, **variables: str) -> list[str]:
+        """What ``molva logs`` answers to question ``number`` (from 1), run with ``secrets`` in its environment."""
         words = shlex.split(Template(lines_of_questions()[number - 1]).substitute(variables))
         assert words[:3] == ["molva", "logs", "LOG"]
         command = [sys.executable, "-m", "cli", "logs", str(self.log), *words[3:]]
-        environment = {**os.environ, "MOLVA_DATA_DIR": str(self.log.parent / "data")}
+        environment = {**os.environ, "MOLVA_DATA_DIR": str(self.log.parent / "data"), **(secrets or {})}
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
         assert (done.returncode, done.stderr) == (0 if done.stdout else 1, "")
         return done.stdout.splitlines()
@@ -223,6 +223,14 @@ def test_what_happened_to_a_sign_in_is_told(logged_run: LoggedRun) -> None:
     ]  # fmt: skip
     assert any("why=code" in line for line in lines)
     assert logged_run.ask(6, PHONE="+79990000000") == []
+
+
+def test_a_number_is_found_in_lines_from_before_the_secret_was_changed(logged_run: LoggedRun) -> None:
+    before = (logged_run.log.parent / "data/development_secret").read_text(encoding="utf-8").strip()
+    now = {"MOLVA_JWT_SECRET": "another secret that is long enough"}
+    assert logged_run.ask(6, secrets=now, PHONE=logged_run.anna["phone"]) == []
+    rotated = {**now, "MOLVA_JWT_PREVIOUS_SECRET": before}
+    assert logged_run.ask(6, secrets=rotated, PHONE=logged_run.anna["phone"])
 
 
 def test_why_a_token_was_refused_is_told(logged_run: LoggedRun) -> None:

@@ -86,7 +86,7 @@ class EngineSession:
     __slots__ = (
         "_awaits_pong", "_changed", "_forget", "_handler", "_heartbeat", "_inbox", "_is_congested", "_loop", "_outbox",
         "_pauses", "_poll", "_probe", "_saved", "_timer", "_websocket", "address", "data", "fingerprint", "has_poll",
-        "has_post", "reason", "request_head", "sid", "state",
+        "has_post", "problem", "reason", "request_head", "sid", "state",
     )  # fmt: skip
 
     def __init__(
@@ -111,6 +111,8 @@ class EngineSession:
         """A post is being read."""
         self.reason: CloseReason | None = None
         """Why it was closed; ``None`` while it is open."""
+        self.problem: str | None = None
+        """What the client did, if the session was closed for it."""
         self.data: Any = None
         """What the session handler keeps of the client; the session does not look at it."""
         self._handler = handler
@@ -349,6 +351,7 @@ class EngineSession:
     def cut(self, reason: CloseReason, problem: str) -> None:
         """Close the session of a client that misbehaves."""
         if self.reason is None:
+            self.problem = problem
             log.warning("connection cut", extra={"reason": reason.value, "problem": problem, "client": self.address})
             self.close(reason)
 

@@ -73,6 +73,11 @@ class Connection:
         self._settled: asyncio.Event | None = None
 
     @property
+    def problem(self) -> str | None:
+        """What the client did, if the connection was cut for it."""
+        return self._engine_session.problem
+
+    @property
     def is_open(self) -> bool:
         """Whether the client's connect is answered."""
         return self._held is None
